@@ -1,0 +1,212 @@
+"""YAML files and KEY VALUE pairs -> Config. Every error is one line that names key, value and source."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from glore_video.config.schema import Config, Section
+from glore_video.config.slowfast_keys import (
+    FIXED_KEYS,
+    IGNORED_KEYS,
+    IGNORED_SECTIONS,
+    MULTIGRID_REFUSED,
+)
+
+logger = logging.getLogger(__name__)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML in which 1e-4 is a number, as in YAML 1.2 (PyYAML follows 1.1: a string)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def parse_value(text: str) -> Any:
+    """The value of a KEY VALUE pair, read as YAML: numbers, True, [1, 2], text."""
+    try:
+        return yaml.load(text, Loader=_Loader)
+    except yaml.YAMLError:
+        return text
+
+
+def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Config:
+    """Read a YAML file (and the `_BASE_` files under it), apply pairs, check everything.
+
+    Args:
+        path: YAML file, or None for the defaults alone.
+        pairs: alternating keys and values, `["DATA.NUM_FRAMES", "16", ...]`.
+
+    Raises:
+        FileNotFoundError: a file is missing.
+        ValueError: bad YAML, unknown key, wrong value; the message says which, where, what fits.
+    """
+    tree: dict[str, Any] = {} if path is None else _read_yaml(Path(path), seen=())
+    if len(pairs) % 2:
+        raise ValueError(f"KEY VALUE pairs: {pairs[-1]!r} has no value")
+    for name, text in zip(pairs[::2], pairs[1::2], strict=True):
+        part: dict[str, Any] = {}
+        _assign(part, name, text)
+        _merge(tree, _known(part, source="the command line"))
+    return _validate(tree)
+
+
+def flatten(config: Section, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """All keys with their values, e.g. ("DATA.NUM_FRAMES", 8), in the order of the schema."""
+    for name in type(config).model_fields:
+        value = getattr(config, name)
+        if isinstance(value, Section):
+            yield from flatten(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def to_yaml(config: Config) -> str:
+    """The whole configuration as YAML that `load_config` reads back to the same."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, default_flow_style=None)
+
+
+def describe() -> str:
+    """One line a key: name, default, meaning."""
+    lines = []
+    for prefix, model in _sections():
+        for name, field in model.model_fields.items():
+            if not _is_section(field.annotation):
+                default = _plain(field.default)
+                lines.append(f"{prefix + name:<32} {default!s:<24} {field.description}")
+    return "\n".join(lines)
+
+
+def _read_yaml(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such configuration file")
+    resolved = path.resolve()
+    if resolved in seen:
+        raise ValueError(f"{path}: _BASE_ leads back to this file")
+    try:
+        tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else f"{path}"
+        raise ValueError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+    if not isinstance(tree, dict):
+        raise ValueError(f"{path}: KEY: value lines are expected, not a {type(tree).__name__}")
+    base = tree.pop("_BASE_", None)
+    result: dict[str, Any] = {}
+    if base is not None:
+        if not isinstance(base, str):
+            raise ValueError(f"{path}: _BASE_ = {base!r}: the path of one YAML file is expected")
+        result = _read_yaml(path.parent / base, (*seen, resolved))
+    _merge(result, _known(tree, source=str(path)))
+    return result
+
+
+def _assign(tree: dict[str, Any], name: str, text: str) -> None:
+    *sections, leaf = name.split(".")
+    for section in sections:
+        tree = tree.setdefault(section, {})
+    tree[leaf] = parse_value(text)
+
+
+def _merge(into: dict[str, Any], tree: dict[str, Any]) -> None:
+    for name, value in tree.items():
+        if isinstance(value, dict) and isinstance(into.get(name), dict):
+            _merge(into[name], value)
+        else:
+            into[name] = value
+
+
+def _known(tree: dict[str, Any], *, source: str) -> dict[str, Any]:
+    """Drop keys of SlowFast's that mean nothing here (with a warning), refuse unknown ones."""
+    without_effect: list[str] = []
+    kept = _filter(tree, Config, "", source, without_effect)
+    if without_effect:
+        logger.warning("%s: no effect here: %s", source, ", ".join(without_effect))
+    return kept
+
+
+def _filter(
+    tree: dict[str, Any], model: type[Section], prefix: str, source: str, dropped: list[str]
+) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for name, value in tree.items():
+        full = f"{prefix}{name}"
+        field = model.model_fields.get(name)
+        if full == "MULTIGRID":
+            if any((value or {}).values()) if isinstance(value, dict) else value:
+                raise ValueError(f"{source}: {MULTIGRID_REFUSED.format(key=full)}")
+        elif full in FIXED_KEYS:
+            allowed = FIXED_KEYS[full]
+            if value not in allowed:
+                choices = " or ".join(map(str, allowed))
+                raise ValueError(f"{source}: {full} = {value!r} is not supported, only {choices}")
+        elif full in IGNORED_KEYS or full in IGNORED_SECTIONS:
+            dropped.append(full)
+        elif field is None:
+            raise ValueError(f"{source}: unknown key {full}{_nearest(full)}")
+        elif _is_section(field.annotation):
+            if not isinstance(value, dict):
+                raise ValueError(
+                    f"{source}: {full} = {value!r}: it is a section, with keys below it"
+                )
+            kept[name] = _filter(value, field.annotation, f"{full}.", source, dropped)  # type: ignore[arg-type]
+        else:
+            kept[name] = value
+    return kept
+
+
+def _nearest(name: str) -> str:
+    names = [key for key, _ in flatten(Config())]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if not close:
+        leaf = name.rsplit(".", 1)[-1]
+        close = [key for key in names if key.rsplit(".", 1)[-1] == leaf][:1]
+    return f"; did you mean {close[0]}?" if close else "; --help-config lists the known ones"
+
+
+def _validate(tree: dict[str, Any]) -> Config:
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ValueError("; ".join(_messages(error))) from None
+
+
+def _messages(error: ValidationError) -> Iterable[str]:
+    for item in error.errors(include_url=False):
+        message = item["msg"].removeprefix("Value error, ")
+        if item["type"] == "value_error" and message.split(" ")[0].isupper():
+            yield message  # our own checks over several keys name them
+        else:
+            name = ".".join(part for part in item["loc"] if isinstance(part, str))
+            yield f"{name} = {item['input']!r}: {message}"
+
+
+def _sections() -> Iterator[tuple[str, type[Section]]]:
+    yield "", Config
+    for name, field in Config.model_fields.items():
+        if _is_section(field.annotation):
+            yield f"{name}.", field.annotation  # type: ignore[misc]
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return "''" if value == "" else value
