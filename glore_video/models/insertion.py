@@ -1,0 +1,227 @@
+"""Put global units (GloRe, non-local) behind named blocks of an existing network.
+
+A unit becomes a child of the block it follows, and a forward hook on the block applies it to the
+block's output. No key of the host network changes; the unit's keys are `<path>.glore.*` or
+`<path>.nonlocal_block.*`. The hooks are module-level functions, so the network still survives
+deepcopy, pickle, torch.compile(fullgraph=True) and torch.export.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, TypeVar
+
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+from glore_video.models.glore_unit import GloreUnit
+
+GLORE = "glore"
+NONLOCAL = "nonlocal_block"
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def insert_glore(
+    model: Model,
+    *,
+    after: Sequence[str],
+    nodes: int | None = None,
+    states: int | None = None,
+    normalize: bool = True,
+    channels: int | None = None,
+    dim: Literal[1, 2, 3] | None = None,
+) -> Model:
+    """Inserts a GloRe unit after each named block, in place.
+
+    The network computes exactly what it did before, until the units are trained.
+
+    Args:
+        model: any network with 1d, 2d or 3d feature maps, (batch, channels, *positions).
+        after: paths of blocks as `model.named_modules()` names them.
+        nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
+        normalize: as in `GloreUnit`.
+        channels, dim: channels and number of position axes of the blocks' outputs. By default
+            those of the last convolution that the block defines (of the last batch norm where
+            there is none), which holds for residual blocks.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: if a path does not exist, is named twice or already has a unit, or if channels
+            and dim cannot be found. The model is then unchanged.
+    """
+
+    def build(channels: int, dim: int) -> nn.Module:
+        return GloreUnit(channels, nodes, states, dimension=dim, normalize=normalize)
+
+    return _insert(model, after, GLORE, _apply_glore, build, channels, dim)
+
+
+def insert_nonlocal(
+    model: Model,
+    *,
+    after: Sequence[str],
+    instantiation: Literal["softmax", "dot_product"] = "softmax",
+    pool: tuple[int, int, int] = (1, 2, 2),
+    inner_channels: int | None = None,
+    channels: int | None = None,
+) -> Model:
+    """Inserts pytorchvideo's non-local block after each named block, in place.
+
+    Wang et al., "Non-local Neural Networks", CVPR 2018, as SlowFast places it. The final batch
+    norm starts at zero, so the network computes exactly what it did before.
+
+    Args:
+        model: a network with 3d feature maps, (batch, channels, frames, height, width).
+        after: paths of blocks as `model.named_modules()` names them.
+        instantiation: how affinities are normalised.
+        pool: max-pooling of keys and values over (frames, height, width); (1, 1, 1) for none.
+        inner_channels: width inside the block; channels // 2 by default.
+        channels: channels of the blocks' outputs, where they cannot be found (see `insert_glore`).
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: as `insert_glore`; also for feature maps that are not 3d.
+    """
+    if instantiation not in ("softmax", "dot_product"):
+        raise ValueError(f"instantiation must be softmax or dot_product, got {instantiation!r}")
+    from glore_video.models._pytorchvideo import create_nonlocal
+
+    def build(channels: int, dim: int) -> nn.Module:
+        if dim != 3:
+            raise ValueError(f"a non-local block needs 3d feature maps, this network's are {dim}d")
+        block = create_nonlocal(
+            dim_in=channels,
+            dim_inner=inner_channels or channels // 2,
+            pool_size=tuple(pool),
+            instantiation=instantiation,
+        )
+        _zero_init(block)
+        return block
+
+    dim = None if channels is None else 3
+    return _insert(model, after, NONLOCAL, _apply_nonlocal, build, channels, dim)
+
+
+def glore_units(model: nn.Module) -> dict[str, GloreUnit]:
+    """All GloRe units of a network by their path, inserted ones (`<block>.glore`) and others."""
+    return {path: m for path, m in model.named_modules() if isinstance(m, GloreUnit)}
+
+
+def inserted_units(model: nn.Module) -> dict[str, nn.Module]:
+    """All GloRe units and inserted non-local blocks of a network by their path."""
+    return {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, GloreUnit) or path.rpartition(".")[2] == NONLOCAL
+    }
+
+
+def zero_init_units(model: nn.Module, paths: Sequence[str] | None = None) -> None:
+    """Makes units the identity again, e.g. after a model-wide initialisation.
+
+    Args:
+        model: a network with inserted units.
+        paths: units to reset, as `inserted_units` names them; all by default.
+    """
+    units = inserted_units(model)
+    for path in units if paths is None else paths:
+        _zero_init(units[path])
+
+
+def _zero_init(unit: nn.Module) -> None:
+    norm = unit.blocker if isinstance(unit, GloreUnit) else unit.norm
+    for parameter in norm.parameters():  # type: ignore[union-attr]
+        nn.init.zeros_(parameter)
+
+
+def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
+    return block.glore(_feature_map(block, output))  # type: ignore[operator]
+
+
+def _apply_nonlocal(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
+    return block.nonlocal_block(_feature_map(block, output))  # type: ignore[operator]
+
+
+def _feature_map(block: nn.Module, output: Any) -> Tensor:
+    if not isinstance(output, Tensor):
+        raise ValueError(
+            f"a unit was inserted after a {type(block).__name__}, which returns "
+            f"{type(output).__name__}, not one feature map; name a block inside it"
+        )
+    return output
+
+
+def _insert(
+    model: Model,
+    after: Sequence[str],
+    name: str,
+    hook: Callable[[nn.Module, tuple[Any, ...], Any], Tensor],
+    build: Callable[[int, int], nn.Module],
+    channels: int | None,
+    dim: int | None,
+) -> Model:
+    if isinstance(after, str):
+        raise ValueError(f"after must be a sequence of paths, got the string {after!r}")
+    blocks: dict[str, nn.Module] = {}
+    for path in after:
+        block = _find_block(model, path)
+        if hasattr(block, name) or any(block is other for other in blocks.values()):
+            raise ValueError(f"{path!r} already has a {name!r} unit or is named twice")
+        blocks[path] = block
+    units: dict[str, nn.Module] = {}
+    for path, block in blocks.items():
+        found_channels, found_dim = (
+            (channels, dim) if channels and dim else _output_channels(block, path)
+        )
+        unit = build(channels or found_channels, dim or found_dim)
+        like = next(block.parameters(), None)
+        if like is None:
+            like = next(model.parameters(), None)
+        if like is not None:
+            unit.to(device=like.device, dtype=like.dtype)
+        units[path] = unit.train(block.training)
+    for path, block in blocks.items():
+        block.add_module(name, units[path])
+        # A plain Sequential runs its new last child by itself.
+        if type(block).forward is not nn.Sequential.forward:
+            block.register_forward_hook(hook)
+    return model
+
+
+def _find_block(model: nn.Module, path: str) -> nn.Module:
+    modules = dict(model.named_modules(remove_duplicate=False))
+    if not path or path not in modules:
+        near = difflib.get_close_matches(path, modules, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise ValueError(f"the network has no block {path!r}{hint}")
+    block = modules[path]
+    own_forward = type(block).forward is not nn.Sequential.forward
+    if isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) and own_forward:
+        raise ValueError(
+            f"{path!r} is a container ({type(block).__name__}) that calls its children by itself; "
+            f"name a block inside it"
+        )
+    return block
+
+
+def _output_channels(block: nn.Module, path: str) -> tuple[int, int]:
+    """Channels and position axes of what a block returns, judged by its layers."""
+    modules = list(block.modules())
+    convolutions = [m for m in modules if isinstance(m, _ConvNd)]
+    if convolutions:
+        return convolutions[-1].out_channels, len(convolutions[-1].kernel_size)
+    norms = [m for m in modules if isinstance(m, _NormBase)]
+    dims = {"1d": 1, "2d": 2, "3d": 3}
+    if norms and type(norms[-1]).__name__[-2:] in dims:
+        return norms[-1].num_features, dims[type(norms[-1]).__name__[-2:]]
+    raise ValueError(
+        f"cannot tell the channels and dimension of the output of {path!r} "
+        f"({type(block).__name__}); give channels and dim"
+    )
