@@ -1,1 +1,49 @@
+"""Networks for video: GloRe units, what they go into, weights, and what it all costs."""
 
+from glore_video.models.backbones import SlowFastOptions
+from glore_video.models.complexity import Complexity, count_complexity
+from glore_video.models.glore_unit import (
+    GloreUnit,
+    GloreUnit1d,
+    GloreUnit2d,
+    GloreUnit3d,
+    GraphConvolution,
+)
+from glore_video.models.insertion import (
+    glore_units,
+    insert_glore,
+    insert_nonlocal,
+    inserted_units,
+    zero_init_units,
+)
+from glore_video.models.locations import locate, stage_blocks
+from glore_video.models.preact_resnet3d import PreactResNet3d
+from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.weights import LoadReport, load_weights
+from glore_video.models.zoo import ARCHITECTURES, build_network, create_model, list_models
+
+__all__ = [
+    "ARCHITECTURES",
+    "Complexity",
+    "GloreUnit",
+    "GloreUnit1d",
+    "GloreUnit2d",
+    "GloreUnit3d",
+    "GraphConvolution",
+    "LoadReport",
+    "PreactResNet3d",
+    "SlowFastOptions",
+    "TinyResNet3d",
+    "build_network",
+    "count_complexity",
+    "create_model",
+    "glore_units",
+    "insert_glore",
+    "insert_nonlocal",
+    "inserted_units",
+    "list_models",
+    "load_weights",
+    "locate",
+    "stage_blocks",
+    "zero_init_units",
+]
