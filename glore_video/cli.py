@@ -1,0 +1,102 @@
+"""argv -> config -> engine. A user's error becomes one line and exit status 2."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from glore_video.config import Config, describe, load_config
+from glore_video.engine.distributed import Process, launch
+from glore_video.engine.run import describe_run, prepare, train_and_test
+from glore_video.engine.run_log import setup_logging
+from glore_video.video import VideoError
+
+logger = logging.getLogger("glore_video")
+
+USER_ERRORS = (ValueError, OSError, VideoError)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="run_net.py",
+        description="Train a network on videos, then test it with many views.",
+        epilog="example: run_net.py --cfg configs/k400_glore_r50.yaml "
+        "DATA.PATH_TO_DATA_DIR /data/k400 NUM_GPUS 8 TRAIN.ENABLE False",
+    )
+    parser.add_argument("--cfg", metavar="FILE", help="configuration, YAML")
+    parser.add_argument(
+        "pairs",
+        metavar="KEY VALUE",
+        nargs="*",
+        help="override single keys (--opts may stand before)",
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="print the resolved config and its costs, and stop"
+    )
+    parser.add_argument(
+        "--help-config", action="store_true", help="list every key with default and meaning"
+    )
+    words = sys.argv[1:] if argv is None else argv
+    args = parser.parse_intermixed_args([word for word in words if word != "--opts"])
+    if args.help_config:
+        print(describe())
+        return 0
+    if not args.cfg:
+        parser.error("--cfg FILE is needed; the configs/ folder holds some")
+    setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
+    return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
+
+
+def guarded(action: Callable[[], int]) -> int:
+    """Run the action. A user's error is one line on stderr and status 2, Ctrl-C status 130.
+
+    The traceback goes to log.txt, if there is one by then.
+    """
+    try:
+        return action()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except USER_ERRORS as error:
+        print(f"error: {error}", file=sys.stderr)
+        logger.debug("stopped here", exc_info=True)
+        return 2
+
+
+def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
+    config = load_config(cfg, pairs)
+    if dry_run:
+        print(describe_run(config))
+        return 0
+    under_torchrun = "RANK" in os.environ
+    if not under_torchrun:
+        prepare(config)
+    return launch(
+        partial(_process, config, prepare_here=under_torchrun),
+        num_gpus=config.NUM_GPUS,
+        cpu_processes=config.CPU_PROCESSES,
+        cpu_threads=config.CPU_THREADS,
+    )
+
+
+def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
+    setup_logging(Path(config.OUTPUT_DIR), is_main=process.is_main)
+
+    def work() -> int:
+        if prepare_here and process.is_main:
+            prepare(config)
+        process.barrier()
+        train_and_test(config, process)
+        return 0
+
+    return guarded(work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

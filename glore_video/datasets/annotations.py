@@ -1,0 +1,251 @@
+"""List files and class folders -> videos with labels. Errors name the file and the line."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+VIDEO_SUFFIXES = frozenset(
+    ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split()
+)
+KINETICS_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+
+
+@dataclass(frozen=True)
+class VideoList:
+    """Videos and labels of one split, in the order of the list.
+
+    Paths lie in one byte array, so that worker processes share its pages instead of copying
+    hundreds of thousands of Python strings.
+    """
+
+    source: Path
+    labels: np.ndarray  # int64 (videos,)
+    _text: np.ndarray  # uint8 (bytes of all paths)
+    _ends: np.ndarray  # int64 (videos,)
+
+    @classmethod
+    def build(cls, source: Path, paths: Iterable[str], labels: Sequence[int]) -> VideoList:
+        encoded = [os.fsencode(path) for path in paths]
+        ends = np.cumsum([len(path) for path in encoded], dtype=np.int64)
+        text = np.frombuffer(b"".join(encoded), dtype=np.uint8)
+        return cls(source, np.asarray(labels, dtype=np.int64), text, ends)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def path(self, index: int) -> str:
+        start = 0 if index == 0 else int(self._ends[index - 1])
+        return os.fsdecode(self._text[start : int(self._ends[index])].tobytes())
+
+    def label(self, index: int) -> int:
+        return int(self.labels[index])
+
+
+def load_split(
+    folder: str | Path,
+    split: str,
+    *,
+    num_classes: int,
+    prefix: str | Path = "",
+    separator: str = " ",
+) -> VideoList:
+    """The videos of one split: `<split>.csv` in the folder, or a folder `<split>` of class folders.
+
+    A list holds lines `path label` (split at the last separator), or is Kinetics' own annotation
+    file (a header `label,youtube_id,time_start,time_end,...`). Relative paths start from `prefix`,
+    or from the list's folder if that is empty.
+
+    Raises:
+        FileNotFoundError: there is no list and no folder, or none of the first videos exists.
+        ValueError: a line can't be read, a label is not in 0 .. num_classes - 1, nothing is listed.
+    """
+    folder = Path(folder)
+    list_file = folder / f"{split}.csv"
+    class_folders = folder / split
+    if list_file.is_file():
+        if _is_kinetics_annotation(list_file):
+            videos = _load_kinetics(list_file, Path(prefix or folder), split, num_classes)
+        else:
+            videos = _load_list(list_file, Path(prefix or folder), separator, num_classes)
+        _check_some_exist(videos, bool(prefix))
+        return videos
+    if class_folders.is_dir():
+        return _load_class_folders(class_folders, class_names_of_folders(folder), num_classes)
+    raise FileNotFoundError(
+        f"{list_file}: no such list (DATA.PATH_TO_DATA_DIR = {folder}); it needs lines such as "
+        f"`videos/a.mp4 12`, a path and a label from 0 to {num_classes - 1}, or instead of it a "
+        f"folder {class_folders} with a folder of videos for each class"
+    )
+
+
+def load_class_names(
+    folder: str | Path, *, num_classes: int, file: str | Path = ""
+) -> tuple[str, ...]:
+    """Names by label, from: `file`; class_names.txt in the folder; its class folders; Kinetics-400.
+
+    Where none of them fits, classes are called "class 0", "class 1", ...
+
+    Raises:
+        FileNotFoundError, ValueError: `file` is given and missing, or has not num_classes lines.
+    """
+    if file:
+        if not Path(file).is_file():
+            raise FileNotFoundError(f"DATA.CLASS_NAMES_PATH = {file}: no such file")
+        return _read_names(Path(file), num_classes)
+    own = Path(folder) / "class_names.txt"
+    if own.is_file():
+        return _read_names(own, num_classes)
+    folders = class_names_of_folders(Path(folder))
+    if len(folders) == num_classes:
+        return folders
+    if num_classes == 400:
+        return kinetics400_class_names()
+    return tuple(f"class {label}" for label in range(num_classes))
+
+
+def kinetics400_class_names() -> tuple[str, ...]:
+    """The 400 names of Kinetics-400, by label."""
+    text = resources.files("glore_video").joinpath("data/kinetics400_classes.txt")
+    return tuple(text.read_text(encoding="utf-8").splitlines())
+
+
+def class_names_of_folders(folder: Path) -> tuple[str, ...]:
+    """Sorted names of the class folders under train/, or else under val/ or test/."""
+    for split in ("train", "val", "test"):
+        if (folder / split).is_dir():
+            return tuple(sorted(e.name for e in os.scandir(folder / split) if e.is_dir()))
+    return ()
+
+
+def _read_names(path: Path, num_classes: int) -> tuple[str, ...]:
+    names = tuple(path.read_text(encoding="utf-8").splitlines())
+    if len(names) != num_classes:
+        raise ValueError(f"{path}: {len(names)} names, but MODEL.NUM_CLASSES = {num_classes}")
+    return names
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield number, line.strip()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
+
+
+def _load_list(path: Path, prefix: Path, separator: str, num_classes: int) -> VideoList:
+    paths, labels = [], []
+    for number, line in _lines(path):
+        name, found, text = line.rpartition(separator)
+        if not found or not name.strip():
+            raise ValueError(
+                f"{path}:{number}: {line!r}: a path and a label with {separator!r} between them "
+                "are expected (DATA.PATH_LABEL_SEPARATOR)"
+            )
+        try:
+            label = int(text)
+        except ValueError:
+            raise ValueError(
+                f"{path}:{number}: label {text!r} is not a whole number (after the last "
+                f"{separator!r}, DATA.PATH_LABEL_SEPARATOR)"
+            ) from None
+        _check_label(label, num_classes, f"{path}:{number}")
+        paths.append(os.path.join(prefix, name.strip()))
+        labels.append(label)
+    return _not_empty(VideoList.build(path, paths, labels))
+
+
+def _check_label(label: int, num_classes: int, where: str) -> None:
+    if not 0 <= label < num_classes:
+        raise ValueError(
+            f"{where}: label {label} is not in 0 .. {num_classes - 1} "
+            f"(MODEL.NUM_CLASSES = {num_classes})"
+        )
+
+
+def _load_class_folders(folder: Path, names: Sequence[str], num_classes: int) -> VideoList:
+    if len(names) != num_classes:
+        raise ValueError(
+            f"{folder}: {len(names)} class folders, but MODEL.NUM_CLASSES = {num_classes}"
+        )
+    label_of = {name: label for label, name in enumerate(names)}
+    paths, labels = [], []
+    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
+        if not entry.is_dir():
+            continue
+        if entry.name not in label_of:
+            raise ValueError(f"{entry.path}: class {entry.name!r} is not among those of train/")
+        for name in sorted(os.listdir(entry.path)):
+            if Path(name).suffix.lower() in VIDEO_SUFFIXES:
+                paths.append(os.path.join(entry.path, name))
+                labels.append(label_of[entry.name])
+    return _not_empty(VideoList.build(folder, paths, labels))
+
+
+def _not_empty(videos: VideoList) -> VideoList:
+    if len(videos) == 0:
+        raise ValueError(f"{videos.source}: no videos in it")
+    return videos
+
+
+def _check_some_exist(videos: VideoList, has_prefix: bool, among: int = 50) -> None:
+    first = [videos.path(i) for i in range(min(among, len(videos)))]
+    if not any(os.path.exists(path) for path in first):
+        key = "DATA.PATH_PREFIX" if has_prefix else "DATA.PATH_PREFIX (empty: the list's folder)"
+        raise FileNotFoundError(
+            f"{videos.source}: none of its first {len(first)} videos exists, for example "
+            f"{first[0]}; relative paths start from {key}"
+        )
+
+
+def _is_kinetics_annotation(path: Path) -> bool:
+    number_and_line = next(_lines(path), (0, ""))
+    header = [column.strip() for column in number_and_line[1].split(",")]
+    return set(KINETICS_COLUMNS) <= set(header)
+
+
+def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> VideoList:
+    if num_classes != 400:
+        raise ValueError(
+            f"{path}: a Kinetics-400 annotation file, but MODEL.NUM_CLASSES = {num_classes}"
+        )
+    label_of = {name: label for label, name in enumerate(kinetics400_class_names())}
+    rows, labels = [], []
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        for row in reader:
+            name = row["label"].replace("_", " ")
+            if name not in label_of:
+                raise ValueError(
+                    f"{path}:{reader.line_num}: {row['label']!r} is no class of Kinetics-400"
+                )
+            start, end = float(row["time_start"]), float(row["time_end"])
+            rows.append((f"{row['youtube_id']}_{start:06.0f}_{end:06.0f}.mp4", name))
+            labels.append(label_of[name])
+    layouts = [
+        folder + file
+        for folder in ("", f"{split}/")
+        for file in ("{name}", "{label}/{name}", "{under}/{name}")
+    ]
+    layout = max(layouts, key=lambda each: _count_existing(prefix, each, rows[:100]))
+    paths = [_kinetics_path(prefix, layout, row) for row in rows]
+    return _not_empty(VideoList.build(path, paths, labels))
+
+
+def _kinetics_path(prefix: Path, layout: str, row: tuple[str, str]) -> str:
+    name, label = row
+    return os.path.join(
+        prefix, layout.format(name=name, label=label, under=label.replace(" ", "_"))
+    )
+
+
+def _count_existing(prefix: Path, layout: str, rows: Sequence[tuple[str, str]]) -> int:
+    return sum(os.path.exists(_kinetics_path(prefix, layout, row)) for row in rows)

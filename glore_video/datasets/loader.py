@@ -1,0 +1,153 @@
+"""Which videos which process reads, and how their items become batches."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from glore_video.datasets.video_dataset import ClipItem, Failure
+
+
+@dataclass(frozen=True)
+class ClipBatch:
+    """Clips of one step.
+
+    Attributes:
+        clips: uint8 (clips, 3, frames, height, width); None if no video of the batch was readable.
+        labels: int64 (clips,).
+        indices: places of the videos in their list.
+        failures: unreadable videos, each (path, reason).
+    """
+
+    clips: Tensor | None
+    labels: Tensor
+    indices: tuple[int, ...]
+    failures: tuple[Failure, ...]
+
+    def pin_memory(self) -> ClipBatch:
+        if self.clips is None:
+            return self
+        return replace(self, clips=self.clips.pin_memory(), labels=self.labels.pin_memory())
+
+
+def collate(items: Sequence[ClipItem]) -> ClipBatch:
+    """Stack the clips that could be read."""
+    good = [item for item in items if item.clip is not None]
+    return ClipBatch(
+        clips=torch.stack([item.clip for item in good if item.clip is not None]) if good else None,
+        labels=torch.tensor([item.label for item in good], dtype=torch.int64),
+        indices=tuple(item.index for item in good),
+        failures=tuple(failure for item in items for failure in item.failures),
+    )
+
+
+class TrainingBatches(Sampler[list[tuple[int, int]]]):
+    """Batches of (epoch, index) keys for one process.
+
+    The order of an epoch is a permutation of the list, drawn from (seed, epoch). Global batch b
+    is its b-th run of `batch_size` videos, of which process `rank` takes every `world_size`-th:
+    the batches of a step, put together, are the same at any number of processes. The videos that
+    do not fill a last batch wait for another epoch.
+
+    Raises ValueError if batch_size is not a multiple of world_size or exceeds the list.
+    """
+
+    def __init__(
+        self, num_videos: int, *, batch_size: int, seed: int, rank: int = 0, world_size: int = 1
+    ) -> None:
+        if batch_size % world_size:
+            raise ValueError(
+                f"TRAIN.BATCH_SIZE = {batch_size} can't be shared evenly by {world_size} processes"
+            )
+        if batch_size > num_videos:
+            raise ValueError(
+                f"TRAIN.BATCH_SIZE = {batch_size} is more than the {num_videos} training videos"
+            )
+        self.num_videos = num_videos
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return self.num_videos // self.batch_size
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(self.num_videos, generator=generator)
+        for start in range(0, len(self) * self.batch_size, self.batch_size):
+            batch = order[start : start + self.batch_size][self.rank :: self.world_size]
+            yield [(self.epoch, index) for index in batch.tolist()]
+
+
+def shard(num_videos: int, *, rank: int, world_size: int) -> range:
+    """The videos that process `rank` tests: every one exactly once over all processes."""
+    return range(rank, num_videos, world_size)
+
+
+class ShardSampler(Sampler[int]):
+    """The places of `shard` in order, for validation."""
+
+    def __init__(self, indices: range) -> None:
+        self.indices = indices
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.indices)
+
+
+def clip_loader(
+    dataset: Dataset[ClipItem],
+    *,
+    num_workers: int,
+    pin_memory: bool,
+    batches: TrainingBatches | None = None,
+    sampler: ShardSampler | None = None,
+    batch_size: int = 1,
+) -> DataLoader[Any]:
+    """A loader of ClipBatch: by `batches` for training, or by `sampler` and batch_size."""
+    order: dict[str, Any] = (
+        {"batch_sampler": batches}
+        if batches is not None
+        else {"sampler": sampler, "batch_size": batch_size}
+    )
+    return DataLoader(
+        dataset, collate_fn=collate, **order, **_workers(num_workers, pin_memory=pin_memory)
+    )
+
+
+def views_loader(dataset: Dataset[Any], *, num_workers: int) -> DataLoader[Any]:
+    """A loader of ViewsItem, one video at a time, in order."""
+    return DataLoader(
+        dataset, batch_size=None, collate_fn=_first, **_workers(num_workers, pin_memory=False)
+    )
+
+
+def _first(item: Any) -> Any:
+    return item
+
+
+def _workers(num_workers: int, *, pin_memory: bool) -> dict[str, Any]:
+    return {
+        "num_workers": num_workers,
+        "pin_memory": pin_memory and torch.cuda.is_available(),
+        "persistent_workers": num_workers > 0,
+        "worker_init_fn": _start_worker,
+    }
+
+
+def _start_worker(worker: int) -> None:
+    """One computing thread a worker, and Ctrl-C is the trainer's to answer."""
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,72 @@
+"""Checkpoints of a run: written whole or not at all, found again, read without running code."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+
+_NAME = re.compile(r"checkpoint_epoch_(\d{5,})\.pyth")
+
+
+def checkpoint_path(output_dir: str | Path, epoch: int) -> Path:
+    """File of the checkpoint after `epoch` whole epochs."""
+    return Path(output_dir) / "checkpoints" / f"checkpoint_epoch_{epoch:05d}.pyth"
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write to a temporary name, sync, rename: a reader sees the old file or the whole new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def last_checkpoint(output_dir: str | Path) -> Path | None:
+    """The checkpoint of the latest epoch in a run's OUTPUT_DIR, or None."""
+    folder = Path(output_dir) / "checkpoints"
+    found = [
+        (int(match.group(1)), path)
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if (match := _NAME.fullmatch(path.name))
+    ]
+    return max(found)[1] if found else None
+
+
+def resolve_checkpoint(path: str | Path, *, key: str) -> Path:
+    """A weights file as it is; for a run's OUTPUT_DIR its last checkpoint. `key` is for errors."""
+    path = Path(path)
+    if path.is_file():
+        return path
+    if path.is_dir():
+        last = last_checkpoint(path)
+        if last is not None:
+            return last
+        raise FileNotFoundError(
+            f"{key} = {path}: this folder holds no checkpoints/checkpoint_epoch_*"
+        )
+    raise FileNotFoundError(f"{key} = {path}: no such file or folder")
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint written by `save_checkpoint`: tensors and plain containers only.
+
+    Raises ValueError if the file is damaged, or is no checkpoint of this package.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises many kinds for damaged files
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path}: not a readable checkpoint: {reason}") from None
+    if not isinstance(state, dict) or "model_state" not in state or "epoch" not in state:
+        raise ValueError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
+    return state

@@ -1,0 +1,150 @@
+"""A whole run: check, train, test; or only say what it would do."""
+
+from __future__ import annotations
+
+import logging
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import torch
+
+from glore_video.config import Config, to_yaml
+from glore_video.engine import build
+from glore_video.engine.distributed import Process
+from glore_video.engine.run_log import MetricsLog, setup_logging
+from glore_video.engine.tester import score_videos
+from glore_video.evaluation import Summary, summarize, write_results
+from glore_video.models import count_complexity, load_weights
+from glore_video.video import span
+
+logger = logging.getLogger(__name__)
+
+
+def prepare(config: Config) -> None:
+    """Render what is to be rendered and check all that can be checked before processes start."""
+    if config.TRAIN.ENABLE:
+        build.load_initial_weights(config, build.build_model(config))
+    else:
+        build.test_checkpoint(config)
+    build.render_synthetic(config)
+    data = build.load_data(config)
+    if data.train is not None:
+        build.training_batches(config, data.train, Process(0, 1, torch.device("cpu")))
+
+
+def train_and_test(config: Config, process: Process) -> Summary | None:
+    """Train and test as TRAIN.ENABLE and TEST.ENABLE say.
+
+    Returns:
+        The test's summary on the main process; None on others, or if nothing is tested.
+    """
+    output_dir = Path(config.OUTPUT_DIR)
+    if process.is_main:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        (output_dir / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+    data = build.load_data(config)
+    with MetricsLog(
+        output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
+    ) as metrics:
+        if config.TRAIN.ENABLE:
+            torch.manual_seed(config.RNG_SEED)
+            model = build.build_model(config)
+            build.load_initial_weights(config, model)
+            trainer = build.build_trainer(config, data, model, process, metrics)
+            logger.info(
+                "training %s on %d videos, %d steps of %d clips an epoch, %s",
+                *(config.MODEL.ARCH, len(data.train or ()), len(trainer.batches)),
+                *(config.TRAIN.BATCH_SIZE, _processes(process)),
+            )
+            trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)
+        return _test(config, data, process, metrics) if config.TEST.ENABLE else None
+
+
+def _test(
+    config: Config, data: build.RunData, process: Process, metrics: MetricsLog
+) -> Summary | None:
+    if data.test is None:
+        raise AssertionError("testing needs its list")
+    start = time.perf_counter()
+    checkpoint = build.test_checkpoint(config)
+    model = build.build_model(config)
+    load_weights(model, checkpoint)
+    model.to(process.device)
+    loader, num_views = build.build_test_loader(config, data.test, process)
+    logger.info("testing %s on %d videos, %d views each", checkpoint, len(data.test), num_views)
+    folder = Path(config.OUTPUT_DIR) / "test"
+    scores = score_videos(
+        model,
+        loader,
+        data.test,
+        num_views=num_views,
+        num_classes=config.MODEL.NUM_CLASSES,
+        batch_size=max(1, config.TEST.BATCH_SIZE // process.world_size),
+        preprocessing=build.build_preprocessing(config),
+        precision=build.build_precision(config, process.device),
+        process=process,
+        scratch=folder / "parts",
+    )
+    if scores is None:
+        return None
+    for path, reason in scores.failed:
+        logger.warning("not scored, unreadable: %s: %s", path, reason)
+    summary = summarize(scores, num_views)
+    write_results(
+        folder,
+        scores,
+        summary,
+        class_names=data.class_names,
+        num_crops=config.TEST.NUM_SPATIAL_CROPS,
+        seconds=time.perf_counter() - start,
+        checkpoint=str(checkpoint),
+    )
+    if not summary.videos_scored:
+        raise ValueError(f"none of the {summary.videos_expected} test videos could be read")
+    metrics.write("test", step=0, **vars(summary))
+    logger.info(
+        "test: video top-1 %.2f%%, top-5 %.2f%%, single clip top-1 %.2f%% "
+        "(%d of %d videos, %d views each); results in %s",
+        *(summary.video_top1, summary.video_top5, summary.clip_top1),
+        *(summary.videos_scored, summary.videos_expected, num_views, folder),
+    )
+    return summary
+
+
+def describe_run(config: Config) -> str:
+    """The resolved config and what follows from it, without training or testing anything."""
+    data = config.DATA
+    model = build.build_model(config)
+    lines = [to_yaml(config)]
+    for name, size in (("training", data.TRAIN_CROP_SIZE), ("test", data.TEST_CROP_SIZE)):
+        counted = count_complexity(model, (3, data.NUM_FRAMES, size, size))
+        lines.append(
+            f"{name + ' clip:':<16}{data.NUM_FRAMES} x {size} x {size}, {counted.gmacs:.2f} GMACs"
+        )
+        for left_out in counted.skipped_ops:
+            lines.append(f"{'':<16}not counted: {left_out}")
+    views = config.TEST.NUM_ENSEMBLE_VIEWS * config.TEST.NUM_SPATIAL_CROPS
+    lines.append(f"{'views a video:':<16}{views}")
+    lines.append(f"{'parameters:':<16}{counted.parameters / 1e6:.2f} M")
+    fps = Fraction(str(data.TARGET_FPS)) if data.TARGET_FPS else Fraction(30)
+    seconds = float(span(build.clip_sampling(config), fps) / fps)
+    basis = "" if data.TARGET_FPS else " of a 30 fps video"
+    lines.append(f"{'clip span:':<16}{seconds:.2f} s{basis}")
+    lines.append(f"{'an epoch:':<16}{_steps(config)}")
+    return "\n".join(lines)
+
+
+def _steps(config: Config) -> str:
+    if not config.DATA.PATH_TO_DATA_DIR:
+        return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
+    videos = config.SYNTHETIC.NUM_TRAIN
+    if not config.SYNTHETIC.LABELS:
+        videos = len(build.load_list(config, "train"))
+    batch = config.TRAIN.BATCH_SIZE
+    return f"{videos} videos, {videos // batch} steps of {batch} clips"
+
+
+def _processes(process: Process) -> str:
+    kind = "GPU" if process.device.type == "cuda" else "CPU process"
+    return f"{process.world_size} {kind}{'s' if process.world_size > 1 else ''}"

@@ -1,0 +1,85 @@
+"""What a run says: lines on the terminal and in log.txt, numbers in metrics.jsonl and tensorboard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+T = TypeVar("T")
+_FORMAT = logging.Formatter("%(asctime)s %(levelname).1s %(message)s", "%Y-%m-%d %H:%M:%S")
+
+
+def setup_logging(output_dir: Path | None, *, is_main: bool) -> None:
+    """Log to stderr, and to output_dir/log.txt; other processes than the main one only warn."""
+    logger = logging.getLogger("glore_video")
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+        handler.close()
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(_FORMAT)
+    terminal.setLevel(logging.INFO if is_main else logging.ERROR)
+    logger.addHandler(terminal)
+    if output_dir is not None and is_main:
+        output_dir.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(output_dir / "log.txt", encoding="utf-8")
+        file.setFormatter(_FORMAT)
+        logger.addHandler(file)
+
+
+class MetricsLog:
+    """Appends one JSON object a line to metrics.jsonl, and the same numbers to tensorboard."""
+
+    def __init__(self, output_dir: Path, *, tensorboard: bool, enabled: bool = True) -> None:
+        self._file = None
+        self._writer: Any = None
+        if not enabled:
+            return
+        output_dir.mkdir(parents=True, exist_ok=True)
+        self._file = (output_dir / "metrics.jsonl").open("a", encoding="utf-8")
+        if tensorboard:
+            from torch.utils.tensorboard import SummaryWriter  # slow to import
+
+            self._writer = SummaryWriter(str(output_dir / "tensorboard"))
+
+    def write(self, split: str, *, step: int, **values: Any) -> None:
+        if self._file is None:
+            return
+        self._file.write(json.dumps({"split": split, "step": step, **values}) + "\n")
+        self._file.flush()
+        if self._writer is not None:
+            for name, value in values.items():
+                if isinstance(value, (int, float)):
+                    self._writer.add_scalar(f"{split}/{name}", value, step)
+
+    def __enter__(self) -> MetricsLog:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+def progress(items: Iterable[T], *, total: int, name: str, is_main: bool) -> Iterator[T]:
+    """The items, with a bar on a terminal; log lines pass above it. Elsewhere just the items."""
+    if not (is_main and sys.stderr.isatty()):
+        yield from items
+        return
+    with logging_redirect_tqdm([logging.getLogger("glore_video")]):
+        yield from tqdm(items, total=total, desc=name, leave=False, dynamic_ncols=True)

@@ -1,0 +1,45 @@
+"""The learning rate as a pure function of the (fractional) epoch."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+Policy = Literal["cosine", "steps_with_relative_lrs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """Linear warm-up, then cosine or steps, with SlowFast's rules (utils/lr_policy.py).
+
+    The warm-up ends at the rate that the policy gives at `warmup_epochs`. `steps` are the epochs
+    at which each of `relative_lrs` (times base_lr) begins, the first of them 0.
+    """
+
+    policy: Policy
+    base_lr: float
+    max_epoch: float
+    warmup_epochs: float = 0.0
+    warmup_start_lr: float = 0.0
+    cosine_end_lr: float = 0.0
+    cosine_after_warmup: bool = False
+    steps: tuple[float, ...] = ()
+    relative_lrs: tuple[float, ...] = ()
+
+    def at(self, epoch: float) -> float:
+        """Learning rate at a fractional epoch, 0 <= epoch <= max_epoch."""
+        if epoch < self.warmup_epochs:
+            end = self._policy_at(self.warmup_epochs)
+            return self.warmup_start_lr + (end - self.warmup_start_lr) * epoch / self.warmup_epochs
+        return self._policy_at(epoch)
+
+    def _policy_at(self, epoch: float) -> float:
+        if self.policy == "cosine":
+            offset = self.warmup_epochs if self.cosine_after_warmup else 0.0
+            done = (epoch - offset) / max(self.max_epoch - offset, 1e-9)
+            return self.cosine_end_lr + (self.base_lr - self.cosine_end_lr) * 0.5 * (
+                1.0 + math.cos(math.pi * min(done, 1.0))
+            )
+        current = max(i for i, step in enumerate(self.steps) if step <= epoch)
+        return self.base_lr * self.relative_lrs[current]

@@ -1,0 +1,321 @@
+"""Training: epochs of steps, validation, checkpoints, resume."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from glore_video.datasets.loader import ClipBatch, TrainingBatches
+from glore_video.datasets.video_dataset import Failure
+from glore_video.engine.checkpoint import (
+    checkpoint_path,
+    last_checkpoint,
+    read_checkpoint,
+    save_checkpoint,
+)
+from glore_video.engine.distributed import Process
+from glore_video.engine.optimizer import set_learning_rate
+from glore_video.engine.run_log import MetricsLog, progress
+from glore_video.engine.schedule import Schedule
+from glore_video.video import normalize_clip
+
+logger = logging.getLogger(__name__)
+
+# Unreadable videos below this number never stop a run, whatever their share.
+_FEW_BAD_VIDEOS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precision:
+    """float32, or autocast to bf16 or fp16 (which scales the loss)."""
+
+    device: torch.device
+    amp_dtype: torch.dtype | None = None
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        enabled = self.amp_dtype is not None
+        return torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=enabled)
+
+    def scaler(self) -> torch.amp.GradScaler:
+        return torch.amp.GradScaler(self.device.type, enabled=self.amp_dtype == torch.float16)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """Per-channel mean and standard deviation of RGB in 0..1, applied on the device."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+    def __call__(self, clips: Tensor, device: torch.device) -> Tensor:
+        """uint8 (clips, 3, t, h, w) anywhere -> float32 on the device."""
+        return normalize_clip(clips.to(device, non_blocking=True), self.mean, self.std)
+
+
+@dataclass(kw_only=True)
+class Trainer:
+    """All that a training run needs; `train()` does the whole of it.
+
+    Attributes:
+        model: the bare network, on the process' device.
+        parallel: the same, or wrapped so that gradients are averaged over processes.
+        batches: order of the training clips; its epoch is set here.
+        num_val: videos of the validation list, over all processes.
+        checkpoint_extras: plain values that go into every checkpoint (config, class names).
+    """
+
+    model: nn.Module
+    parallel: nn.Module
+    optimizer: torch.optim.Optimizer
+    schedule: Schedule
+    train_loader: DataLoader[Any]
+    batches: TrainingBatches
+    val_loader: DataLoader[Any]
+    num_val: int
+    preprocessing: Preprocessing
+    precision: Precision
+    process: Process
+    metrics: MetricsLog
+    output_dir: Path
+    max_epoch: int
+    eval_period: int
+    checkpoint_period: int
+    log_period: int
+    clip_grad_norm: float
+    max_bad_fraction: float
+    seed: int
+    checkpoint_extras: dict[str, Any]
+    bad_videos: dict[str, str] = field(default_factory=dict)
+    _draws: int = 0
+    _failed_draws: int = 0
+
+    def train(self, *, auto_resume: bool) -> None:
+        """Train up to max_epoch. Leaves metrics and checkpoints in output_dir."""
+        self.scaler = self.precision.scaler()
+        first = self._resume() if auto_resume else 0
+        for epoch in range(first, self.max_epoch):
+            self._train_epoch(epoch)
+            done = epoch + 1
+            if done % self.eval_period == 0 or done == self.max_epoch:
+                self._validate(done)
+            if done % self.checkpoint_period == 0 or done == self.max_epoch:
+                self._save(done)
+
+    def _train_epoch(self, epoch: int) -> None:
+        self.batches.epoch = epoch
+        # Dropout depends on (seed, epoch, process) only, so a resumed run draws the same masks.
+        torch.manual_seed(_seed(self.seed, epoch, self.process.rank))
+        self.parallel.train()
+        steps = len(self.batches)
+        total = torch.zeros(3, dtype=torch.float64, device=self.process.device)
+        window = _Window(self.process.device)
+        epoch_start = time.perf_counter()
+        bar = progress(
+            self.train_loader,
+            total=steps,
+            name=f"epoch {epoch + 1}/{self.max_epoch}",
+            is_main=self.process.is_main,
+        )
+        waiting_since = time.perf_counter()
+        for step, batch in enumerate(bar):
+            window.data_seconds += time.perf_counter() - waiting_since
+            self._note_failures(batch.failures, drawn=len(batch.indices) + len(batch.failures))
+            rate = self.schedule.at(epoch + step / steps)
+            set_learning_rate(self.optimizer, rate)
+            sums = self._step(batch)
+            total += sums
+            window.sums += sums
+            window.steps += 1
+            if (step + 1) % self.log_period == 0 or step + 1 == steps:
+                self._log_window(window, epoch, step + 1, steps, rate)
+                window = _Window(self.process.device)
+            waiting_since = time.perf_counter()
+        loss, correct, clips = self.process.sum(total).tolist()
+        seconds = time.perf_counter() - epoch_start
+        self.metrics.write(
+            "train_epoch",
+            step=(epoch + 1) * steps,
+            epoch=epoch + 1,
+            loss=loss / clips,
+            top1=100 * correct / clips,
+            seconds=seconds,
+            bad_videos=len(self.bad_videos),
+        )
+        logger.info(
+            "epoch %d/%d: loss %.4f, top-1 %.2f%%, %.1f clips/s",
+            *(epoch + 1, self.max_epoch, loss / clips, 100 * correct / clips, clips / seconds),
+        )
+
+    def _step(self, batch: ClipBatch) -> Tensor:
+        """One update. Returns (sum of losses, correct clips, clips), on the device."""
+        if batch.clips is None:
+            raise ValueError("no readable video among 20 drawn for each clip of a batch")
+        device = self.process.device
+        clips = self.preprocessing(batch.clips, device)
+        labels = batch.labels.to(device, non_blocking=True)
+        with self.precision.autocast():
+            logits = self.parallel(clips)
+        loss = F.cross_entropy(logits.float(), labels)
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(loss).backward()
+        if self.clip_grad_norm:
+            self.scaler.unscale_(self.optimizer)
+            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        with torch.no_grad():
+            correct = (logits.argmax(dim=1) == labels).sum()
+            count = len(labels)
+            return torch.stack(
+                [loss.double() * count, correct.double(), correct.new_tensor(count).double()]
+            )
+
+    def _log_window(self, window: _Window, epoch: int, step: int, steps: int, rate: float) -> None:
+        loss, correct, clips = window.sums.tolist()  # waits for the device
+        seconds = time.perf_counter() - window.start
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"the loss became {loss} at epoch {epoch + 1}, by step {step} of {steps}; "
+                "lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_EPOCHS or set SOLVER.CLIP_GRAD_L2NORM"
+            )
+        data = window.data_seconds / window.steps
+        compute = seconds / window.steps - data
+        self.metrics.write(
+            "train_iter",
+            step=epoch * steps + step,
+            epoch=epoch + step / steps,
+            lr=rate,
+            loss=loss / clips,
+            top1=100 * correct / clips,
+            data_seconds=data,
+            compute_seconds=compute,
+        )
+        logger.info(
+            "epoch %d step %d/%d: loss %.4f, top-1 %.1f%%, lr %.3g, data %.0f ms + compute %.0f ms a step",
+            *(epoch + 1, step, steps, loss / clips, 100 * correct / clips, rate),
+            *(1000 * data, 1000 * compute),
+        )
+
+    def _note_failures(self, failures: tuple[Failure, ...], drawn: int) -> None:
+        self._draws += drawn
+        self._failed_draws += len(failures)
+        for path, reason in failures:
+            if path not in self.bad_videos:
+                self.bad_videos[path] = reason
+                logger.warning("unreadable video, another takes its place: %s: %s", path, reason)
+        if (
+            len(self.bad_videos) >= _FEW_BAD_VIDEOS
+            and self._failed_draws > self.max_bad_fraction * self._draws
+        ):
+            raise ValueError(
+                f"{self._failed_draws} of {self._draws} training videos could not be read, more "
+                f"than DATA.MAX_BAD_FRACTION = {self.max_bad_fraction}; log.txt names them"
+            )
+
+    @torch.no_grad()
+    def _validate(self, epoch: int) -> None:
+        self.process.share_buffers(self.model)
+        self.model.eval()
+        sums = torch.zeros(3, dtype=torch.float64, device=self.process.device)
+        failures: list[Failure] = []
+        bar = progress(
+            self.val_loader,
+            total=len(self.val_loader),
+            name="validation",
+            is_main=self.process.is_main,
+        )
+        for batch in bar:
+            failures.extend(batch.failures)
+            if batch.clips is None:
+                continue
+            labels = batch.labels.to(self.process.device)
+            with self.precision.autocast():
+                logits = self.model(self.preprocessing(batch.clips, self.process.device)).float()
+            sums[0] += F.cross_entropy(logits, labels, reduction="sum")
+            sums[1] += (logits.argmax(dim=1) == labels).sum()
+            sums[2] += len(labels)
+        loss, correct, scored = self.process.sum(sums).tolist()
+        failed = [failure for part in self.process.gather(failures) for failure in part]
+        for path, reason in failed:
+            logger.warning("not validated, unreadable: %s: %s", path, reason)
+        if not scored:
+            raise ValueError(f"none of the {self.num_val} validation videos could be read")
+        self.metrics.write(
+            "val_epoch",
+            step=epoch * len(self.batches),
+            epoch=epoch,
+            loss=loss / scored,
+            top1=100 * correct / scored,
+            videos_expected=self.num_val,
+            videos_scored=int(scored),
+        )
+        logger.info(
+            "validation after epoch %d: top-1 %.2f%%, loss %.4f (%d of %d videos, centre clip)",
+            *(epoch, 100 * correct / scored, loss / scored, int(scored), self.num_val),
+        )
+
+    def _save(self, epoch: int) -> None:
+        if self.process.is_main:
+            path = checkpoint_path(self.output_dir, epoch)
+            state = {
+                "model_state": self.model.state_dict(),
+                "optimizer_state": self.optimizer.state_dict(),
+                "scaler_state": self.scaler.state_dict(),
+                "epoch": epoch,
+                "sampler_state": {"seed": self.batches.seed, "epoch": epoch},
+                "rng_state": torch.get_rng_state(),
+                **self.checkpoint_extras,
+            }
+            save_checkpoint(path, state)
+            logger.info("saved %s", path)
+        self.process.barrier()
+
+    def _resume(self) -> int:
+        path = last_checkpoint(self.output_dir)
+        if path is None:
+            return 0
+        state = read_checkpoint(path)
+        try:
+            self.model.load_state_dict(state["model_state"])
+            self.optimizer.load_state_dict(state["optimizer_state"])
+            self.scaler.load_state_dict(state["scaler_state"])
+        except (RuntimeError, ValueError, KeyError):
+            raise ValueError(
+                f"{path} is of another network or optimiser than this configuration; set "
+                "TRAIN.AUTO_RESUME False or choose another OUTPUT_DIR"
+            ) from None
+        epoch = int(state["epoch"])
+        if epoch >= self.max_epoch:
+            logger.info(
+                "%s: all %d epochs are trained already (TRAIN.AUTO_RESUME False starts anew)",
+                *(path, self.max_epoch),
+            )
+        else:
+            logger.info("resuming after epoch %d from %s", epoch, path)
+        return epoch
+
+
+def _seed(*numbers: int) -> int:
+    """One seed of several numbers, well mixed."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
+
+
+class _Window:
+    """Sums and times since the last log line."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.sums = torch.zeros(3, dtype=torch.float64, device=device)
+        self.steps = 0
+        self.data_seconds = 0.0
+        self.start = time.perf_counter()
