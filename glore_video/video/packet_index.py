@@ -1,0 +1,117 @@
+"""What a demuxer alone tells about a video: which frames there are, and where decoding may start.
+
+Demuxing a ten-second clip takes about a millisecond; decoding it takes a hundred times as long.
+"""
+
+from bisect import bisect_right
+from dataclasses import dataclass
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+# Containers whose time stamps are those that the decoder puts on the frames. The others (MPEG-TS
+# and PS, FLV, ASF, Ogg, ...) are decoded from the start.
+_TIMED_CONTAINERS = {"mov", "matroska"}
+# One packet of these is one frame shown. Not VP8, whose alternate reference frames are packets too.
+_ONE_FRAME_A_PACKET = {"h264", "hevc", "mpeg4", "vp9", "mjpeg"}
+# AVI stores no time stamps; the order of packets is the order of frames in these, if nothing is
+# reordered.
+_IN_ORDER_IN_AVI = {"mpeg4", "mjpeg", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"}
+_MPEG4_FRAME_START = b"\x00\x00\x01\xb6"
+_MPEG4_B_FRAME = 2
+
+
+@dataclass(frozen=True)
+class PacketIndex:
+    """The packets of a video stream, in units of the stream's time base.
+
+    Attributes:
+        pts: presentation times of the frames that are shown, ascending: frame k is at pts[k].
+        keyframes: presentation times of the packets at which decoding may start, ascending.
+        exact: whether `pts` is known to be what a decoder yields. If not, the only way to frame k
+            is to decode from the start and count.
+        edited: some frames are decoded but not shown (an edit list).
+        open_gop: some frames are stored after a keyframe and shown before it.
+        cut_off: the file ends before its last packet does.
+    """
+
+    pts: tuple[int, ...]
+    keyframes: tuple[int, ...]
+    exact: bool
+    edited: bool
+    open_gop: bool
+    cut_off: bool
+
+    def keyframe_before(self, frame: int) -> int:
+        """Presentation time of the last keyframe that is not after this frame."""
+        return self.keyframes[bisect_right(self.keyframes, self.pts[frame]) - 1]
+
+
+def _mpeg4_is_plain(data: bytes) -> bool:
+    """Whether an MPEG-4 part 2 packet holds one I or P frame with a picture.
+
+    AVI files pack a B frame and the P frame it needs into one packet, and put an empty frame of
+    at most 8 bytes in the place that is left; decoders show nothing for it.
+    """
+    at = data.find(_MPEG4_FRAME_START)
+    if len(data) <= 8 or at < 0 or at + 4 >= len(data):
+        return False
+    return data[at + 4] >> 6 != _MPEG4_B_FRAME and data.find(_MPEG4_FRAME_START, at + 4) < 0
+
+
+def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketIndex:
+    """Demux the container to its end; seek before decoding from it."""
+    formats = container.format.name.split(",")
+    codec = stream.codec_context.name
+    avi = "avi" in formats
+    exact = (
+        codec in _IN_ORDER_IN_AVI
+        if avi
+        else codec in _ONE_FRAME_A_PACKET and not _TIMED_CONTAINERS.isdisjoint(formats)
+    )
+    shown: list[int] = []
+    keyframes: list[int] = []
+    edited = open_gop = cut_off = False
+    last_keyframe: int | None = None
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0:
+                exact &= packet.pts is None and packet.dts is None  # else an empty frame
+                continue
+            if packet.is_corrupt:
+                cut_off = True
+                continue
+            # A cut-off packet with whole ones after it is damage; only decoding tells what is left.
+            exact &= not cut_off
+            if packet.pts is None or (avi and packet.pts != packet.dts):
+                exact = False
+                continue
+            if codec == "mpeg4" and (avi or packet.size <= 8):
+                exact &= _mpeg4_is_plain(bytes(packet))
+            if packet.is_keyframe:
+                last_keyframe = packet.pts
+                keyframes.append(packet.pts)
+            elif last_keyframe is None or packet.pts < last_keyframe:
+                open_gop = True
+                # Before the first keyframe nothing can be decoded, and what is shown is up to the
+                # decoder.
+                exact &= len(keyframes) > 1
+            if packet.is_discard:
+                edited = True
+            else:
+                shown.append(packet.pts)
+    except av.error.FFmpegError:
+        cut_off = True
+    shown.sort()
+    keyframes.sort()
+    exact &= bool(shown) and len(set(shown)) == len(shown)
+    exact = exact and bool(keyframes) and keyframes[0] <= shown[0]
+    return PacketIndex(
+        pts=tuple(shown),
+        keyframes=tuple(keyframes),
+        exact=exact,
+        edited=edited,
+        open_gop=open_gop,
+        cut_off=cut_off,
+    )

@@ -1,0 +1,128 @@
+"""Frames of a video at given indices: the interface of all decoders, and the one way to open one."""
+
+import os
+import stat
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from fractions import Fraction
+from operator import index as as_int
+from types import TracebackType
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from .errors import VideoError
+
+Backend = Literal["pyav", "decord"]
+
+
+class VideoReader(ABC):
+    """An open video; use it as a context manager, or call close().
+
+    Frame k is the k-th frame that decoding from the start to the end shows, whatever the container
+    says: what an edit list hides does not count, and a file that was cut off has the frames that
+    are whole. Frames are turned the way players turn them when the file carries a rotation by a
+    multiple of 90 degrees (or a mirroring). Pixels that are not square stay as stored.
+
+    Attributes:
+        path: the file.
+        num_frames: frames that the video shows, at least 1.
+        fps: average frames a second.
+        height, width: of a frame, in pixels, after any rotation.
+    """
+
+    path: str
+    num_frames: int
+    fps: Fraction
+
+    @property
+    @abstractmethod
+    def height(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def width(self) -> int: ...
+
+    @abstractmethod
+    def _decode(self, wanted: list[int]) -> Tensor:
+        """uint8 (len(wanted), height, width, 3) for ascending indices without repeats."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of the file. May be called again."""
+
+    def frames(self, indices: Sequence[int]) -> Tensor:
+        """Frames at indices, in any order, repeats allowed.
+
+        Returns uint8 (len(indices), height, width, 3), RGB. Raises IndexError for an index outside
+        [0, num_frames) (negative ones don't count from the end), VideoError if one can't be
+        decoded.
+        """
+        numbers = [as_int(i) for i in indices]
+        for number in numbers:
+            if not 0 <= number < self.num_frames:
+                raise IndexError(
+                    f"{self.path}: frame {number} of a video of {self.num_frames} frames"
+                )
+        if not numbers:
+            return torch.empty((0, self.height, self.width, 3), dtype=torch.uint8)
+        wanted = sorted(set(numbers))
+        decoded = self._decode(wanted)  # (wanted, height, width, 3)
+        if wanted == numbers:
+            return decoded
+        place = {number: i for i, number in enumerate(wanted)}
+        return decoded[[place[number] for number in numbers]]
+
+    def __enter__(self) -> "VideoReader":
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _check_file(path: str) -> None:
+    """Raise VideoError unless path is a regular file with something in it; a pipe would hang."""
+    try:
+        status = os.stat(path)
+    except FileNotFoundError:
+        raise VideoError(path, "no such file") from None
+    except (OSError, ValueError) as error:
+        raise VideoError(path, getattr(error, "strerror", None) or str(error)) from None
+    if stat.S_ISDIR(status.st_mode):
+        raise VideoError(path, "is a folder, not a file")
+    if not stat.S_ISREG(status.st_mode):
+        raise VideoError(path, "is not a regular file")
+    if status.st_size == 0:
+        raise VideoError(path, "the file is empty")
+
+
+def open_video(path: str | os.PathLike[str], *, backend: Backend = "pyav") -> VideoReader:
+    """Open a video file.
+
+    backend: "pyav" decodes with PyAV. "decord" decodes with decord, which must be installed, the
+    files that decord reads right, and the others with PyAV. Both give the same frames; see
+    decord_backend.py for the rounding of colours.
+
+    Raises VideoError if there is no such file, or it holds no video that can be read; ValueError
+    for an unknown backend; ImportError if the backend's package is not installed.
+    """
+    if backend not in get_args(Backend):
+        allowed = ", ".join(map(repr, get_args(Backend)))
+        raise ValueError(f"backend must be one of {allowed}, got {backend!r}")
+    name = os.fspath(path)
+    # Decoders are imported when the first video is opened, so that this package is light to import.
+    if backend == "decord":
+        from .decord_backend import open_decord
+
+        _check_file(name)
+        return open_decord(name)
+    from .pyav_backend import PyavReader
+
+    _check_file(name)
+    return PyavReader(name)
