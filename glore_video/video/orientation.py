@@ -27,7 +27,7 @@ class Orientation:
         matrix = frame.side_data.get("DISPLAYMATRIX")
         if not isinstance(matrix, SideData):
             return cls()
-        a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()
+        a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
         if b == c == 0 and abs(a) == abs(d) == _ONE:
             return cls(flip_rows=d < 0, flip_columns=a < 0)
         if a == d == 0 and abs(b) == abs(c) == _ONE:

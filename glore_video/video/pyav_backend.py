@@ -40,6 +40,7 @@ class PyavReader(VideoReader):
         stream = self._reopen()
         try:
             self.codec: str = stream.codec_context.name
+            self.pixel_format: str | None = stream.codec_context.pix_fmt
             self.index: PacketIndex = read_packet_index(self._open_container(), stream)
             self.fps = self._frame_rate(stream)
             # The last use of this stream: counting opens the file anew.
