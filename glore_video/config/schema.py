@@ -156,6 +156,9 @@ class Model(Section):
 
 class ResNet(Section):
     DEPTH: Literal[50, 101] = key(50, "layers of the backbone")
+    NUM_BLOCK_TEMP_KERNEL: tuple[tuple[NonNegative, ...], ...] = key(
+        (), "stage -> pathway -> blocks with temporal kernels (i3d, slow, slowfast); empty: all"
+    )
     ZERO_INIT_FINAL_BN: bool = key(False, "weight of each block's last batch norm starts at zero")
 
 

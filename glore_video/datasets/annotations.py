@@ -227,7 +227,13 @@ def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> Vi
                 raise ValueError(
                     f"{path}:{reader.line_num}: {row['label']!r} is no class of Kinetics-400"
                 )
-            start, end = float(row["time_start"]), float(row["time_end"])
+            try:
+                start, end = float(row["time_start"]), float(row["time_end"])
+            except (TypeError, ValueError):
+                raise ValueError(
+                    f"{path}:{reader.line_num}: time_start and time_end must be seconds, got "
+                    f"{row['time_start']!r} and {row['time_end']!r}"
+                ) from None
             rows.append((f"{row['youtube_id']}_{start:06.0f}_{end:06.0f}.mp4", name))
             labels.append(label_of[name])
     layouts = [

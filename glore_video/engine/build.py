@@ -29,6 +29,7 @@ from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.schedule import Schedule
 from glore_video.engine.trainer import Precision, Preprocessing, Trainer
 from glore_video.models import (
+    SlowFastOptions,
     build_network,
     insert_glore,
     insert_nonlocal,
@@ -58,10 +59,13 @@ def build_model(config: Config) -> nn.Module:
         num_classes=config.MODEL.NUM_CLASSES,
         dropout_rate=config.MODEL.DROPOUT_RATE,
         zero_init_final_bn=config.RESNET.ZERO_INIT_FINAL_BN,
-        alpha=config.SLOWFAST.ALPHA,
-        beta_inv=config.SLOWFAST.BETA_INV,
-        fusion_conv_channel_ratio=config.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
-        fusion_kernel_size=config.SLOWFAST.FUSION_KERNEL_SZ,
+        slowfast=SlowFastOptions(
+            alpha=config.SLOWFAST.ALPHA,
+            beta_inv=config.SLOWFAST.BETA_INV,
+            fusion_conv_channel_ratio=config.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
+            fusion_kernel_size=config.SLOWFAST.FUSION_KERNEL_SZ,
+        ),
+        num_block_temp_kernel=config.RESNET.NUM_BLOCK_TEMP_KERNEL or None,
     )
     if config.GLORE.LOCATION:
         insert_glore(

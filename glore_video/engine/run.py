@@ -12,7 +12,7 @@ import torch
 from glore_video.config import Config, to_yaml
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
-from glore_video.engine.run_log import MetricsLog, setup_logging
+from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.tester import score_videos
 from glore_video.evaluation import Summary, summarize, write_results
 from glore_video.models import count_complexity, load_weights

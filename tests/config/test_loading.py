@@ -1,0 +1,140 @@
+"""YAML and KEY VALUE pairs: what is read, what is refused, and how the refusal reads."""
+
+import logging
+import re
+
+import pytest
+
+from glore_video.config import Config, describe, flatten, load_config, to_yaml
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_need_no_file():
+    assert load_config() == Config()
+
+
+def test_pairs_are_read_as_yaml():
+    config = load_config(
+        None,
+        ["SOLVER.WEIGHT_DECAY", "1e-4", "DATA.MEAN", "[0.1, .2, 3e-1]", "TRAIN.ENABLE", "False"],
+    )
+    assert config.SOLVER.WEIGHT_DECAY == 0.0001
+    assert config.DATA.MEAN == (0.1, 0.2, 0.3)
+    assert config.TRAIN.ENABLE is False
+
+
+@pytest.mark.parametrize("text", ["1e-4", "1E-4", "1.e-4", ".1e-3", "+1e-4", "0.0001"])
+def test_scientific_notation_is_a_number(tmp_path, text):
+    config = load_config(write(tmp_path / "c.yaml", f"SOLVER:\n  WEIGHT_DECAY: {text}\n"))
+    assert config.SOLVER.WEIGHT_DECAY == 1e-4
+
+
+def test_base_is_read_first_and_may_have_a_base(tmp_path):
+    write(tmp_path / "a.yaml", "DATA: {NUM_FRAMES: 4, SAMPLING_RATE: 4}\nRNG_SEED: 1\n")
+    (tmp_path / "b").mkdir()
+    write(tmp_path / "b" / "b.yaml", "_BASE_: ../a.yaml\nDATA: {NUM_FRAMES: 16}\n")
+    config = load_config(write(tmp_path / "c.yaml", "_BASE_: b/b.yaml\nRNG_SEED: 3\n"))
+    assert (config.DATA.NUM_FRAMES, config.DATA.SAMPLING_RATE, config.RNG_SEED) == (16, 4, 3)
+
+
+def test_base_in_a_circle(tmp_path):
+    write(tmp_path / "a.yaml", "_BASE_: b.yaml\n")
+    write(tmp_path / "b.yaml", "_BASE_: a.yaml\n")
+    with pytest.raises(ValueError, match="leads back"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_resolved_config_reads_back_the_same(tmp_path):
+    config = load_config(
+        None, ["GLORE.LOCATION", "[[[]], [[0, 2]], [[0, 2, 4]], [[]]]", "OUTPUT_DIR", "o ü/x"]
+    )
+    assert load_config(write(tmp_path / "c.yaml", to_yaml(config))) == config
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (["DATA.NUM_FRAME", "8"], "unknown key DATA.NUM_FRAME; did you mean DATA.NUM_FRAMES?"),
+        (["NUM_FRAMES", "8"], "unknown key NUM_FRAMES; did you mean DATA.NUM_FRAMES?"),
+        (["QQQ", "8"], "unknown key QQQ; --help-config lists the known ones"),
+        (["DATA.NUM_FRAMES", "many"], "DATA.NUM_FRAMES = 'many'"),
+        (["DATA.NUM_FRAMES", "0"], "DATA.NUM_FRAMES = 0: .*greater than or equal to 1"),
+        (["DATA.NUM_FRAMES", "True"], "a number is expected"),
+        (["SOLVER.BASE_LR", ".nan"], "SOLVER.BASE_LR = nan"),
+        (["DATA", "3"], "DATA = 3: it is a section"),
+        (["DATA.NUM_FRAMES.X", "3"], "DATA.NUM_FRAMES = {'X': 3}"),
+        (["MODEL.ARCH", "resnet"], "MODEL.ARCH = 'resnet': Input should be 'preact'"),
+        (["TEST.NUM_SPATIAL_CROPS", "2"], "TEST.NUM_SPATIAL_CROPS = 2: Input should be 1 or 3"),
+        (["DATA.TRAIN_CROP_SIZE", "300"], "DATA.TRAIN_CROP_SIZE = 300 does not fit"),
+        (["DATA.TRAIN_JITTER_SCALES", "[320, 256]"], "the first is the greater"),
+        (["SOLVER.LR_POLICY", "steps_with_relative_lrs"], "a rate for each step is needed"),
+        (["SOLVER.MOMENTUM", "0"], "SOLVER.NESTEROV = True needs SOLVER.MOMENTUM above 0"),
+        (["MODEL.ARCH", "slowfast", "DATA.NUM_FRAMES", "9"], "not a multiple of SLOWFAST.ALPHA"),
+        (["SYNTHETIC.LABELS", "pair"], "needs DATA.RANDOM_FLIP False"),
+        (["RESNET.TRANS_FUNC", "x3d_transform"], "not supported, only bottleneck_transform"),
+        (["NUM_GPUS"], "'NUM_GPUS' has no value"),
+        (
+            ["GLORE.LOCATION", "[[[0]]]", "NONLOCAL.LOCATION", "[[[1, 0]]]"],
+            "both name stage 0, pathway 0, block 0",
+        ),
+    ],
+)
+def test_wrong_pairs_are_named(pairs, message):
+    with pytest.raises(ValueError, match=re.escape(message) if ".*" not in message else message):
+        load_config(None, pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("DATA: [", r"c\.yaml:[12]: not valid YAML"),
+        ("- 1\n", "KEY: value lines are expected, not a list"),
+        ("_BASE_: 3\n", "_BASE_ = 3"),
+        ("DATA: !!python/object/apply:os.system [true]\n", "not valid YAML"),
+    ],
+)
+def test_wrong_files_are_named(tmp_path, text, message):
+    with pytest.raises(ValueError, match=message):
+        load_config(write(tmp_path / "c.yaml", text))
+
+
+def test_binary_file_is_refused(tmp_path):
+    (tmp_path / "c.yaml").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(ValueError, match="not a text file"):
+        load_config(tmp_path / "c.yaml")
+
+
+def test_missing_file():
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml: no such configuration file"):
+        load_config("nowhere.yaml")
+
+
+def test_slowfast_keys_without_effect_warn(tmp_path, caplog):
+    text = "BN: {USE_PRECISE_STATS: True}\nMVIT: {DEPTH: 16}\nDATA: {INPUT_CHANNEL_NUM: [3]}\n"
+    with caplog.at_level(logging.WARNING, logger="glore_video"):
+        assert load_config(write(tmp_path / "c.yaml", text)) == Config()
+    (record,) = caplog.records
+    assert "no effect here: BN.USE_PRECISE_STATS, MVIT" in record.getMessage()
+
+
+def test_multigrid_is_refused_only_when_on(tmp_path):
+    off = write(tmp_path / "off.yaml", "MULTIGRID: {LONG_CYCLE: False}\n")
+    assert load_config(off) == Config()
+    on = write(tmp_path / "on.yaml", "MULTIGRID: {LONG_CYCLE: True}\n")
+    with pytest.raises(ValueError, match="multigrid training is not supported"):
+        load_config(on)
+
+
+def test_config_is_frozen():
+    with pytest.raises(ValueError, match="frozen"):
+        Config().RNG_SEED = 3
+
+
+def test_help_lists_every_key_once():
+    names = [line.split()[0] for line in describe().splitlines()]
+    assert sorted(names) == sorted(name for name, _ in flatten(Config()))
+    assert all(len(line.split()) > 2 for line in describe().splitlines())
