@@ -7,31 +7,33 @@ Everything stays uint8 here; the engine normalises on the device. Training draws
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from glore_video.datasets.annotations import VideoList
-from glore_video.video import (
-    Backend,
+from glore_video.datasets.seeding import generator_for, randint
+from glore_video.video.clip_sampling import (
     ClipSampling,
-    VideoError,
-    VideoReader,
     ViewSpacing,
-    centre_crop,
     centre_start,
     clip_indices,
-    crop,
-    horizontal_flip,
     num_starts,
-    open_video,
+    view_starts,
+)
+from glore_video.video.errors import VideoError
+from glore_video.video.reader import Backend, VideoReader, open_video
+from glore_video.video.transforms import (
+    centre_crop,
+    horizontal_flip,
+    random_crop,
+    random_short_side,
     resize_short_side,
     to_clip,
-    uniform_crop_boxes,
-    view_starts,
+    uniform_crop,
 )
 
 Failure = tuple[str, str]  # path, reason
@@ -61,13 +63,14 @@ class VideoViews:
     Attributes:
         frames: uint8 (distinct frames, height, width, 3).
         clips: for each clip, the places of its frames in `frames`.
-        crops: (top, left) of each crop; a view is a clip and a crop, clips in the outer order.
+        crops: place of each crop along the longer side, 0 (start), 1 (middle) or 2 (end). A view
+            is a clip and a crop; the views of a clip follow one another.
         crop_size: side of a crop, pixels.
     """
 
     frames: Tensor
     clips: tuple[tuple[int, ...], ...]
-    crops: tuple[tuple[int, int], ...]
+    crops: tuple[Literal[0, 1, 2], ...]
     crop_size: int
 
     def __len__(self) -> int:
@@ -76,8 +79,7 @@ class VideoViews:
     def view(self, number: int) -> Tensor:
         """uint8 (3, frames, crop_size, crop_size)."""
         clip, position = divmod(number, len(self.crops))
-        top, left = self.crops[position]
-        window = crop(self.frames, top, left, self.crop_size, self.crop_size)
+        window = uniform_crop(self.frames, self.crop_size, self.crops[position])
         return to_clip(window[list(self.clips[clip])])
 
     def batches(self, size: int) -> Iterator[Tensor]:
@@ -125,33 +127,27 @@ class TrainingClips(Dataset[ClipItem]):
 
     def __getitem__(self, key: tuple[int, int]) -> ClipItem:
         epoch, index = key
-        rng = np.random.default_rng([self.seed, epoch, index])
+        generator = generator_for(self.seed, epoch, index)
         failures: list[Failure] = []
         for _ in range(self.attempts):
             try:
-                clip = self._clip(self.videos.path(index), rng)
+                clip = self._clip(self.videos.path(index), generator)
             except VideoError as error:
                 failures.append((error.path, error.reason))
-                index = int(rng.integers(len(self.videos)))
+                index = randint(len(self.videos), generator)
             else:
                 return ClipItem(clip, self.videos.label(index), index, tuple(failures))
         return ClipItem(None, -1, index, tuple(failures))
 
-    def _clip(self, path: str, rng: np.random.Generator) -> Tensor:
+    def _clip(self, path: str, generator: torch.Generator) -> Tensor:
         with open_video(path, backend=self.backend) as video:
-            start = int(rng.integers(num_starts(video.num_frames, self.sampling, video.fps)))
+            starts = num_starts(video.num_frames, self.sampling, video.fps)
+            start = randint(starts, generator)
             frames = video.frames(clip_indices(start, video.num_frames, self.sampling, video.fps))
-        low, high = self.short_sides
-        if self.inverse_uniform:
-            side = round(1 / rng.uniform(1 / high, 1 / low))
-        else:
-            side = int(rng.integers(low, high, endpoint=True))
-        frames = resize_short_side(frames, side)
-        height, width = frames.shape[1:3]
-        top = int(rng.integers(height - self.crop_size, endpoint=True))
-        left = int(rng.integers(width - self.crop_size, endpoint=True))
-        frames = crop(frames, top, left, self.crop_size, self.crop_size)
-        if self.flip and rng.integers(2):
+        draw = float(torch.rand((), generator=generator))
+        side = random_short_side(*self.short_sides, draw, inverse=self.inverse_uniform)
+        frames = random_crop(resize_short_side(frames, side), self.crop_size, generator)
+        if self.flip and randint(2, generator):
             frames = horizontal_flip(frames)
         return to_clip(frames)
 
@@ -191,12 +187,12 @@ class TestViews(Dataset[ViewsItem]):
     videos: VideoList
     sampling: ClipSampling
     num_clips: int
-    num_crops: int
+    num_crops: Literal[1, 3]
     short_side: int
     crop_size: int
     spacing: ViewSpacing = "slowfast"
     backend: Backend = "pyav"
-    indices: Sequence[int] | None = field(default=None)
+    indices: Sequence[int] | None = None
 
     def __len__(self) -> int:
         return len(self.videos) if self.indices is None else len(self.indices)
@@ -218,10 +214,9 @@ class TestViews(Dataset[ViewsItem]):
         distinct = sorted({frame for clip in clips for frame in clip})
         place = {frame: i for i, frame in enumerate(distinct)}
         frames = resize_short_side(video.frames(distinct), self.short_side)
-        height, width = frames.shape[1:3]
         return VideoViews(
             frames,
             tuple(tuple(place[frame] for frame in clip) for clip in clips),
-            uniform_crop_boxes(height, width, self.crop_size, self.num_crops),
+            (0, 1, 2) if self.num_crops == 3 else (1,),
             self.crop_size,
         )

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from glore_video.datasets.loader import ClipBatch, TrainingBatches
+from glore_video.datasets.seeding import mixed_seed
 from glore_video.datasets.video_dataset import Failure
 from glore_video.engine.checkpoint import (
     checkpoint_path,
@@ -28,7 +28,7 @@ from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import set_learning_rate
 from glore_video.engine.run_log import MetricsLog, progress
 from glore_video.engine.schedule import Schedule
-from glore_video.video import normalize_clip
+from glore_video.video.transforms import normalize_clip
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ class Trainer:
     def _train_epoch(self, epoch: int) -> None:
         self.batches.epoch = epoch
         # Dropout depends on (seed, epoch, process) only, so a resumed run draws the same masks.
-        torch.manual_seed(_seed(self.seed, epoch, self.process.rank))
+        torch.manual_seed(mixed_seed(self.seed, epoch, self.process.rank))
         self.parallel.train()
         steps = len(self.batches)
         total = torch.zeros(3, dtype=torch.float64, device=self.process.device)
@@ -304,11 +304,6 @@ class Trainer:
         else:
             logger.info("resuming after epoch %d from %s", epoch, path)
         return epoch
-
-
-def _seed(*numbers: int) -> int:
-    """One seed of several numbers, well mixed."""
-    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0])
 
 
 class _Window:
