@@ -85,7 +85,7 @@ def test_bad_names_and_weights():
         create_model("slowfst_r50")
     with pytest.raises(ValueError, match="no published weights are known for 'c2d_r50'"):
         create_model("c2d_r50", pretrained=True)
-    with pytest.raises(ValueError, match="arch must be one of preact, c2d, .*got 'x3d'"):
+    with pytest.raises(ValueError, match=r"arch must be one of preact, c2d, .*got 'x3d'"):
         build_network("x3d")
     with pytest.raises(ValueError, match="num_classes must be at least 1, got 0"):
         build_network("tiny", num_classes=0)
