@@ -32,7 +32,8 @@ class PacketIndex:
         exact: whether `pts` is known to be what a decoder yields. If not, the only way to frame k
             is to decode from the start and count.
         edited: some frames are decoded but not shown (an edit list).
-        open_gop: some frames are stored after a keyframe and shown before it.
+        open_gop: decoding can't simply begin at each keyframe: frames stored after it are shown
+            before it, or need frames that lie before it (H.264 that refreshes bit by bit).
         cut_off: the file ends before its last packet does.
     """
 
@@ -60,10 +61,30 @@ def _mpeg4_is_plain(data: bytes) -> bool:
     return data[at + 4] >> 6 != _MPEG4_B_FRAME and data.find(_MPEG4_FRAME_START, at + 4) < 0
 
 
+def _is_idr(data: bytes, extradata: bytes | None) -> bool:
+    """Whether an H.264 packet holds a frame after which nothing refers to what was before it.
+
+    True only where it is known: extradata must be an AVC configuration record, which MP4 and
+    Matroska have and which tells the size of the length before each NAL unit.
+    """
+    if extradata is None or len(extradata) < 5 or extradata[0] != 1:
+        return False
+    length_size = (extradata[4] & 3) + 1
+    at = 0
+    while at + length_size < len(data):
+        length = int.from_bytes(data[at : at + length_size], "big")
+        at += length_size
+        if data[at] & 31 == 5:
+            return True
+        at += length
+    return False
+
+
 def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketIndex:
     """Demux the container to its end; seek before decoding from it."""
     formats = container.format.name.split(",")
     codec = stream.codec_context.name
+    extradata = stream.codec_context.extradata
     avi = "avi" in formats
     exact = (
         codec in _IN_ORDER_IN_AVI
@@ -92,6 +113,8 @@ def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketI
             if packet.is_keyframe:
                 last_keyframe = packet.pts
                 keyframes.append(packet.pts)
+                if codec == "h264" and not open_gop:
+                    open_gop = not _is_idr(bytes(packet), extradata)
             elif last_keyframe is None or packet.pts < last_keyframe:
                 open_gop = True
                 # Before the first keyframe nothing can be decoded, and what is shown is up to the

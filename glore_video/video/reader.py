@@ -22,13 +22,14 @@ class VideoReader(ABC):
 
     Frame k is the k-th frame that decoding from the start to the end shows, whatever the container
     says: what an edit list hides does not count, and a file that was cut off has the frames that
-    are whole. Frames are turned the way players turn them when the file carries a rotation by a
-    multiple of 90 degrees (or a mirroring). Pixels that are not square stay as stored.
+    are whole (MPEG-TS does not tell whether its last one is). Frames are turned the way players
+    turn them when the file carries a rotation by a multiple of 90 degrees (or a mirroring). Pixels
+    that are not square stay as stored.
 
     Attributes:
         path: the file.
         num_frames: frames that the video shows, at least 1.
-        fps: average frames a second.
+        fps: average frames a second, as the container states it.
         height, width: of a frame, in pixels, after any rotation.
     """
 

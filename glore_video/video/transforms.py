@@ -1,0 +1,138 @@
+"""Scaling, cropping, flipping and colour of clips, on uint8 until the device normalises them.
+
+Frames are uint8 (frames, height, width, 3), as readers give them, until `to_clip`. Functions that
+are random take the draw or a generator. The rules for sizes are SlowFast's (datasets/transform.py).
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as tvf
+
+
+def resize(frames: Tensor, height: int, width: int) -> Tensor:
+    """Bilinear, without antialiasing: within one grey level of interpolating in floating point."""
+    if frames.shape[1:3] == (height, width):
+        return frames
+    pictures = frames.permute(0, 3, 1, 2)  # (frames, 3, height, width), channels last in memory
+    resized = tvf.resize(
+        pictures, [height, width], interpolation=InterpolationMode.BILINEAR, antialias=False
+    )
+    return resized.permute(0, 2, 3, 1)  # (frames, height, width, 3)
+
+
+def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
+    """Scale so that the shorter side is short_side pixels; the longer one is rounded down."""
+    if short_side < 1:
+        raise ValueError(f"short_side must be at least 1, got {short_side}")
+    height, width = frames.shape[1:3]
+    if short_side == min(height, width):
+        return frames
+    # In floating point, as SlowFast does it, or a few sizes would be one pixel apart.
+    if width < height:
+        return resize(frames, int(height / width * short_side), short_side)
+    return resize(frames, short_side, int(width / height * short_side))
+
+
+def random_short_side(lo: int, hi: int, draw: float, *, inverse: bool = False) -> int:
+    """The short side in pixels, in [lo, hi], for a draw from the uniform distribution on [0, 1).
+
+    Uniform in the size, or with `inverse` in its reciprocal (the scale augmentation of VGG as
+    video networks use it: sizes near lo come more often).
+    """
+    if not 1 <= lo <= hi:
+        raise ValueError(f"sizes must satisfy 1 <= lo <= hi, got {lo} and {hi}")
+    if not 0 <= draw <= 1:
+        raise ValueError(f"draw must be in [0, 1], got {draw}")
+    if inverse:
+        return round(1 / (1 / hi + draw * (1 / lo - 1 / hi)))
+    return round(lo + draw * (hi - lo))
+
+
+def crop(frames: Tensor, top: int, left: int, height: int, width: int) -> Tensor:
+    """The rectangle of height x width pixels whose first pixel is at (top, left); a view."""
+    rows, columns = frames.shape[1:3]
+    if min(height, width) < 1:
+        raise ValueError(f"a crop must be at least 1x1 pixels, got {width}x{height}")
+    if top < 0 or left < 0 or top + height > rows or left + width > columns:
+        raise ValueError(
+            f"a crop of {width}x{height} pixels at row {top}, column {left} does not fit in "
+            f"frames of {columns}x{rows} pixels"
+        )
+    return frames[:, top : top + height, left : left + width]
+
+
+def _check_square(frames: Tensor, size: int) -> tuple[int, int]:
+    """Rows and columns left beside a square crop."""
+    rows, columns = frames.shape[1:3]
+    if size < 1 or size > min(rows, columns):
+        raise ValueError(
+            f"a crop of {size}x{size} pixels does not fit in frames of {columns}x{rows} pixels"
+        )
+    return rows - size, columns - size
+
+
+def random_crop(frames: Tensor, size: int, generator: torch.Generator) -> Tensor:
+    """A square, every place being as likely as any other; a view."""
+    rows, columns = _check_square(frames, size)
+    top = int(torch.randint(rows + 1, (), generator=generator))
+    left = int(torch.randint(columns + 1, (), generator=generator))
+    return crop(frames, top, left, size, size)
+
+
+def centre_crop(frames: Tensor, size: int) -> Tensor:
+    """The square in the middle; a view. An odd pixel too many is cut off at the top or left."""
+    rows, columns = _check_square(frames, size)
+    return crop(frames, (rows + 1) // 2, (columns + 1) // 2, size, size)
+
+
+def uniform_crop(frames: Tensor, size: int, position: Literal[0, 1, 2]) -> Tensor:
+    """The square at the start, middle or end of the longer side; a view.
+
+    Position 0, 1, 2 is left, centre, right, or of frames that are higher than wide, top, centre,
+    bottom.
+    """
+    if position not in (0, 1, 2):
+        raise ValueError(f"position must be 0, 1 or 2, got {position!r}")
+    rows, columns = _check_square(frames, size)
+    top, left = (rows + 1) // 2, (columns + 1) // 2
+    if position != 1:
+        if rows > columns:
+            top = 0 if position == 0 else rows
+        else:
+            left = 0 if position == 0 else columns
+    return crop(frames, top, left, size, size)
+
+
+def horizontal_flip(frames: Tensor) -> Tensor:
+    """Left and right exchanged; a copy."""
+    return frames.flip(2)
+
+
+def to_clip(frames: Tensor) -> Tensor:
+    """(frames, height, width, 3) -> contiguous (3, frames, height, width), as networks take it."""
+    return frames.permute(3, 0, 1, 2).contiguous()
+
+
+def normalize_clip(clip: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """uint8 (..., 3, frames, height, width) -> float32 of the same shape and device.
+
+    mean and std are of channels R, G, B in units in which white is 1. Meant for whole batches on
+    the device.
+    """
+    if clip.dtype != torch.uint8:
+        raise ValueError(f"a clip to normalise must be uint8, got {clip.dtype}")
+    if clip.ndim < 4 or clip.shape[-4] != len(mean) or len(mean) != len(std):
+        raise ValueError(
+            f"a clip must be (..., channels, frames, height, width) with a mean and a std for each "
+            f"channel, got shape {tuple(clip.shape)}, {len(mean)} means and {len(std)} stds"
+        )
+    if min(std) <= 0:
+        raise ValueError(f"std must be above 0, got {tuple(std)}")
+    # (clip / 255 - mean) / std in one multiplication and one addition.
+    scale = torch.tensor([1 / (255 * s) for s in std], device=clip.device)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=clip.device)
+    return clip * scale.view(-1, 1, 1, 1) + shift.view(-1, 1, 1, 1)

@@ -1,0 +1,87 @@
+import av
+import pytest
+
+from glore_video.video.packet_index import _is_idr, _mpeg4_is_plain, read_packet_index
+
+
+def index_of(path):
+    with av.open(str(path)) as container:
+        return read_packet_index(container, container.streams.video[0])
+
+
+def test_times_and_keyframes(corpus):
+    index = index_of(corpus["h264"].path)  # 1/15360 s a tick, 512 a frame
+    assert index.pts == tuple(range(0, 40 * 512, 512))
+    assert index.keyframes == (0, 12 * 512, 24 * 512, 36 * 512)
+    for frame, keyframe in ((0, 0), (11, 0), (12, 12), (23, 12), (35, 24), (39, 36)):
+        assert index.keyframe_before(frame) == keyframe * 512
+
+
+def test_edit_list_hides_frames(corpus):
+    index = index_of(corpus["edit list"].path)
+    assert len(index.pts) == 35
+    assert index.edited
+    assert index.keyframe_before(0) < index.pts[0]
+
+
+def test_which_files_can_be_trusted(corpus):
+    for name, encoded in corpus.items():
+        assert index_of(encoded.path).exact == encoded.exact, name
+
+
+@pytest.mark.parametrize(
+    ("name", "edited", "open_gop"),
+    [
+        ("h264", False, False),
+        ("mkv", False, False),
+        ("open GOP", False, True),
+        ("intra refresh", False, True),
+        ("edit list", True, False),
+        ("mpeg4 mp4, B frames", False, False),
+    ],
+)
+def test_what_decord_must_know(corpus, name, edited, open_gop):
+    index = index_of(corpus[name].path)
+    assert (index.edited, index.open_gop, index.cut_off) == (edited, open_gop, False)
+
+
+def test_cut_off(corpus, tmp_path):
+    whole = corpus["faststart"].path.read_bytes()
+    path = tmp_path / "t.mp4"
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    index = index_of(path)
+    assert index.cut_off
+    assert index.exact
+    assert 10 < len(index.pts) < 40
+
+
+@pytest.mark.parametrize(
+    ("data", "plain"),
+    [
+        (b"\x00\x00\x01\xb6\x00" + bytes(8), True),  # I
+        (b"\x00\x00\x01\xb0\x01\x00\x00\x01\xb6\x40" + bytes(8), True),  # header, P
+        (b"\x00\x00\x01\xb6\x80" + bytes(8), False),  # B
+        (b"\x00\x00\x01\xb6\x40abc\x00\x00\x01\xb6\x80" + bytes(8), False),  # P and B packed
+        (b"\x00\x00\x01\xb6\x51\x20", False),  # an empty frame
+        (bytes(20), False),
+        (bytes(10) + b"\x00\x00\x01\xb6", False),
+    ],
+)
+def test_mpeg4_packets(data, plain):
+    assert _mpeg4_is_plain(data) is plain
+
+
+@pytest.mark.parametrize(
+    ("data", "extradata", "idr"),
+    [
+        (b"\x00\x00\x00\x02\x65\x00", b"\x01abc\xff", True),
+        (b"\x00\x00\x00\x01\x06\x00\x00\x00\x02\x65\x00", b"\x01abc\xff", True),  # SEI, IDR
+        (b"\x00\x00\x00\x01\x06\x00\x00\x00\x02\x41\x00", b"\x01abc\xff", False),
+        (b"\x00\x02\x65\x00", b"\x01abc\xfd", True),  # lengths of two bytes
+        (b"\x00\x00\x00\x01\x65\x00", b"\x00\x00\x00\x01\x67", False),  # start codes: not known
+        (b"\x00\x00\x00\x02\x65\x00", None, False),
+        (b"", b"\x01abc\xff", False),
+    ],
+)
+def test_h264_packets(data, extradata, idr):
+    assert _is_idr(data, extradata) is idr
