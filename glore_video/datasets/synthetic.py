@@ -72,7 +72,7 @@ def render_relations(
     num_val: int = 400,
     seed: int = 0,
     num_frames: int = 12,
-    size: int = 96,
+    size: int = 64,
     fps: int = 12,
     progress: bool = True,
 ) -> Path:
@@ -90,7 +90,7 @@ def render_relations(
         num_val: videos in the validation split, at least 1.
         seed: non-negative; the same parameters give the same pictures.
         num_frames: frames a video, at least 1.
-        size: height and width in pixels, even.
+        size: height and width in pixels, even and at least 48.
         fps: frames a second, at least 1.
         progress: show a progress bar.
 

@@ -17,9 +17,9 @@ Floats: TypeAlias = NDArray[np.float32]
 
 STEPS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}  # (rows, columns)
 DIRECTIONS = tuple(STEPS)
-MIN_GAP = 32
+MIN_GAP = 16
 """Least distance, in pixels, between the cells of the two objects, along rows or along columns."""
-MIN_SIZE = 72
+MIN_SIZE = 48
 SPEEDS = (1.5, 3.0)  # pixels a frame
 
 
@@ -28,7 +28,7 @@ def render_video(
     *,
     seed: int | Sequence[int],
     num_frames: int = 12,
-    size: int = 96,
+    size: int = 64,
 ) -> NDArray[np.uint8]:
     """Render one video of two objects that move in the given directions.
 
@@ -39,7 +39,7 @@ def render_video(
         directions: of the two objects, each one of DIRECTIONS.
         seed: a non-negative integer or a sequence of them, as numpy.random.default_rng takes.
         num_frames: at least 1.
-        size: height and width in pixels, at least MIN_SIZE and even.
+        size: height and width in pixels, even and at least MIN_SIZE.
 
     Returns:
         uint8 (num_frames, size, size, 3), RGB.
@@ -52,12 +52,12 @@ def render_video(
         if direction not in STEPS:
             raise ValueError(f"direction {direction!r} is not one of {', '.join(DIRECTIONS)}")
     rng = np.random.default_rng(seed)
-    base = rng.uniform(0.25, 0.75, 3).astype(np.float32)
+    base = rng.uniform(0.42, 0.58, 3).astype(np.float32)
     background = np.clip(base + _background_texture(rng, size), 0, 1)
     video = np.repeat(background[None], num_frames, axis=0)  # (frames, size, size, 3)
     for direction, (top, left, side) in zip(directions, place_cells(rng, size), strict=True):
         cell = video[:, top : top + side, left : left + side]
-        colour, alpha = _moving_object(rng, STEPS[direction], num_frames, side, base)
+        colour, alpha = moving_object(rng, STEPS[direction], num_frames, side, base)
         cell += alpha[..., None] * (colour - cell)
     return np.rint(video * 255).astype(np.uint8)
 
@@ -89,23 +89,27 @@ def place_cells(
 def _background_texture(rng: np.random.Generator, size: int) -> Floats:
     """Smooth coloured blobs and fine grey grain around 0: (size, size, 3)."""
     knots = 9
-    grid = rng.uniform(-0.2, 0.2, (knots, knots, 3)).astype(np.float32)
+    grid = rng.uniform(-0.12, 0.12, (knots, knots, 3)).astype(np.float32)
     place = np.linspace(0, knots - 1, size, dtype=np.float32)
     weights = np.maximum(0, 1 - np.abs(place[:, None] - np.arange(knots, dtype=np.float32)))
     blobs = np.einsum("yi,ijc,xj->yxc", weights, grid, weights, optimize=True)
-    grain = rng.uniform(-0.06, 0.06, (size, size, 1)).astype(np.float32)
+    grain = rng.uniform(-0.02, 0.02, (size, size, 1)).astype(np.float32)
     return blobs + grain
 
 
-def _moving_object(
+def moving_object(
     rng: np.random.Generator, step: tuple[int, int], num_frames: int, cell: int, base: Floats
 ) -> tuple[Floats, Floats]:
-    """Colour (frames, cell, cell, 3) and opacity (frames, cell, cell) of one object in its cell."""
-    side = cell * rng.uniform(0.4, 0.6)
+    """Draw one object and move it by `step` through its cell.
+
+    Returns its colour, (frames, cell, cell, 3), or 1 for axes along which it does not change, and
+    its opacity, (frames, cell, cell); both within 0 to 1.
+    """
+    side = cell * rng.uniform(0.55, 0.75)
     speed = rng.uniform(*SPEEDS)
     start = rng.uniform(0, cell, 2)
     shape = rng.choice(["square", "disc", "diamond"])
-    textured = rng.random() < 0.5
+    textured = rng.random() < 0.75
     away = rng.choice([-1, 1], 3) * rng.uniform(0.3, 0.6, 3)
     colour = np.where(np.abs(base + away - 0.5) <= 0.5, base + away, base - away)
     angle, phase = rng.uniform(0, 2 * np.pi, 2)
@@ -121,8 +125,8 @@ def _moving_object(
     elif shape == "disc":
         distance = np.hypot(rows, columns) - side * 0.56
     else:
-        distance = (np.abs(rows) + np.abs(columns) - side * 0.7) / np.sqrt(2)
+        distance = (np.abs(rows) + np.abs(columns) - side * 0.65) / np.sqrt(2)
     alpha = np.clip(0.5 - distance, 0, 1).astype(np.float32)
     wave = np.sin((rows * np.sin(angle) + columns * np.cos(angle)) * (2 * np.pi / period) + phase)
-    shade = 0.2 * wave[..., None] if textured else np.zeros((1, 1, 1, 1))
+    shade = 0.3 * wave[..., None] if textured else np.zeros((1, 1, 1, 1))
     return np.clip(colour + shade, 0, 1).astype(np.float32), alpha
