@@ -65,14 +65,13 @@ def count_complexity(model: nn.Module, clip_shape: Sequence[int]) -> Complexity:
     Raises:
         ValueError: for a clip shape that is not positive.
     """
-    from fvcore.nn import FlopCountAnalysis
-
     if not clip_shape or min(clip_shape) < 1:
         raise ValueError(f"clip_shape must be positive numbers, got {tuple(clip_shape)}")
     like = next(model.parameters())
     clip = torch.zeros(1, *clip_shape, device=like.device, dtype=like.dtype)
     with _eval_mode(model), torch.no_grad(), warnings.catch_warnings():
-        # The tracer behind fvcore is deprecated, and warns about every size in Python arithmetic.
+        # fvcore scripts functions at import and traces, both called deprecated by newer torch;
+        # the tracer also warns about every size in Python arithmetic.
         warnings.simplefilter("ignore")
         analysis = FlopCountAnalysis(model, clip)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)

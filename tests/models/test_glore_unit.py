@@ -16,9 +16,10 @@ UNITS = [(GloreUnit1d, (7,)), (GloreUnit2d, (3, 5)), (GloreUnit3d, (2, 3, 4))]
 def random_unit(kind: type[GloreUnit], *, normalize: bool) -> GloreUnit:
     torch.manual_seed(0)
     unit = kind(6, 3, 4, normalize=normalize).double()
-    for tensor in (*unit.parameters(), *unit.buffers()):
-        if tensor.is_floating_point():
-            nn.init.uniform_(tensor, 0.1, 1.0)
+    for parameter in unit.parameters():
+        nn.init.normal_(parameter)
+    nn.init.normal_(unit.blocker.running_mean)
+    nn.init.uniform_(unit.blocker.running_var, 0.1, 1.0)
     return unit
 
 
