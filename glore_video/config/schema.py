@@ -231,6 +231,10 @@ class Solver(Section):
 
 
 class BatchNorm(Section):
+    USE_PRECISE_STATS: bool = key(
+        False, "before validating or saving, take batch norm statistics anew over whole batches"
+    )
+    NUM_BATCHES_PRECISE: Positive = key(200, "batches for USE_PRECISE_STATS (at most an epoch's)")
     WEIGHT_DECAY: NonNegativeFloat = key(0.0, "weight decay on batch norm weights and biases")
 
 

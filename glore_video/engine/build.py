@@ -231,6 +231,7 @@ def build_trainer(
         log_period=config.LOG_PERIOD,
         clip_grad_norm=config.SOLVER.CLIP_GRAD_L2NORM,
         max_bad_fraction=config.DATA.MAX_BAD_FRACTION,
+        precise_bn_batches=config.BN.NUM_BATCHES_PRECISE if config.BN.USE_PRECISE_STATS else 0,
         seed=config.RNG_SEED,
         checkpoint_extras={
             "config": config.model_dump(mode="json"),

@@ -53,11 +53,13 @@ class Process:
         ids = [self.device.index] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=ids)
 
-    def share_buffers(self, model: nn.Module) -> None:
-        """Give every process the first one's buffers (batch norm statistics)."""
+    def average_buffers(self, model: nn.Module) -> None:
+        """Give all processes the mean of their floating-point buffers (batch norm statistics)."""
         if self.world_size > 1:
             for buffer in model.buffers():
-                dist.broadcast(buffer, src=0)
+                if buffer.is_floating_point():
+                    dist.all_reduce(buffer)
+                    buffer /= self.world_size
 
 
 def launch(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import math
 import time
+import warnings
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,6 +74,8 @@ class Trainer:
         parallel: the same, or wrapped so that gradients are averaged over processes.
         batches: order of the training clips; its epoch is set here.
         num_val: videos of the validation list, over all processes.
+        precise_bn_batches: batches over which batch norm statistics are taken anew before a
+            validation or a checkpoint; 0 keeps the running averages.
         checkpoint_extras: plain values that go into every checkpoint (config, class names).
     """
 
@@ -94,6 +98,7 @@ class Trainer:
     log_period: int
     clip_grad_norm: float
     max_bad_fraction: float
+    precise_bn_batches: int
     seed: int
     checkpoint_extras: dict[str, Any]
     bad_videos: dict[str, str] = field(default_factory=dict)
@@ -107,9 +112,14 @@ class Trainer:
         for epoch in range(first, self.max_epoch):
             self._train_epoch(epoch)
             done = epoch + 1
-            if done % self.eval_period == 0 or done == self.max_epoch:
+            last = done == self.max_epoch
+            validates = last or done % self.eval_period == 0
+            saves = last or done % self.checkpoint_period == 0
+            if validates or saves:
+                self._settle_batch_norm()
+            if validates:
                 self._validate(done)
-            if done % self.checkpoint_period == 0 or done == self.max_epoch:
+            if saves:
                 self._save(done)
 
     def _train_epoch(self, epoch: int) -> None:
@@ -223,9 +233,29 @@ class Trainer:
                 f"than DATA.MAX_BAD_FRACTION = {self.max_bad_fraction}; log.txt names them"
             )
 
+    def _settle_batch_norm(self) -> None:
+        """Batch norm statistics for what follows: precise ones if wanted, one for all processes."""
+        if self.precise_bn_batches:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of fvcore's own imports
+                from fvcore.nn.precise_bn import update_bn_stats
+
+            self.model.train()
+            with self.precision.autocast():
+                update_bn_stats(
+                    self.model,
+                    self._training_clips(),
+                    min(self.precise_bn_batches, len(self.batches)),
+                )
+        self.process.average_buffers(self.model)
+
+    def _training_clips(self) -> Iterator[Tensor]:
+        for batch in self.train_loader:
+            if batch.clips is not None:
+                yield self.preprocessing(batch.clips, self.process.device)
+
     @torch.no_grad()
     def _validate(self, epoch: int) -> None:
-        self.process.share_buffers(self.model)
         self.model.eval()
         sums = torch.zeros(3, dtype=torch.float64, device=self.process.device)
         failures: list[Failure] = []

@@ -114,11 +114,11 @@ def test_missing_file():
 
 
 def test_slowfast_keys_without_effect_warn(tmp_path, caplog):
-    text = "BN: {USE_PRECISE_STATS: True}\nMVIT: {DEPTH: 16}\nDATA: {INPUT_CHANNEL_NUM: [3]}\n"
+    text = "BN: {GLOBAL_SYNC: True}\nMVIT: {DEPTH: 16}\nDATA: {INPUT_CHANNEL_NUM: [3]}\n"
     with caplog.at_level(logging.WARNING, logger="glore_video"):
         assert load_config(write(tmp_path / "c.yaml", text)) == Config()
     (record,) = caplog.records
-    assert "no effect here: BN.USE_PRECISE_STATS, MVIT" in record.getMessage()
+    assert "no effect here: BN.GLOBAL_SYNC, MVIT" in record.getMessage()
 
 
 def test_multigrid_is_refused_only_when_on(tmp_path):
