@@ -102,7 +102,7 @@ def test_any_size_gives_the_mean_of_logits_over_positions(training):
 
 @pytest.mark.parametrize("zero", [True, False])
 def test_zero_init_final_bn(zero):
-    model = c2d(num_classes=2, zero_init_final_bn=zero)
+    model = c2d(num_classes=2, zero_init_final_bn=zero)  # not on "meta": values matter
     block = model.blocks[1].res_blocks[0].branch2
     assert block.norm_c.weight.unique().tolist() == [0.0 if zero else 1.0]
     assert block.norm_b.weight.unique().tolist() == [1.0]

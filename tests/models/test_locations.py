@@ -1,3 +1,5 @@
+from functools import cache
+
 import pytest
 import torch
 from torch import nn
@@ -8,13 +10,16 @@ from glore_video.models.tiny3d import TinyResNet3d
 from glore_video.models.zoo import build_network
 
 
+@cache
 def network(arch: str, depth: int = 50) -> nn.Module:
     with torch.device("meta"):
         return build_network(arch, depth=depth)
 
 
-@pytest.mark.parametrize("depth", [50, 101])
-@pytest.mark.parametrize("arch", ["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast"])
+@pytest.mark.parametrize(
+    ("arch", "depth"),
+    [("preact", 50), ("preact", 101), ("c2d", 50), ("i3d", 50), ("slow", 101), ("slowfast", 50)],
+)
 def test_stages_of_every_network(arch, depth):
     model = network(arch, depth)
     stages = stage_blocks(model)
