@@ -73,6 +73,8 @@ def count_complexity(model: nn.Module, clip_shape: Sequence[int]) -> Complexity:
         # fvcore scripts functions at import and traces, both called deprecated by newer torch;
         # the tracer also warns about every size in Python arithmetic.
         warnings.simplefilter("ignore")
+        from fvcore.nn import FlopCountAnalysis
+
         analysis = FlopCountAnalysis(model, clip)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
         analysis.set_op_handle(
