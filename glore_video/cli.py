@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -53,17 +54,20 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
 
 
-def guarded(action: Callable[[], int]) -> int:
+def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
     """Run the action. A user's error is one line on stderr and status 2, Ctrl-C status 130.
 
-    The traceback goes to log.txt, if there is one by then.
+    The traceback goes to log.txt, if there is one by then. Before it speaks, a process that is not
+    the only one may `wait` some seconds for another to say the same and end the run.
     """
     try:
         return action()
     except KeyboardInterrupt:
+        time.sleep(wait)
         print("interrupted", file=sys.stderr)
         return 130
     except USER_ERRORS as error:
+        time.sleep(wait)
         print(f"error: {error}", file=sys.stderr)
         logger.debug("stopped here", exc_info=True)
         return 2
@@ -76,7 +80,7 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
         return 0
     under_torchrun = "RANK" in os.environ
     if not under_torchrun:
-        prepare(config)
+        prepare(config, world_size=config.NUM_GPUS or config.CPU_PROCESSES)
     return launch(
         partial(_process, config, prepare_here=under_torchrun),
         num_gpus=config.NUM_GPUS,
@@ -90,12 +94,12 @@ def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
 
     def work() -> int:
         if prepare_here and process.is_main:
-            prepare(config)
+            prepare(config, world_size=process.world_size)
         process.barrier()
         train_and_test(config, process)
         return 0
 
-    return guarded(work)
+    return guarded(work, wait=0 if process.is_main else 2)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import difflib
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,18 @@ def _assign(tree: dict[str, Any], name: str, text: str) -> None:
     *sections, leaf = name.split(".")
     for section in sections:
         tree = tree.setdefault(section, {})
-    tree[leaf] = parse_value(text)
+    tree[leaf] = text if name in _text_keys() else parse_value(text)
+
+
+@cache
+def _text_keys() -> frozenset[str]:
+    """Keys whose value is text, so that a folder called 007 keeps its name."""
+    return frozenset(
+        prefix + name
+        for prefix, model in _sections()
+        for name, field in model.model_fields.items()
+        if field.annotation is str
+    )
 
 
 def _merge(into: dict[str, Any], tree: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -86,6 +87,8 @@ def launch(
         return _run(main, 0, 1, 0, num_gpus > 0, cpu_threads)
     os.environ["MASTER_ADDR"] = "127.0.0.1"
     os.environ["MASTER_PORT"] = str(_free_port())
+    # Which process it ends after another failed is no news to the user.
+    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     threads = cpu_threads or max(1, (os.cpu_count() or 1) // world_size)
     try:
         torch.multiprocessing.spawn(

@@ -21,7 +21,7 @@ from glore_video.video import span
 logger = logging.getLogger(__name__)
 
 
-def prepare(config: Config) -> None:
+def prepare(config: Config, *, world_size: int) -> None:
     """Render what is to be rendered and check all that can be checked before processes start."""
     if config.TRAIN.ENABLE:
         build.load_initial_weights(config, build.build_model(config))
@@ -30,7 +30,7 @@ def prepare(config: Config) -> None:
     build.render_synthetic(config)
     data = build.load_data(config)
     if data.train is not None:
-        build.training_batches(config, data.train, Process(0, 1, torch.device("cpu")))
+        build.training_batches(config, data.train, Process(0, world_size, torch.device("cpu")))
 
 
 def train_and_test(config: Config, process: Process) -> Summary | None:

@@ -33,6 +33,17 @@ def test_scientific_notation_is_a_number(tmp_path, text):
     assert config.SOLVER.WEIGHT_DECAY == 1e-4
 
 
+def test_text_stays_text():
+    config = load_config(
+        None, ["OUTPUT_DIR", "007", "DATA.PATH_TO_DATA_DIR", "", "DATA.PATH_PREFIX", "no"]
+    )
+    assert (config.OUTPUT_DIR, config.DATA.PATH_TO_DATA_DIR, config.DATA.PATH_PREFIX) == (
+        "007",
+        "",
+        "no",
+    )
+
+
 def test_base_is_read_first_and_may_have_a_base(tmp_path):
     write(tmp_path / "a.yaml", "DATA: {NUM_FRAMES: 4, SAMPLING_RATE: 4}\nRNG_SEED: 1\n")
     (tmp_path / "b").mkdir()

@@ -41,7 +41,10 @@ def test_prefix_and_separator(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a.mp4 0\nb.mp4 400\n", "val.csv:2: label 400 is not in 0 .. 399 (MODEL.NUM_CLASSES = 400)"),
+        (
+            "a.mp4 0\nb.mp4 400\n",
+            "val.csv:2: label 400 is not in 0 .. 399 (MODEL.NUM_CLASSES = 400)",
+        ),
         ("a.mp4 -1\n", "val.csv:1: label -1"),
         ("a.mp4 x\n", "val.csv:1: label 'x' is not a whole number"),
         ("a.mp4\n", "val.csv:1: 'a.mp4': a path and a label"),
@@ -62,7 +65,9 @@ def test_binary_list(tmp_path):
 
 
 def test_missing_list_says_what_is_needed(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"train\.csv: no such list .*labels? from 0 to 399"):
+    with pytest.raises(
+        FileNotFoundError, match=r"train\.csv: no such list .*labels? from 0 to 399"
+    ):
         load_split(tmp_path, "train", num_classes=400)
 
 

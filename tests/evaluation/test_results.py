@@ -11,7 +11,9 @@ from glore_video.evaluation import Scores, summarize, write_results
 
 
 def make_scores(videos=2):
-    logits = np.log(np.array([[[0.7, 0.2, 0.1], [0.5, 0.4, 0.1]], [[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]]]))
+    logits = np.log(
+        np.array([[[0.7, 0.2, 0.1], [0.5, 0.4, 0.1]], [[0.1, 0.8, 0.1], [0.6, 0.3, 0.1]]])
+    )
     return Scores(
         logits=logits[:videos].astype(np.float32),
         labels=np.array([0, 2])[:videos],

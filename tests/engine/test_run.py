@@ -1,0 +1,309 @@
+"""Whole runs from the command line's side: files left, errors, resume, processes."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from glore_video.cli import main
+from glore_video.config import load_config
+from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    (tmp_path / "empty.yaml").write_text("")
+    return ["--cfg", str(tmp_path / "empty.yaml")]
+
+
+def flat(options):
+    return [str(word) for pair in options.items() for word in pair]
+
+
+def lines_of(path):
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_trains_and_tests(cfg, options, videos):
+    assert main([*cfg, "--opts", *flat(options)]) == 0
+    out = options["OUTPUT_DIR"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "checkpoints",
+        "config.yaml",
+        "log.txt",
+        "metrics.jsonl",
+        "test",
+    ]
+    assert load_config(out / "config.yaml").TRAIN.BATCH_SIZE == 4
+    metrics = lines_of(out / "metrics.jsonl")
+    assert [line["split"] for line in metrics] == (
+        ["train_iter"] * 2
+        + ["train_epoch"]
+        + ["train_iter"] * 2
+        + ["train_epoch", "val_epoch", "test"]
+    )
+    assert [line["step"] for line in metrics if line["split"] == "train_iter"] == [1, 2, 3, 4]
+    assert {"data_seconds", "compute_seconds", "lr", "loss"} <= metrics[0].keys()
+    summary = json.loads((out / "test" / "summary.json").read_text())
+    assert (summary["videos_expected"], summary["videos_scored"]) == (8, 8)
+    assert (summary["num_views"], summary["failed"]) == (6, [])
+    state = read_checkpoint(checkpoint_path(out, 2))
+    assert state["class_names"] == ["dark", "bright"]
+    assert state["config"]["MODEL"]["ARCH"] == "tiny"
+    assert {"optimizer_state", "scaler_state", "sampler_state", "rng_state"} <= state.keys()
+
+
+def test_tensorboard_files(cfg, options):
+    options |= {"TENSORBOARD.ENABLE": True, "TEST.ENABLE": False, "SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 0
+    assert list((options["OUTPUT_DIR"] / "tensorboard").glob("events.*"))
+    assert not (options["OUTPUT_DIR"] / "test").exists()
+
+
+def weights_of(out, epoch):
+    return read_checkpoint(checkpoint_path(out, epoch))["model_state"]
+
+
+def test_resumed_run_ends_with_the_same_weights(cfg, options, tmp_path):
+    options |= {"SOLVER.MAX_EPOCH": 3, "TRAIN.CHECKPOINT_PERIOD": 1, "TEST.ENABLE": False}
+    assert main([*cfg, *flat(options)]) == 0
+    whole = weights_of(options["OUTPUT_DIR"], 3)
+    checkpoint_path(options["OUTPUT_DIR"], 3).unlink()
+    checkpoint_path(options["OUTPUT_DIR"], 2).unlink()
+    assert main([*cfg, *flat(options)]) == 0
+    resumed = weights_of(options["OUTPUT_DIR"], 3)
+    assert whole.keys() == resumed.keys()
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def test_workers_do_not_change_the_weights(cfg, options, tmp_path):
+    results = []
+    for workers in (0, 2):
+        options |= {"DATA_LOADER.NUM_WORKERS": workers, "OUTPUT_DIR": tmp_path / str(workers)}
+        options |= {"SOLVER.MAX_EPOCH": 1, "TEST.ENABLE": False}
+        assert main([*cfg, *flat(options)]) == 0
+        results.append(weights_of(options["OUTPUT_DIR"], 1))
+    assert all(torch.equal(results[0][key], results[1][key]) for key in results[0])
+
+
+def test_finished_run_only_tests(cfg, options):
+    assert main([*cfg, *flat(options)]) == 0
+    before = checkpoint_path(options["OUTPUT_DIR"], 2).stat().st_mtime_ns
+    assert main([*cfg, *flat(options)]) == 0
+    assert checkpoint_path(options["OUTPUT_DIR"], 2).stat().st_mtime_ns == before
+
+
+def test_fine_tuning_from_another_run(cfg, options, tmp_path, capsys):
+    options |= {"GLORE.LOCATION": "[]", "SOLVER.MAX_EPOCH": 1, "TEST.ENABLE": False}
+    assert main([*cfg, *flat(options)]) == 0
+    first = options["OUTPUT_DIR"]
+    options |= {
+        "GLORE.LOCATION": "[[[0]]]",
+        "TRAIN.CHECKPOINT_FILE_PATH": first,
+        "OUTPUT_DIR": tmp_path / "second",
+        "SOLVER.BASE_LR": 0,
+        "SOLVER.WARMUP_START_LR": 0,
+    }
+    assert main([*cfg, *flat(options)]) == 2
+    assert "glore" in capsys.readouterr().err
+    options |= {"TRAIN.CHECKPOINT_ALLOW": "[units]"}
+    assert main([*cfg, *flat(options)]) == 0
+    old, new = weights_of(first, 1), weights_of(tmp_path / "second", 1)
+    assert torch.equal(old["classifier.weight"], new["classifier.weight"])
+    assert "stage1.0.glore.conv_proj.weight" in new
+
+
+def test_unreadable_test_video_is_listed(cfg, options, videos, tmp_path, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "empty.mp4").touch()
+    good = [f"{videos}/clips/{n}.mp4 {n % 2}\n" for n in range(3)]
+    for split in ("train", "val", "test"):
+        (data / f"{split}.csv").write_text("".join([good[0], "empty.mp4 1\n", *good[1:]]))
+    options |= {"DATA.PATH_TO_DATA_DIR": data, "TRAIN.BATCH_SIZE": 2}
+    assert main([*cfg, *flat(options)]) == 0
+    summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
+    assert (summary["videos_expected"], summary["videos_scored"]) == (4, 3)
+    (failed,) = summary["failed"]
+    assert failed["path"] == str(data / "empty.mp4")
+    assert failed["reason"]
+    assert f"not scored, unreadable: {data / 'empty.mp4'}" in capsys.readouterr().err
+
+
+def test_all_test_videos_unreadable(cfg, options, tmp_path, capsys):
+    assert main([*cfg, *flat(options), "TEST.ENABLE", "False"]) == 0
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "empty.mp4").touch()
+    (data / "test.csv").write_text("empty.mp4 1\n")
+    options |= {"DATA.PATH_TO_DATA_DIR": data, "TRAIN.ENABLE": False}
+    assert main([*cfg, *flat(options)]) == 2
+    assert "none of the 1 test videos could be read" in capsys.readouterr().err
+
+
+def one_error_line(capsys):
+    lines = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("2")]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"DATA.NUM_FRAME": 8}, "unknown key DATA.NUM_FRAME; did you mean DATA.NUM_FRAMES?"),
+        ({"DATA.PATH_TO_DATA_DIR": "/nowhere"}, "DATA.PATH_TO_DATA_DIR = /nowhere: no such folder"),
+        ({"DATA.PATH_TO_DATA_DIR": ""}, "DATA.PATH_TO_DATA_DIR is empty"),
+        ({"DATA.PATH_TO_DATA_DIR": "."}, "train.csv: no such list"),
+        ({"MODEL.NUM_CLASSES": 3}, "class_names.txt: 2 names, but MODEL.NUM_CLASSES = 3"),
+        ({"TRAIN.BATCH_SIZE": 9}, "TRAIN.BATCH_SIZE = 9 is more than the 8 training videos"),
+        ({"NUM_GPUS": 64}, "NUM_GPUS = 64, but torch sees"),
+        ({"GLORE.LOCATION": "[[[7]]]"}, "block 7"),
+        ({"TRAIN.ENABLE": False}, "nothing to test"),
+        ({"TRAIN.CHECKPOINT_FILE_PATH": "/no.pyth"}, "TRAIN.CHECKPOINT_FILE_PATH = /no.pyth"),
+        ({"TEST.CHECKPOINT_FILE_PATH": "/n.pyth", "TRAIN.ENABLE": False}, "TEST.CHECKPOINT_FILE"),
+        ({"TRAIN.BATCH_SIZE": 3, "CPU_PROCESSES": 2}, "can't be shared evenly by 2 processes"),
+    ],
+)
+def test_user_errors_are_one_line(cfg, options, capsys, change, message):
+    assert main([*cfg, *flat(options | change)]) == 2
+    assert message in one_error_line(capsys)
+
+
+def test_label_out_of_range(cfg, options, videos, tmp_path, capsys):
+    (tmp_path / "train.csv").write_text(f"{videos}/clips/0.mp4 2\n")
+    options |= {"DATA.PATH_TO_DATA_DIR": tmp_path}
+    assert main([*cfg, *flat(options)]) == 2
+    assert "train.csv:1: label 2 is not in 0 .. 1" in one_error_line(capsys)
+
+
+def test_checkpoint_of_another_network(cfg, options, capsys):
+    options |= {"SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 0
+    capsys.readouterr()
+    assert main([*cfg, *flat(options | {"GLORE.LOCATION": "[]", "SOLVER.MAX_EPOCH": 2})]) == 2
+    assert "is of another network" in one_error_line(capsys)
+
+
+def test_divergence_stops_the_run(cfg, options, capsys):
+    options |= {"SOLVER.BASE_LR": 1e30, "SOLVER.MAX_EPOCH": 9}
+    assert main([*cfg, *flat(options)]) == 2
+    assert "lower SOLVER.BASE_LR" in one_error_line(capsys)
+
+
+def test_missing_cfg(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([])
+    assert stopped.value.code == 2
+    assert "--cfg FILE is needed" in capsys.readouterr().err
+
+
+def test_help_config(capsys):
+    assert main(["--help-config"]) == 0
+    assert "DATA.NUM_FRAMES" in capsys.readouterr().out
+
+
+def test_dry_run(cfg, options, capsys):
+    assert main([*cfg, "--dry-run", *flat(options)]) == 0
+    out = capsys.readouterr().out
+    assert "8 videos, 2 steps of 4 clips" in out
+    assert "views a video:  6" in out
+    assert "clip span:      0.10 s of a 30 fps video" in out
+    assert not options["OUTPUT_DIR"].exists()
+
+
+@pytest.mark.parametrize("dtype", ["bf16", "fp16"])
+def test_mixed_precision(cfg, options, dtype):
+    options |= {"TRAIN.MIXED_PRECISION": True, "TRAIN.AMP_DTYPE": dtype, "SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 0
+    summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
+    assert summary["videos_scored"] == 8
+
+
+def test_precise_batch_norm_makes_the_statistics_those_of_the_clips(cfg, options):
+    options |= {
+        "BN.USE_PRECISE_STATS": True,
+        "SOLVER.BASE_LR": 0,
+        "SOLVER.WARMUP_START_LR": 0,
+        "SOLVER.MAX_EPOCH": 1,
+        "TEST.ENABLE": False,
+    }
+    assert main([*cfg, *flat(options)]) == 0
+    precise = weights_of(options["OUTPUT_DIR"], 1)["stem.1.running_var"]
+    options |= {"BN.USE_PRECISE_STATS": False, "OUTPUT_DIR": options["OUTPUT_DIR"] / "b"}
+    assert main([*cfg, *flat(options)]) == 0
+    averaged = weights_of(options["OUTPUT_DIR"], 1)["stem.1.running_var"]
+    # Two steps of momentum 0.1 leave 0.81 of the initial variance, which is 1.
+    assert torch.allclose(averaged, 0.81 + 0.19 * precise, rtol=0.05)
+
+
+def run_tool(arguments, launcher=(sys.executable,)):
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [*launcher, os.path.join(root, "tools", "run_net.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["CPU_PROCESSES", "torchrun"])
+def test_two_processes_give_the_scores_of_one(cfg, options, tmp_path, videos, way):
+    data = tmp_path / "data"
+    data.mkdir()
+    lines = [f"{videos}/clips/{n}.mp4 {n % 2}\n" for n in range(5)]
+    (data / "empty.mp4").touch()
+    (data / "test.csv").write_text("".join([*lines, "empty.mp4 0\n", lines[0]]))
+    options |= {"SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 0
+    options |= {
+        "TRAIN.ENABLE": False,
+        "DATA.PATH_TO_DATA_DIR": data,
+        "TEST.CHECKPOINT_FILE_PATH": options["OUTPUT_DIR"],
+        "TEST.BATCH_SIZE": 2,
+    }
+    scores = []
+    for processes in (1, 2):
+        options |= {"OUTPUT_DIR": tmp_path / str(processes)}
+        launcher = [sys.executable]
+        if processes == 2 and way == "torchrun":
+            launcher += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        elif processes == 2:
+            options |= {"CPU_PROCESSES": 2}
+        done = run_tool([*cfg, *flat(options)], launcher)
+        assert done.returncode == 0, done.stderr
+        with np.load(tmp_path / str(processes) / "test" / "scores.npz") as arrays:
+            scores.append({key: arrays[key] for key in arrays})
+    assert scores[0]["paths"].tolist() == scores[1]["paths"].tolist()
+    assert len(scores[0]["paths"]) == 6
+    np.testing.assert_array_equal(scores[0]["labels"], scores[1]["labels"])
+    # A forward pass of one view or of two may round differently.
+    np.testing.assert_allclose(scores[0]["logits"], scores[1]["logits"], rtol=1e-4, atol=1e-5)
+    assert not (tmp_path / "2" / "test" / "parts").exists()
+
+
+@pytest.mark.slow
+def test_two_processes_train_to_the_same_weights(cfg, options, tmp_path):
+    """Without batch norm's and dropout's share the global batch is all that counts."""
+    options |= {"CPU_PROCESSES": 2}
+    done = run_tool([*cfg, *flat(options)])
+    assert done.returncode == 0, done.stderr
+    summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
+    assert summary["videos_scored"] == 8
+    (validation,) = [
+        line
+        for line in lines_of(options["OUTPUT_DIR"] / "metrics.jsonl")
+        if line["split"] == "val_epoch"
+    ]
+    assert (validation["videos_expected"], validation["videos_scored"]) == (8, 8)
+
+
+@pytest.mark.slow
+def test_error_in_spawned_processes_is_short(cfg, options):
+    options |= {"CPU_PROCESSES": 2, "SOLVER.BASE_LR": 1e30, "SOLVER.MAX_EPOCH": 9}
+    done = run_tool([*cfg, *flat(options)])
+    assert done.returncode == 2
+    assert "lower SOLVER.BASE_LR" in done.stderr
+    assert "Traceback" not in done.stderr
