@@ -20,6 +20,7 @@ from glore_video.datasets.synthetic_rendering import (
     moving_object,
     place_cells,
 )
+from glore_video.models.tiny3d import TinyResNet3d
 
 SMALL = {"num_train": 6, "num_val": 4, "num_frames": 3, "progress": False}
 
@@ -289,3 +290,13 @@ def test_a_classifier_of_single_frames_stays_at_chance(labels):
         right = (network(frames[1200:]).argmax(1) == answers[1200:]).sum().item()
     chance = 600 / len(class_names(labels))
     assert abs(right - chance) < 4 * (chance * (1 - chance / 600)) ** 0.5
+
+
+def test_no_feature_of_the_plain_network_sees_both_objects():
+    network = TinyResNet3d(2).eval()
+    clip = torch.rand(1, 3, 1, 64, 64, requires_grad=True)
+    features = network.stage2(network.stage1(network.stem(clip)))
+    (gradient,) = torch.autograd.grad(features[0, :, 0, 8, 8].sum(), clip)
+    rows, columns = gradient[0, :, 0].abs().sum(0).nonzero().T
+    assert rows.max() - rows.min() + 1 < MIN_GAP
+    assert columns.max() - columns.min() + 1 < MIN_GAP
