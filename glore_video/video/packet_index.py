@@ -117,9 +117,6 @@ def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketI
                     open_gop = not _is_idr(bytes(packet), extradata)
             elif last_keyframe is None or packet.pts < last_keyframe:
                 open_gop = True
-                # Before the first keyframe nothing can be decoded, and what is shown is up to the
-                # decoder.
-                exact &= len(keyframes) > 1
             if packet.is_discard:
                 edited = True
             else:
@@ -129,6 +126,7 @@ def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketI
     shown.sort()
     keyframes.sort()
     exact &= bool(shown) and len(set(shown)) == len(shown)
+    # What a decoder shows of frames before the first keyframe is up to it.
     exact = exact and bool(keyframes) and keyframes[0] <= shown[0]
     return PacketIndex(
         pts=tuple(shown),

@@ -98,6 +98,23 @@ def cut_by_copy(source: Path, path: Path, first: int) -> Path:
     return path
 
 
+def copy_from_keyframe(source: Path, path: Path, which: int) -> Path:
+    """Copy the packets from a keyframe on, with those that are shown before it.
+
+    Of an open GOP they need frames that the copy lacks.
+    """
+    with av.open(str(source)) as old, av.open(str(path), "w") as new:
+        stream = old.streams.video[0]
+        copy = new.add_stream_from_template(stream)
+        keyframes = 0
+        for packet in old.demux(stream):
+            keyframes += packet.is_keyframe
+            if packet.dts is not None and keyframes > which:
+                packet.stream = copy
+                new.mux(packet)
+    return path
+
+
 def encode_sound(path: Path) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=16000, layout="mono")

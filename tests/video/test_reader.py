@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from encoded_videos import (
+    copy_from_keyframe,
     cut_by_copy,
     decode_all,
     encode,
@@ -256,6 +257,17 @@ def test_cutting_at_a_keyframe(corpus, tmp_path, backend):
     path = cut_by_copy(corpus["h264"].path, tmp_path / "cut.mp4", first=12)
     with open_video(path, backend=backend) as video:
         assert numbers_of(video.frames(range(video.num_frames))) == list(range(12, 40))
+
+
+@pytest.mark.parametrize("name", ["open GOP", "hevc", "mpeg4 avi, B frames"])
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_starting_with_frames_that_lack_their_references(corpus, tmp_path, backend, name, ending):
+    path = copy_from_keyframe(corpus[name].path, tmp_path / f"late.{ending}", which=1)
+    expected = decode_all(path)
+    with open_video(path, backend=backend) as video:
+        assert video.num_frames == len(expected)
+        for index in (len(expected) - 1, 0, 1, 2, 3, 13):
+            assert np.array_equal(video.frames([index])[0].numpy(), expected[index])
 
 
 @pytest.mark.skipif(not KINETICS_TINY.is_dir(), reason="no Kinetics clips beside the checkout")
