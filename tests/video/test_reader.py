@@ -2,8 +2,10 @@ import os
 import pickle
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
@@ -58,7 +60,7 @@ def test_frame_rates(corpus, backend):
 
 
 @pytest.mark.parametrize("name", ["h264", "h264, one keyframe", "mpeg4 avi, B frames", "edit list"])
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_indices_in_any_order_with_repeats(corpus, backend, name, data):
     encoded = corpus[name]
@@ -280,15 +282,19 @@ def test_starting_with_frames_that_lack_their_references(corpus, tmp_path, backe
         ("filling_eyebrows.avi", 164),
     ],
 )
-def test_kinetics_clips(name, num_frames, backend):
+def test_kinetics_clips(name, num_frames):
     wanted = [100, 8, 16, 163, 8]
-    with open_video(KINETICS_TINY / name, backend=backend) as video:
-        assert video.num_frames == num_frames
-        frames = video.frames(wanted).numpy()
-    oracle = decode_all(KINETICS_TINY / name)
-    assert len(oracle) == num_frames
-    for frame, number in zip(frames, wanted, strict=True):
-        assert np.array_equal(frame, oracle[number])
+    expected = {}
+    with av.open(str(KINETICS_TINY / name)) as container:
+        for number, frame in zip(range(164), container.decode(video=0), strict=False):
+            if number in wanted:
+                expected[number] = frame.to_ndarray(format="rgb24")
+    for backend in BACKENDS if find_spec("decord") else BACKENDS[:1]:
+        with open_video(KINETICS_TINY / name, backend=backend) as video:
+            assert video.num_frames == num_frames
+            frames = video.frames(wanted).numpy()
+        for frame, number in zip(frames, wanted, strict=True):
+            assert np.array_equal(frame, expected[number])
 
 
 def test_corpus_is_what_it_says(corpus, oracle):
