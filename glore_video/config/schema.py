@@ -151,6 +151,9 @@ class Model(Section):
         "preact", "backbone: the paper's pre-activation network, or pytorchvideo's, or the demo's"
     )
     NUM_CLASSES: Annotated[Int, Field(ge=2)] = key(400, "classes; labels are 0 .. NUM_CLASSES - 1")
+    CHANNELS_LAST: bool = key(
+        False, "keep the channels of a position together in memory: often faster"
+    )
     DROPOUT_RATE: Annotated[Float, Field(ge=0, lt=1)] = key(0.5, "dropout before the classifier")
 
 

@@ -81,7 +81,7 @@ def build_model(config: Config) -> nn.Module:
             after=locate(model, config.NONLOCAL.LOCATION),
             instantiation=config.NONLOCAL.INSTANTIATION,
         )
-    return model
+    return model.to(memory_format=_memory_format(config))  # type: ignore[call-overload]
 
 
 def clip_sampling(config: Config) -> ClipSampling:
@@ -142,7 +142,13 @@ def load_data(config: Config) -> RunData:
 
 
 def build_preprocessing(config: Config) -> Preprocessing:
-    return Preprocessing(mean=config.DATA.MEAN, std=config.DATA.STD)
+    return Preprocessing(
+        mean=config.DATA.MEAN, std=config.DATA.STD, memory_format=_memory_format(config)
+    )
+
+
+def _memory_format(config: Config) -> torch.memory_format:
+    return torch.channels_last_3d if config.MODEL.CHANNELS_LAST else torch.contiguous_format
 
 
 def build_precision(config: Config, device: torch.device) -> Precision:

@@ -59,10 +59,12 @@ class Preprocessing:
 
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    memory_format: torch.memory_format = torch.contiguous_format
 
     def __call__(self, clips: Tensor, device: torch.device) -> Tensor:
         """uint8 (clips, 3, t, h, w) anywhere -> float32 on the device."""
-        return normalize_clip(clips.to(device, non_blocking=True), self.mean, self.std)
+        clips = clips.to(device, non_blocking=True).contiguous(memory_format=self.memory_format)
+        return normalize_clip(clips, self.mean, self.std)
 
 
 @dataclass(kw_only=True)

@@ -216,6 +216,18 @@ def test_dry_run(cfg, options, capsys):
     assert not options["OUTPUT_DIR"].exists()
 
 
+def test_channels_last_scores_the_same(cfg, options, tmp_path):
+    assert main([*cfg, *flat(options)]) == 0
+    first = options["OUTPUT_DIR"]
+    options |= {"TRAIN.ENABLE": False, "TEST.CHECKPOINT_FILE_PATH": first}
+    options |= {"MODEL.CHANNELS_LAST": True, "OUTPUT_DIR": tmp_path / "second"}
+    assert main([*cfg, *flat(options)]) == 0
+    logits = [
+        np.load(folder / "test" / "scores.npz")["logits"] for folder in (first, tmp_path / "second")
+    ]
+    np.testing.assert_allclose(*logits, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_mixed_precision(cfg, options, dtype):
     options |= {"TRAIN.MIXED_PRECISION": True, "TRAIN.AMP_DTYPE": dtype, "SOLVER.MAX_EPOCH": 1}

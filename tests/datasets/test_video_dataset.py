@@ -1,0 +1,156 @@
+"""Clips and views from real files whose frames bear their number."""
+
+import pytest
+import torch
+from encoded_videos import encode
+
+from glore_video.datasets.annotations import VideoList
+from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
+from glore_video.video import ClipSampling, open_video
+
+SAMPLING = ClipSampling(num_frames=4, stride=3)  # covers 10 frames
+
+
+@pytest.fixture(scope="session")
+def videos(tmp_path_factory):
+    """Two readable videos of 40 and 6 frames, and one without a byte between them."""
+    root = tmp_path_factory.mktemp("list")
+    encode(root / "long.mp4", numbers=range(40))
+    encode(root / "short.mp4", numbers=range(6))
+    (root / "empty.mp4").touch()
+    names = ["long.mp4", "empty.mp4", "short.mp4"]
+    return VideoList.build(root / "list.csv", [str(root / name) for name in names], [5, 6, 7])
+
+
+def training(videos, **changes):
+    settings = {
+        "sampling": SAMPLING,
+        "short_sides": (64, 64),
+        "crop_size": 64,
+        "flip": False,
+        "seed": 3,
+    }
+    return TrainingClips(videos=videos, **(settings | changes))
+
+
+def test_training_clip_is_one_the_video_has(videos):
+    clips = [training(videos)[epoch, 0].clip for epoch in range(12)]
+    assert all(clip.shape == (3, 4, 64, 64) and clip.dtype == torch.uint8 for clip in clips)
+    with open_video(videos.path(0)) as video:
+        frames = video.frames(range(40))
+    starts = set()
+    for clip in clips:
+        found = [
+            (start, left)
+            for start in range(31)
+            for left in range(33)
+            if torch.equal(
+                clip,
+                frames[[start, start + 3, start + 6, start + 9], :, left : left + 64].permute(
+                    3, 0, 1, 2
+                ),
+            )
+        ]
+        assert len(found) == 1
+        starts.add(found[0])
+    assert len(starts) > 8
+
+
+def test_training_draw_depends_on_seed_epoch_and_index_alone(videos):
+    item = training(videos)[2, 0]
+    assert torch.equal(item.clip, training(videos)[2, 0].clip)
+    assert not torch.equal(item.clip, training(videos)[3, 0].clip)
+    assert not torch.equal(item.clip, training(videos, seed=4)[2, 0].clip)
+
+
+def test_flip_mirrors_half_of_the_clips(videos):
+    plain, flipped = training(videos), training(videos, flip=True)
+    mirrored = 0
+    for epoch in range(20):
+        a, b = plain[epoch, 0].clip, flipped[epoch, 0].clip
+        assert torch.equal(a, b) or torch.equal(a.flip(3), b)
+        mirrored += not torch.equal(a, b)
+    assert 3 < mirrored < 17
+
+
+def test_short_sides_vary(videos):
+    item = training(videos, short_sides=(40, 80), crop_size=40)[0, 0]
+    assert item.clip.shape == (3, 4, 40, 40)
+
+
+def test_unreadable_training_video_is_replaced_with_its_label(videos):
+    for epoch in range(10):
+        item = training(videos)[epoch, 1]
+        assert (item.index, item.label) in [(0, 5), (2, 7)]
+        assert {path for path, _ in item.failures} == {videos.path(1)}
+        assert all(reason for _, reason in item.failures)
+
+
+def test_only_unreadable_training_videos(videos):
+    bad = VideoList.build(videos.source, [videos.path(1)], [6])
+    item = training(bad, attempts=3)[0, 0]
+    assert item.clip is None
+    assert len(item.failures) == 3
+
+
+def test_centre_clip(videos):
+    clips = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)
+    item = clips[0]
+    assert (item.label, item.index, item.failures) == (5, 0, ())
+    with open_video(videos.path(0)) as video:
+        expected = video.frames([15, 18, 21, 24])[:, :, 16:80].permute(3, 0, 1, 2)
+    assert torch.equal(item.clip, expected)
+
+
+def test_nothing_takes_the_place_of_an_unreadable_validation_video(videos):
+    item = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)[1]
+    assert (item.clip, item.label, item.index) == (None, 6, 1)
+    assert item.failures[0][0] == videos.path(1)
+
+
+def views_of(videos, **changes):
+    settings = {
+        "sampling": SAMPLING,
+        "num_clips": 4,
+        "num_crops": 3,
+        "short_side": 64,
+        "crop_size": 64,
+        "spacing": "ends",
+    }
+    return TestViews(videos=videos, **(settings | changes))
+
+
+def test_views_are_clips_times_crops(videos):
+    views = views_of(videos)[0].views
+    assert len(views) == 12
+    with open_video(videos.path(0)) as video:
+        frames = video.frames(range(40))
+    expected = [
+        frames[[s, s + 3, s + 6, s + 9], :, left : left + 64].permute(3, 0, 1, 2)
+        for s in (0, 10, 20, 30)
+        for left in (0, 16, 32)
+    ]
+    batches = list(views.batches(5))
+    assert [len(batch) for batch in batches] == [5, 5, 2]
+    assert torch.equal(torch.cat(batches), torch.stack(expected))
+
+
+def test_views_share_frames(videos):
+    views = views_of(videos, num_clips=10, spacing="slowfast")[0].views
+    wanted = {frame for clip in views.clips for frame in clip}
+    assert len(views.frames) == len(wanted) < 40
+
+
+def test_views_of_a_short_video(videos):
+    views = views_of(videos, num_crops=1)[2].views
+    assert len(views) == 4
+    clip = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)[2].clip
+    assert all(torch.equal(views.view(n), clip) for n in range(4))
+
+
+def test_shard_and_unreadable_video(videos):
+    shard = views_of(videos, indices=range(1, 3))
+    assert len(shard) == 2
+    assert (shard[0].views, shard[0].index) == (None, 1)
+    assert shard[0].failures[0][0] == videos.path(1)
+    assert (shard[1].views is not None, shard[1].index, shard[1].label) == (True, 2, 7)

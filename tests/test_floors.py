@@ -1,0 +1,80 @@
+"""The floors of the package: who may import whom, what an import costs, where decoders are touched."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "glore_video"
+# A folder may import itself and what stands behind it here.
+ALLOWED = {
+    "models": set(),
+    "video": set(),
+    "config": set(),
+    "datasets": {"video"},
+    "evaluation": set(),
+    "engine": {"models", "video", "config", "datasets", "evaluation"},
+    "cli": {"models", "video", "config", "datasets", "evaluation", "engine"},
+    "__init__": {"models"},
+}
+SEES_CONFIG = {"cli.py", "engine/build.py", "engine/run.py"}
+
+
+def imported_modules(path):
+    package = ["glore_video", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_floor(path):
+    floor = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    for module in imported_modules(path):
+        parts = module.split(".")
+        if parts[0] == "glore_video" and len(parts) > 1 and (PACKAGE / parts[1]).is_dir():
+            assert parts[1] == floor or parts[1] in ALLOWED[floor], module
+        if parts[:2] == ["glore_video", "config"] and floor != "config":
+            assert str(path.relative_to(PACKAGE)) in SEES_CONFIG, "sees a whole Config"
+        if parts[0] in ("av", "decord", "torchcodec"):
+            encodes = path.name.startswith("synthetic")
+            assert floor == "video" or encodes, f"{module}: only video/ touches decoders"
+
+
+def test_every_folder_is_on_a_floor():
+    folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
+    assert folders <= ALLOWED.keys()
+
+
+@pytest.mark.parametrize(
+    ("statement", "absent"),
+    [
+        ("import glore_video", ("torch", "av", "decord", "pytorchvideo")),
+        ("import glore_video.models", ("av", "decord", "torchvision", "pydantic")),
+        ("import glore_video.video", ("av", "decord", "pytorchvideo")),
+        ("import glore_video.config", ("torch", "av", "decord")),
+    ],
+)
+def test_imports_are_light(statement, absent):
+    check = f"{statement}; import sys; print([m for m in {absent!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_public_names():
+    import glore_video
+
+    assert callable(glore_video.create_model)
+    assert "glore_r50_8x8" in glore_video.list_models()
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = glore_video.nothing
