@@ -140,9 +140,9 @@ class Synthetic(Section):
         "", "render the `relations` videos into DATA.PATH_TO_DATA_DIR if missing: pair or same"
     )
     NUM_TRAIN: Positive = key(2000, "training videos to render")
-    NUM_VAL: Positive = key(400, "validation videos to render; they are the test videos too")
-    NUM_FRAMES: Positive = key(6, "frames a rendered video")
-    SIZE: Positive = key(96, "height and width of a rendered video, pixels")
+    NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")
+    NUM_FRAMES: Positive = key(12, "frames a rendered video")
+    SIZE: Positive = key(64, "height and width of a rendered video, pixels")
     SEED: NonNegative = key(0, "seed of the rendering")
 
 

@@ -81,7 +81,7 @@ def build_model(config: Config) -> nn.Module:
             after=locate(model, config.NONLOCAL.LOCATION),
             instantiation=config.NONLOCAL.INSTANTIATION,
         )
-    return model.to(memory_format=_memory_format(config))  # type: ignore[call-overload]
+    return model.to(memory_format=_memory_format(config))
 
 
 def clip_sampling(config: Config) -> ClipSampling:

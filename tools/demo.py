@@ -1,0 +1,61 @@
+"""The demonstration: three small runs, and a table of what the GloRe units change.
+
+python tools/demo.py [KEY VALUE ...], from the root of the checkout; pairs go to every run.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from glore_video.cli import guarded, main
+from glore_video.config import load_config
+from glore_video.engine.build import build_model
+from glore_video.models import count_complexity
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+RUNS = {
+    "quickstart": ("which two directions (10 classes)", "plain"),
+    "quickstart_same_plain": ("do both move the same way? (2 classes)", "plain, fine-tuned"),
+    "quickstart_same_glore": (
+        "do both move the same way? (2 classes)",
+        "+ 2 GloRe units, fine-tuned",
+    ),
+}
+
+
+def row(name: str, pairs: list[str]) -> tuple[str, ...]:
+    config = load_config(CONFIGS / f"{name}.yaml", pairs)
+    size = config.DATA.TEST_CROP_SIZE
+    cost = count_complexity(build_model(config), (3, config.DATA.NUM_FRAMES, size, size))
+    summary = json.loads((Path(config.OUTPUT_DIR) / "test" / "summary.json").read_text())
+    chance = 100 / config.MODEL.NUM_CLASSES
+    task, network = RUNS[name]
+    accuracy = f"{summary['video_top1']:.1f}% (chance {chance:.0f}%)"
+    return task, network, accuracy, f"{cost.gmacs:.3f}", config.OUTPUT_DIR
+
+
+def table(rows: list[tuple[str, ...]]) -> str:
+    rows = [("task", "network", "video top-1", "GMACs", "files"), *rows]
+    widths = [max(len(cells[i]) for cells in rows) for i in range(len(rows[0]))]
+    rows.insert(1, tuple("-" * width for width in widths))
+    return "\n".join(
+        "| " + " | ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)) + " |"
+        for cells in rows
+    )
+
+
+def demo(pairs: list[str]) -> int:
+    for number, (name, (task, network)) in enumerate(RUNS.items(), start=1):
+        print(f"\nrun {number} of {len(RUNS)}: {task}: {network} (configs/{name}.yaml)", flush=True)
+        status = main(["--cfg", str(CONFIGS / f"{name}.yaml"), *pairs])
+        if status:
+            return status
+    print(f"\n{table([row(name, pairs) for name in RUNS])}")
+    print("\nThe plain network and the one with units start from the same weights of run 1 and")
+    print("differ in nothing but the units. Each folder above holds log.txt, metrics.jsonl, the")
+    print("checkpoint, and test/ with the scores of every video.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(guarded(lambda: demo(sys.argv[1:])))
