@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,7 +185,7 @@ def build_trainer(
         backend=config.DATA.DECODING_BACKEND,
     )
     workers: dict[str, Any] = {
-        "num_workers": config.DATA_LOADER.NUM_WORKERS,
+        "num_workers": num_workers(config),
         "pin_memory": config.DATA_LOADER.PIN_MEMORY,
     }
     parallel = process.parallel(model)
@@ -256,6 +257,12 @@ def training_batches(config: Config, videos: VideoList, process: Process) -> Tra
     )
 
 
+def num_workers(config: Config) -> int:
+    """DATA_LOADER.NUM_WORKERS, but no more than the cores this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(config.DATA_LOADER.NUM_WORKERS, cores or 1)
+
+
 def load_initial_weights(config: Config, model: nn.Module) -> None:
     """Start from TRAIN.CHECKPOINT_FILE_PATH if there is one."""
     if config.TRAIN.CHECKPOINT_FILE_PATH:
@@ -301,5 +308,5 @@ def build_test_loader(
         backend=data.DECODING_BACKEND,
         indices=shard(len(videos), rank=process.rank, world_size=process.world_size),
     )
-    loader = views_loader(views, num_workers=config.DATA_LOADER.NUM_WORKERS)
+    loader = views_loader(views, num_workers=num_workers(config))
     return loader, config.TEST.NUM_ENSEMBLE_VIEWS * num_crops
