@@ -145,9 +145,13 @@ def render_relations(
         shutil.copyfile(partial / "val.csv", partial / "test.csv")
         _write_lines(partial / "class_names.txt", class_names(labels))
         _write_lines(partial / METADATA_NAME, [json.dumps(parameters, indent=2)])
-        if root.is_dir():
-            root.rmdir()  # empty, or _is_complete had objected
-        partial.rename(root)
+        try:
+            if root.is_dir():
+                root.rmdir()  # empty, or _is_complete had objected
+            partial.rename(root)
+        except OSError:
+            if not _is_complete(root, parameters):  # another process may have been faster
+                raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return root

@@ -241,6 +241,21 @@ def test_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
     render_relations(tmp_path / "r", labels="same", **SMALL)
 
 
+def test_another_process_may_be_faster(tmp_path, monkeypatch):
+    root = tmp_path / "r"
+    copyfile = synthetic.shutil.copyfile
+
+    def meanwhile(*args):
+        monkeypatch.setattr(synthetic.shutil, "copyfile", copyfile)
+        monkeypatch.setattr(synthetic.os, "getpid", lambda: 0)
+        render_relations(root, labels="same", **SMALL)
+        return copyfile(*args)
+
+    monkeypatch.setattr(synthetic.shutil, "copyfile", meanwhile)
+    assert render_relations(root, labels="same", **SMALL) == root
+    assert list(tmp_path.iterdir()) == [root]
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
