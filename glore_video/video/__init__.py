@@ -9,17 +9,21 @@ from .clip_sampling import (
     view_starts,
 )
 from .errors import VideoError
-from .reader import Backend, VideoReader, open_video
+from .reader import Backend, Damaged, VideoReader, open_video, read_index
+from .video_index import VideoIndex
 
 __all__ = [
     "Backend",
     "ClipSampling",
+    "Damaged",
     "VideoError",
+    "VideoIndex",
     "VideoReader",
     "centre_start",
     "clip_indices",
     "num_starts",
     "open_video",
+    "read_index",
     "span",
     "view_starts",
 ]

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from .pyav_backend import PyavReader
-from .reader import VideoReader
+from .reader import Damaged, VideoReader
+from .video_index import VideoIndex
 
 try:
     import decord
@@ -30,12 +31,12 @@ _ERRORS = (decord.DECORDError, RuntimeError, AssertionError)
 
 
 def _is_read_right(known: PyavReader) -> bool:
-    index = known.index
+    packets = known.survey.packets
     return (
-        index.exact
-        and not (index.edited or index.open_gop or index.cut_off)
-        and known.codec in _CODECS
-        and known.pixel_format in _PIXEL_FORMATS
+        packets.exact
+        and not (packets.edited or packets.open_gop or known.survey.damage)
+        and known.survey.codec in _CODECS
+        and known.survey.pixel_format in _PIXEL_FORMATS
         and known.upright
     )
 
@@ -71,9 +72,11 @@ class DecordReader(VideoReader):
         return self._known.frames(wanted)
 
 
-def open_decord(path: str) -> VideoReader:
+def open_decord(
+    path: str, *, index: VideoIndex | None = None, damaged: Damaged = "error"
+) -> VideoReader:
     """A DecordReader, or a PyavReader if decord would not read this file right."""
-    known = PyavReader(path)
+    known = PyavReader(path, index=index, damaged=damaged)
     try:
         if _is_read_right(known):
             video = decord.VideoReader(path, ctx=decord.cpu(0), num_threads=1)

@@ -1,10 +1,12 @@
 """How a stored frame must be turned to be seen upright: the display matrix of a container."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from av.sidedata.sidedata import SideData
-from av.video.frame import VideoFrame
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
 
 _ONE = 1 << 16  # of the matrix, which holds 16.16 fixed-point numbers
 
@@ -18,16 +20,17 @@ class Orientation:
     flip_columns: bool = False
 
     @classmethod
-    def of(cls, frame: VideoFrame) -> "Orientation":
+    def of(cls, frame: "VideoFrame") -> "Orientation":
         """The orientation in the frame's side data; upright for an angle that is no multiple of 90.
 
         A point (x, y) of the stored frame is shown at (a x + c y, b x + d y), where the matrix
         begins a, b, u, c, d (FFmpeg, libavutil/display.h), apart from a shift.
         """
         matrix = frame.side_data.get("DISPLAYMATRIX")
-        if not isinstance(matrix, SideData):
+        if matrix is None:
             return cls()
-        a, b, _, c, d = np.frombuffer(bytes(matrix), dtype=np.int32)[:5].tolist()
+        # av's annotations don't tell that side data is a buffer.
+        a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()  # type: ignore[call-overload]
         if b == c == 0 and abs(a) == abs(d) == _ONE:
             return cls(flip_rows=d < 0, flip_columns=a < 0)
         if a == d == 0 and abs(b) == abs(c) == _ONE:

@@ -4,11 +4,12 @@ Demuxing a ten-second clip takes about a millisecond; decoding it takes a hundre
 """
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
+
+from .video_index import PacketIndex
 
 # Containers whose time stamps are those that the decoder puts on the frames. The others (MPEG-TS
 # and PS, FLV, ASF, Ogg, ...) are decoded from the start.
@@ -20,33 +21,6 @@ _ONE_FRAME_A_PACKET = {"h264", "hevc", "mpeg4", "vp9", "mjpeg"}
 _IN_ORDER_IN_AVI = {"mpeg4", "mjpeg", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"}
 _MPEG4_FRAME_START = b"\x00\x00\x01\xb6"
 _MPEG4_B_FRAME = 2
-
-
-@dataclass(frozen=True)
-class PacketIndex:
-    """The packets of a video stream, in units of the stream's time base.
-
-    Attributes:
-        pts: presentation times of the frames that are shown, ascending: frame k is at pts[k].
-        keyframes: presentation times of the packets at which decoding may start, ascending.
-        exact: whether `pts` is known to be what a decoder yields. If not, the only way to frame k
-            is to decode from the start and count.
-        edited: some frames are decoded but not shown (an edit list).
-        open_gop: decoding can't simply begin at each keyframe: frames stored after it are shown
-            before it, or need frames that lie before it (H.264 that refreshes bit by bit).
-        cut_off: the file ends before its last packet does.
-    """
-
-    pts: tuple[int, ...]
-    keyframes: tuple[int, ...]
-    exact: bool
-    edited: bool
-    open_gop: bool
-    cut_off: bool
-
-    def keyframe_before(self, frame: int) -> int:
-        """Presentation time of the last keyframe that is not after this frame."""
-        return self.keyframes[bisect_right(self.keyframes, self.pts[frame]) - 1]
 
 
 def _mpeg4_is_plain(data: bytes) -> bool:
@@ -80,8 +54,13 @@ def _is_idr(data: bytes, extradata: bytes | None) -> bool:
     return False
 
 
-def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketIndex:
-    """Demux the container to its end; seek before decoding from it."""
+def read_packets(container: InputContainer, stream: VideoStream) -> tuple[PacketIndex, int]:
+    """Demux the container to its end; seek before decoding from it.
+
+    Returns the index, and how many of its frames are certain to be the first ones that the file
+    was made with. Of a file that was cut off, those are fewer: frames that are stored after the
+    cut may be shown before some that lie before it. They can't be shown before they are decoded.
+    """
     formats = container.format.name.split(",")
     codec = stream.codec_context.name
     extradata = stream.codec_context.extradata
@@ -95,6 +74,7 @@ def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketI
     keyframes: list[int] = []
     edited = open_gop = cut_off = False
     last_keyframe: int | None = None
+    last_dts: int | None = None
     try:
         for packet in container.demux(stream):
             if packet.size == 0:
@@ -103,8 +83,9 @@ def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketI
             if packet.is_corrupt:
                 cut_off = True
                 continue
-            # A cut-off packet with whole ones after it is damage; only decoding tells what is left.
-            exact &= not cut_off
+            last_dts = packet.dts
+            if cut_off:  # not the end after all; only decoding tells what is left
+                cut_off = exact = False
             if packet.pts is None or (avi and packet.pts != packet.dts):
                 exact = False
                 continue
@@ -128,7 +109,10 @@ def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketI
     exact &= bool(shown) and len(set(shown)) == len(shown)
     # What a decoder shows of frames before the first keyframe is up to it.
     exact = exact and bool(keyframes) and keyframes[0] <= shown[0]
-    return PacketIndex(
+    whole = len(shown)
+    if cut_off and last_dts is not None:
+        whole = bisect_right(shown, last_dts)
+    packets = PacketIndex(
         pts=tuple(shown),
         keyframes=tuple(keyframes),
         exact=exact,
@@ -136,3 +120,4 @@ def read_packet_index(container: InputContainer, stream: VideoStream) -> PacketI
         open_gop=open_gop,
         cut_off=cut_off,
     )
+    return packets, whole

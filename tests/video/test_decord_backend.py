@@ -24,7 +24,7 @@ def test_cut_off_file_goes_to_pyav(corpus, tmp_path):
     whole = corpus["faststart"].path.read_bytes()
     path = tmp_path / "t.mp4"
     path.write_bytes(whole[: len(whole) * 6 // 10])
-    with open_video(path, backend="decord") as video:
+    with open_video(path, backend="decord", damaged="use_prefix") as video:
         assert type(video) is PyavReader
 
 

@@ -1,12 +1,12 @@
 import av
 import pytest
 
-from glore_video.video.packet_index import _is_idr, _mpeg4_is_plain, read_packet_index
+from glore_video.video.packet_index import _is_idr, _mpeg4_is_plain, read_packets
 
 
 def index_of(path):
     with av.open(str(path)) as container:
-        return read_packet_index(container, container.streams.video[0])
+        return read_packets(container, container.streams.video[0])[0]
 
 
 def test_times_and_keyframes(corpus):

@@ -1,0 +1,116 @@
+"""Making the index of a video: demux it, and decode as much of it as is needed."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from .errors import VideoError
+from .orientation import Orientation
+from .packet_index import read_packets
+from .pyav_file import open_container, reason
+from .video_index import FileStamp, PacketIndex, Survey, VideoIndex
+
+_CUT_OFF = "the file is cut off"
+
+
+def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
+    """Demux the container to its end; decode the file only if its packets don't tell its frames.
+
+    Raises VideoError if no frame can be shown.
+    """
+    packets, whole = read_packets(container, stream)
+    damage = _CUT_OFF if packets.cut_off else ""
+    found = Survey(
+        packets=packets,
+        num_frames=whole,
+        fps=_frame_rate(path, stream, packets),
+        codec=stream.codec_context.name,
+        pixel_format=stream.codec_context.pix_fmt or "",
+        damage=damage,
+    )
+    if not packets.exact:
+        return decoded_survey(path, found)
+    if whole == 0:
+        raise VideoError(path, f"{damage}: no frame is whole")
+    return found
+
+
+def _frame_rate(path: str, stream: VideoStream, packets: PacketIndex) -> Fraction:
+    rate = stream.average_rate or stream.guessed_rate
+    if rate:
+        return Fraction(rate)
+    pts = packets.pts
+    if len(pts) > 1 and pts[-1] > pts[0] and stream.time_base:
+        return Fraction(len(pts) - 1, pts[-1] - pts[0]) / stream.time_base
+    raise VideoError(path, "has no frame rate")
+
+
+def decoded_survey(path: str, found: Survey) -> Survey:
+    """Decode all frames and correct what the packets told."""
+    times, failure = _decode_all(path, found.packets.cut_off)
+    if not times:
+        raise VideoError(path, f"no frame can be decoded{failure and ': ' + failure}")
+    packets = found.packets
+    if tuple(times) != packets.pts[: len(times)] or (
+        not failure and not packets.cut_off and len(times) != len(packets.pts)
+    ):
+        packets = replace(packets, exact=False)
+    count = min(len(times), found.num_frames) if packets.exact else len(times)
+    damage = found.damage
+    if failure:
+        damage = f"decoding fails after {len(times)} frames: {failure}"
+    return replace(found, packets=packets, num_frames=count, damage=damage)
+
+
+def _decode_all(path: str, cut_off: bool) -> tuple[list[int | None], str]:
+    """Times of the frames before the first failure, and its reason, empty if there was none.
+
+    Frames that the decoder still holds where a file was cut off don't count: those between them
+    may be missing.
+    """
+    container, stream = open_container(path)
+    times: list[int | None] = []
+    try:
+        for packet in container.demux(stream):
+            frames = packet.decode()
+            if packet.size or not cut_off:
+                times += [frame.pts for frame in frames]
+    except av.error.FFmpegError as error:
+        return times, reason(error)
+    finally:
+        container.close()
+    return times, ""
+
+
+def make_index(path: str, *, decode: bool) -> VideoIndex:
+    """See reader.read_index."""
+    stamp = FileStamp.of(path)
+    container, stream = open_container(path)
+    try:
+        found = survey(path, container, stream)
+    finally:
+        container.close()
+    container, stream = open_container(path)
+    try:
+        first = next(container.decode(stream))
+        orientation = Orientation.of(first)
+    except (av.error.FFmpegError, StopIteration) as error:
+        raise VideoError(path, f"no frame can be decoded: {reason(error)}") from None
+    finally:
+        container.close()
+    if decode and found.packets.exact:
+        found = decoded_survey(path, found)
+    height, width = first.height, first.width
+    if orientation.transpose:
+        height, width = width, height
+    return VideoIndex(
+        **vars(found),
+        file=stamp,
+        height=height,
+        width=width,
+        orientation=orientation,
+        decoded=decode or not found.packets.exact,
+    )
