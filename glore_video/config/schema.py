@@ -96,6 +96,11 @@ class Data(Section):
         "repeat_last", "how a clip longer than its video is filled"
     )
     DECODING_BACKEND: Literal["pyav", "decord"] = key("pyav", "library that reads videos")
+    DAMAGED_VIDEO: Literal["error", "use_prefix"] = key(
+        "error",
+        "a damaged video counts as unreadable, or its frames before the damage are used "
+        "(in training, validation and testing alike)",
+    )
     TRAIN_JITTER_SCALES: tuple[Positive, Positive] = key(
         (256, 320), "short side in training, pixels: least, greatest; validation uses the least"
     )
@@ -246,6 +251,13 @@ class DataLoader(Section):
         8, "reading processes a training process; 0: read in the trainer"
     )
     PIN_MEMORY: bool = key(True, "page-locked batches, for faster copies to a GPU")
+    VIDEO_TIMEOUT: NonNegativeFloat = key(
+        60.0,
+        "seconds a video may take to read before its decoder is killed; 0, or no workers: no limit",
+    )
+    VIDEO_TIMEOUT_ACTION: Literal["skip", "stop"] = key(
+        "skip", "such a video counts as unreadable and the run goes on, or the run stops"
+    )
 
 
 class TensorBoard(Section):

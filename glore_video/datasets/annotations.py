@@ -4,48 +4,16 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
+from glore_video.datasets.video_list import VideoList
 
 VIDEO_SUFFIXES = frozenset(
     ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split()
 )
 KINETICS_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
-
-
-@dataclass(frozen=True)
-class VideoList:
-    """Videos and labels of one split, in the order of the list.
-
-    Paths lie in one byte array, so that worker processes share its pages instead of copying
-    hundreds of thousands of Python strings.
-    """
-
-    source: Path
-    labels: np.ndarray  # int64 (videos,)
-    _text: np.ndarray  # uint8 (bytes of all paths)
-    _ends: np.ndarray  # int64 (videos,)
-
-    @classmethod
-    def build(cls, source: Path, paths: Iterable[str], labels: Sequence[int]) -> VideoList:
-        encoded = [os.fsencode(path) for path in paths]
-        ends = np.cumsum([len(path) for path in encoded], dtype=np.int64)
-        text = np.frombuffer(b"".join(encoded), dtype=np.uint8)
-        return cls(source, np.asarray(labels, dtype=np.int64), text, ends)
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def path(self, index: int) -> str:
-        start = 0 if index == 0 else int(self._ends[index - 1])
-        return os.fsdecode(self._text[start : int(self._ends[index])].tobytes())
-
-    def label(self, index: int) -> int:
-        return int(self.labels[index])
 
 
 def load_split(
@@ -160,7 +128,7 @@ def _load_list(path: Path, prefix: Path, separator: str, num_classes: int) -> Vi
         _check_label(label, num_classes, f"{path}:{number}")
         paths.append(os.path.join(prefix, name.strip()))
         labels.append(label)
-    return _not_empty(VideoList.build(path, paths, labels))
+    return _not_empty(VideoList(path, paths, labels))
 
 
 def _check_label(label: int, num_classes: int, where: str) -> None:
@@ -187,7 +155,7 @@ def _load_class_folders(folder: Path, names: Sequence[str], num_classes: int) ->
             if Path(name).suffix.lower() in VIDEO_SUFFIXES:
                 paths.append(os.path.join(entry.path, name))
                 labels.append(label_of[entry.name])
-    return _not_empty(VideoList.build(folder, paths, labels))
+    return _not_empty(VideoList(folder, paths, labels))
 
 
 def _not_empty(videos: VideoList) -> VideoList:
@@ -243,7 +211,7 @@ def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> Vi
     ]
     layout = max(layouts, key=lambda each: _count_existing(prefix, each, rows[:100]))
     paths = [_kinetics_path(prefix, layout, row) for row in rows]
-    return _not_empty(VideoList.build(path, paths, labels))
+    return _not_empty(VideoList(path, paths, labels))
 
 
 def _kinetics_path(prefix: Path, layout: str, row: tuple[str, str]) -> str:

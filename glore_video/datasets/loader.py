@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from glore_video.datasets.video_dataset import ClipItem, Failure
+from glore_video.datasets.video_dataset import ClipItem
+from glore_video.datasets.video_list import Failure
+from glore_video.datasets.watchdog import is_timeout
+from glore_video.video.errors import VideoError
 
 
 @dataclass(frozen=True)
@@ -114,23 +117,42 @@ def clip_loader(
     batches: TrainingBatches | None = None,
     sampler: ShardSampler | None = None,
     batch_size: int = 1,
+    stop_on_timeout: bool = False,
 ) -> DataLoader[Any]:
-    """A loader of ClipBatch: by `batches` for training, or by `sampler` and batch_size."""
+    """A loader of ClipBatch: by `batches` for training, or by `sampler` and batch_size.
+
+    With stop_on_timeout it raises VideoError for a video that a Watchdog gave up.
+    """
     order: dict[str, Any] = (
         {"batch_sampler": batches}
         if batches is not None
         else {"sampler": sampler, "batch_size": batch_size}
     )
-    return DataLoader(
+    kind = _StoppingLoader if stop_on_timeout else DataLoader
+    return kind(
         dataset, collate_fn=collate, **order, **_workers(num_workers, pin_memory=pin_memory)
     )
 
 
-def views_loader(dataset: Dataset[Any], *, num_workers: int) -> DataLoader[Any]:
-    """A loader of ViewsItem, one video at a time, in order."""
-    return DataLoader(
+def views_loader(
+    dataset: Dataset[Any], *, num_workers: int, stop_on_timeout: bool = False
+) -> DataLoader[Any]:
+    """A loader of ViewsItem, one video at a time, in order. See clip_loader for stop_on_timeout."""
+    kind = _StoppingLoader if stop_on_timeout else DataLoader
+    return kind(
         dataset, batch_size=None, collate_fn=_first, **_workers(num_workers, pin_memory=False)
     )
+
+
+class _StoppingLoader(DataLoader[Any]):
+    """Raises VideoError for the first video that took too long."""
+
+    def __iter__(self) -> Any:
+        for batch in super().__iter__():
+            for path, reason in batch.failures:
+                if is_timeout(reason):
+                    raise VideoError(path, reason)
+            yield batch
 
 
 def _first(item: Any) -> Any:

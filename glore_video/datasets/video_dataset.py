@@ -6,16 +6,17 @@ Everything stays uint8 here; the engine normalises on the device. Training draws
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from glore_video.datasets.annotations import VideoList
 from glore_video.datasets.seeding import generator_for, randint
+from glore_video.datasets.video_list import Failure, VideoList
+from glore_video.datasets.watchdog import Watchdog
 from glore_video.video.clip_sampling import (
     ClipSampling,
     ViewSpacing,
@@ -25,7 +26,7 @@ from glore_video.video.clip_sampling import (
     view_starts,
 )
 from glore_video.video.errors import VideoError
-from glore_video.video.reader import Backend, VideoReader, open_video
+from glore_video.video.reader import Backend, Damaged, VideoReader, open_video
 from glore_video.video.transforms import (
     centre_crop,
     horizontal_flip,
@@ -36,7 +37,7 @@ from glore_video.video.transforms import (
     uniform_crop,
 )
 
-Failure = tuple[str, str]  # path, reason
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ class TrainingClips(Dataset[ClipItem]):
         inverse_uniform: draw 1 / short side evenly instead of the short side.
         flip: mirror every second clip.
         attempts: videos to try before the item has no clip.
+        damaged: what a video gives that is not whole, see open_video.
+        watchdog: limits the time for each video.
     """
 
     videos: VideoList
@@ -119,31 +122,44 @@ class TrainingClips(Dataset[ClipItem]):
     flip: bool
     inverse_uniform: bool = False
     backend: Backend = "pyav"
+    damaged: Damaged = "error"
     seed: int = 0
     attempts: int = 20
+    watchdog: Watchdog | None = None
 
     def __len__(self) -> int:
         return len(self.videos)
 
     def __getitem__(self, key: tuple[int, int]) -> ClipItem:
-        epoch, index = key
-        generator = generator_for(self.seed, epoch, index)
         failures: list[Failure] = []
-        for _ in range(self.attempts):
+        for attempt in range(self.attempts):
+            index, _ = self._draw(*key, attempt)
+            path = self.videos.path(index)
             try:
-                clip = self._clip(self.videos.path(index), generator)
+                clip = _watched(self.watchdog, self._clip, path, *key, attempt)
             except VideoError as error:
                 failures.append((error.path, error.reason))
-                index = randint(len(self.videos), generator)
             else:
                 return ClipItem(clip, self.videos.label(index), index, tuple(failures))
-        return ClipItem(None, -1, index, tuple(failures))
+        return ClipItem(None, -1, key[1], tuple(failures))
 
-    def _clip(self, path: str, generator: torch.Generator) -> Tensor:
-        with open_video(path, backend=self.backend) as video:
+    def _draw(self, epoch: int, index: int, attempt: int) -> tuple[int, torch.Generator]:
+        """The video that is tried in place of the one at index, and the generator of its clip."""
+        if not attempt:
+            return index, generator_for(self.seed, epoch, index)
+        generator = generator_for(self.seed, epoch, index, attempt)
+        return randint(len(self.videos), generator), generator
+
+    def _clip(self, epoch: int, index: int, attempt: int) -> Tensor:
+        index, generator = self._draw(epoch, index, attempt)
+
+        def choose(video: VideoReader) -> list[int]:
             starts = num_starts(video.num_frames, self.sampling, video.fps)
             start = randint(starts, generator)
-            frames = video.frames(clip_indices(start, video.num_frames, self.sampling, video.fps))
+            return clip_indices(start, video.num_frames, self.sampling, video.fps)
+
+        with _open(self.videos, index, self.backend, self.damaged) as video:
+            frames = _frames(video, choose, self.damaged)
         draw = float(torch.rand((), generator=generator))
         side = random_short_side(*self.short_sides, draw, inverse=self.inverse_uniform)
         frames = random_crop(resize_short_side(frames, side), self.crop_size, generator)
@@ -161,6 +177,8 @@ class CentreClips(Dataset[ClipItem]):
     short_side: int
     crop_size: int
     backend: Backend = "pyav"
+    damaged: Damaged = "error"
+    watchdog: Watchdog | None = None
 
     def __len__(self) -> int:
         return len(self.videos)
@@ -168,14 +186,20 @@ class CentreClips(Dataset[ClipItem]):
     def __getitem__(self, index: int) -> ClipItem:
         label = self.videos.label(index)
         try:
-            with open_video(self.videos.path(index), backend=self.backend) as video:
-                start = centre_start(video.num_frames, self.sampling, video.fps)
-                wanted = clip_indices(start, video.num_frames, self.sampling, video.fps)
-                frames = video.frames(wanted)
+            clip = _watched(self.watchdog, self._clip, self.videos.path(index), index)
         except VideoError as error:
             return ClipItem(None, label, index, ((error.path, error.reason),))
+        return ClipItem(clip, label, index)
+
+    def _clip(self, index: int) -> Tensor:
+        def choose(video: VideoReader) -> list[int]:
+            start = centre_start(video.num_frames, self.sampling, video.fps)
+            return clip_indices(start, video.num_frames, self.sampling, video.fps)
+
+        with _open(self.videos, index, self.backend, self.damaged) as video:
+            frames = _frames(video, choose, self.damaged)
         frames = centre_crop(resize_short_side(frames, self.short_side), self.crop_size)
-        return ClipItem(to_clip(frames), label, index)
+        return to_clip(frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,7 +216,9 @@ class TestViews(Dataset[ViewsItem]):
     crop_size: int
     spacing: ViewSpacing = "slowfast"
     backend: Backend = "pyav"
+    damaged: Damaged = "error"
     indices: Sequence[int] | None = None
+    watchdog: Watchdog | None = None
 
     def __len__(self) -> int:
         return len(self.videos) if self.indices is None else len(self.indices)
@@ -201,22 +227,51 @@ class TestViews(Dataset[ViewsItem]):
         index = position if self.indices is None else self.indices[position]
         label = self.videos.label(index)
         try:
-            with open_video(self.videos.path(index), backend=self.backend) as video:
-                return ViewsItem(self._views(video), label, index)
+            views = _watched(self.watchdog, self._views, self.videos.path(index), index)
         except VideoError as error:
             return ViewsItem(None, label, index, ((error.path, error.reason),))
+        return ViewsItem(views, label, index)
 
-    def _views(self, video: VideoReader) -> VideoViews:
-        starts = view_starts(
-            self.num_clips, video.num_frames, self.sampling, video.fps, spacing=self.spacing
-        )
-        clips = [clip_indices(s, video.num_frames, self.sampling, video.fps) for s in starts]
+    def _views(self, index: int) -> VideoViews:
+        clips: list[list[int]] = []
+
+        def choose(video: VideoReader) -> list[int]:
+            count, fps = video.num_frames, video.fps
+            starts = view_starts(self.num_clips, count, self.sampling, fps, spacing=self.spacing)
+            clips[:] = [clip_indices(start, count, self.sampling, fps) for start in starts]
+            return sorted({frame for clip in clips for frame in clip})
+
+        with _open(self.videos, index, self.backend, self.damaged) as video:
+            frames = _frames(video, choose, self.damaged)
         distinct = sorted({frame for clip in clips for frame in clip})
         place = {frame: i for i, frame in enumerate(distinct)}
-        frames = resize_short_side(video.frames(distinct), self.short_side)
         return VideoViews(
-            frames,
+            resize_short_side(frames, self.short_side),
             tuple(tuple(place[frame] for frame in clip) for clip in clips),
             (0, 1, 2) if self.num_crops == 3 else (1,),
             self.crop_size,
         )
+
+
+def _open(videos: VideoList, index: int, backend: Backend, damaged: Damaged) -> VideoReader:
+    return open_video(
+        videos.path(index), backend=backend, index=videos.index(index), damaged=damaged
+    )
+
+
+def _frames(
+    video: VideoReader, choose: Callable[[VideoReader], list[int]], damaged: Damaged
+) -> Tensor:
+    """The frames that are chosen for the video, anew where decoding finds it shorter than it said."""
+    while True:
+        known = video.num_frames
+        try:
+            return video.frames(choose(video))
+        except VideoError:
+            if damaged != "use_prefix" or not 0 < video.num_frames < known:
+                raise
+
+
+def _watched(watchdog: Watchdog | None, read: Callable[..., T], path: str, *key: int) -> T:
+    """read(*key), within the watchdog's time limit if there is one."""
+    return read(*key) if watchdog is None else watchdog.call(read, path, *key)

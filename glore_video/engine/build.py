@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from glore_video.config import Config
-from glore_video.datasets.annotations import VideoList, load_class_names, load_split
+from glore_video.datasets.annotations import load_class_names, load_split
 from glore_video.datasets.loader import (
     ShardSampler,
     TrainingBatches,
@@ -23,6 +23,8 @@ from glore_video.datasets.loader import (
 )
 from glore_video.datasets.synthetic import render_relations
 from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
+from glore_video.datasets.video_list import VideoList
+from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.checkpoint import checkpoint_path, last_checkpoint, resolve_checkpoint
 from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import parameter_groups
@@ -152,6 +154,12 @@ def _memory_format(config: Config) -> torch.memory_format:
     return torch.channels_last_3d if config.MODEL.CHANNELS_LAST else torch.contiguous_format
 
 
+def build_watchdog(config: Config) -> Watchdog | None:
+    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
+    loader = config.DATA_LOADER
+    return Watchdog(loader.VIDEO_TIMEOUT) if loader.VIDEO_TIMEOUT and loader.NUM_WORKERS else None
+
+
 def build_precision(config: Config, device: torch.device) -> Precision:
     names = {"bf16": torch.bfloat16, "fp16": torch.float16}
     return Precision(
@@ -175,7 +183,9 @@ def build_trainer(
         crop_size=config.DATA.TRAIN_CROP_SIZE,
         flip=config.DATA.RANDOM_FLIP,
         backend=config.DATA.DECODING_BACKEND,
+        damaged=config.DATA.DAMAGED_VIDEO,
         seed=config.RNG_SEED,
+        watchdog=build_watchdog(config),
     )
     val_clips = CentreClips(
         videos=data.val,
@@ -183,10 +193,13 @@ def build_trainer(
         short_side=config.DATA.TRAIN_JITTER_SCALES[0],
         crop_size=config.DATA.TRAIN_CROP_SIZE,
         backend=config.DATA.DECODING_BACKEND,
+        damaged=config.DATA.DAMAGED_VIDEO,
+        watchdog=build_watchdog(config),
     )
     workers: dict[str, Any] = {
         "num_workers": num_workers(config),
         "pin_memory": config.DATA_LOADER.PIN_MEMORY,
+        "stop_on_timeout": config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
     }
     parallel = process.parallel(model)
     groups = parameter_groups(
@@ -306,6 +319,8 @@ def build_test_loader(
         crop_size=data.TEST_CROP_SIZE,
         spacing=config.TEST.VIEW_SPACING,
         backend=data.DECODING_BACKEND,
+        damaged=data.DAMAGED_VIDEO,
+        watchdog=build_watchdog(config),
         indices=shard(len(videos), rank=process.rank, world_size=process.world_size),
     )
     loader = views_loader(views, num_workers=num_workers(config))

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from glore_video.datasets.annotations import VideoList
-from glore_video.datasets.video_dataset import Failure, VideoViews
+from glore_video.datasets.video_dataset import VideoViews
+from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import progress
 from glore_video.engine.trainer import Precision, Preprocessing

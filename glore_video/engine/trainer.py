@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader
 
 from glore_video.datasets.loader import ClipBatch, TrainingBatches
 from glore_video.datasets.seeding import mixed_seed
-from glore_video.datasets.video_dataset import Failure
+from glore_video.datasets.video_list import Failure
 from glore_video.engine.checkpoint import (
     checkpoint_path,
     last_checkpoint,

@@ -4,8 +4,8 @@ import pytest
 import torch
 from encoded_videos import encode
 
-from glore_video.datasets.annotations import VideoList
 from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
+from glore_video.datasets.video_list import VideoList
 from glore_video.video import ClipSampling, open_video
 
 SAMPLING = ClipSampling(num_frames=4, stride=3)  # covers 10 frames
@@ -19,7 +19,7 @@ def videos(tmp_path_factory):
     encode(root / "short.mp4", numbers=range(6))
     (root / "empty.mp4").touch()
     names = ["long.mp4", "empty.mp4", "short.mp4"]
-    return VideoList.build(root / "list.csv", [str(root / name) for name in names], [5, 6, 7])
+    return VideoList(root / "list.csv", [str(root / name) for name in names], [5, 6, 7])
 
 
 def training(videos, **changes):
@@ -87,7 +87,7 @@ def test_unreadable_training_video_is_replaced_with_its_label(videos):
 
 
 def test_only_unreadable_training_videos(videos):
-    bad = VideoList.build(videos.source, [videos.path(1)], [6])
+    bad = VideoList(videos.source, [videos.path(1)], [6])
     item = training(bad, attempts=3)[0, 0]
     assert item.clip is None
     assert len(item.failures) == 3

@@ -1,0 +1,221 @@
+"""Forked processes that can be killed in the middle of a call: the only way out of a hung decoder."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import io
+import mmap
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import time
+import traceback
+import weakref
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Any, ClassVar, NoReturn
+
+import torch
+from torch import Tensor
+
+_PR_SET_PDEATHSIG = 1  # of Linux' prctl
+
+
+class ChildDiedError(RuntimeError):
+    """The process ended without an answer; the message says how."""
+
+
+class RemoteError(Exception):
+    """The traceback of an error in a child, as its cause."""
+
+    def __str__(self) -> str:
+        return f"\n{self.args[0]}"
+
+
+class Child:
+    """A process forked from this one that answers calls of one function.
+
+    The function and all that it refers to are there by the fork; only arguments and answers are
+    sent. Tensors of an answer go by way of shared memory as long as they fit into it.
+
+    Args:
+        function: what the process calls, with the arguments of each `send`.
+        buffer_bytes: shared memory for the tensors of one answer.
+
+    Attributes:
+        pid: number of the process.
+        connection: for multiprocessing.connection.wait; ready when an answer is there, or none
+            will come.
+
+    Raises:
+        OSError: processes can't be forked here.
+    """
+
+    _alive: ClassVar[weakref.WeakSet[Child]] = weakref.WeakSet()
+
+    def __init__(self, function: Callable[..., Any], *, buffer_bytes: int = 0) -> None:
+        if not hasattr(os, "fork"):
+            raise OSError(f"processes can't be forked on {sys.platform}")
+        self._buffer = mmap.mmap(-1, buffer_bytes) if buffer_bytes else None
+        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+        here, there = multiprocessing.Pipe()
+        parent = os.getpid()
+        self.pid = os.fork()
+        if self.pid == 0:
+            # A copy of a sibling's end would keep it from seeing this process' parent go.
+            for sibling in Child._alive:
+                sibling.connection.close()
+            here.close()
+            _serve(function, there, self._buffer, parent, libc)
+        there.close()
+        self.connection: Connection = here
+        self._running = True
+        Child._alive.add(self)
+
+    def send(self, *arguments: Any) -> None:
+        """Begin a call. Raises ChildDiedError if the process is gone."""
+        try:
+            self.connection.send(arguments)
+        except OSError:
+            raise ChildDiedError(self.kill(patience=1.0)) from None
+
+    def answers_within(self, seconds: float) -> bool:
+        """Wait for the answer, or for the process to die, at most so long."""
+        return self.connection.poll(seconds)
+
+    def receive(self) -> Any:
+        """What the function returned; its error is raised. Raises ChildDiedError if there is no answer."""
+        try:
+            data = self.connection.recv_bytes()
+        except (EOFError, OSError):
+            raise ChildDiedError(self.kill(patience=1.0)) from None
+        answer, error, trace = _Unpacker(data, self._buffer).load()
+        if error is not None:
+            raise error from RemoteError(trace)
+        return answer
+
+    def kill(self, *, patience: float = 0.0) -> str:
+        """End the process, whatever it does. Returns how it ended.
+
+        One that is about to end by itself, and then says why, has `patience` seconds for it.
+        """
+        self.connection.close()
+        Child._alive.discard(self)
+        if not self._running:
+            return "it had been stopped"
+        status = self._reap(patience)
+        if status is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            status = self._reap(2.0)
+        self._running = False
+        if status is None:
+            return "it could not be stopped"  # it waits in the kernel, for a dead disk say
+        code = os.waitstatus_to_exitcode(status)
+        return f"exit status {code}" if code >= 0 else f"signal {signal.Signals(-code).name}"
+
+    def _reap(self, seconds: float) -> int | None:
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                pid, status = os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                return 0
+            if pid:
+                return status
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.002)
+
+    def __del__(self) -> None:
+        if getattr(self, "_running", False):
+            self.connection.close()  # the process ends when it sees this
+
+
+def _serve(
+    function: Callable[..., Any],
+    connection: Connection,
+    buffer: mmap.mmap | None,
+    parent: int,
+    libc: ctypes.CDLL | None,
+) -> NoReturn:
+    """Answer calls until the parent closes its end."""
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+        if libc is not None:
+            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # even from within a hung decoder
+        if os.getppid() != parent:
+            os._exit(0)
+        gc.freeze()  # collecting what came by the fork would copy its pages
+        torch.set_num_threads(1)
+        while True:
+            arguments = connection.recv()
+            try:
+                answer = _pack((function(*arguments), None, ""), buffer)
+            except Exception as error:
+                answer = _pack_error(error)
+            connection.send_bytes(answer)
+    except (EOFError, OSError):
+        os._exit(0)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(1)
+
+
+def _pack_error(error: Exception) -> bytes:
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    try:
+        data = pickle.dumps((None, error, trace))
+        pickle.loads(data)  # some errors can be written and not read
+    except Exception:
+        return pickle.dumps((None, RuntimeError(repr(error)), trace))
+    return data
+
+
+def _pack(answer: Any, buffer: mmap.mmap | None) -> bytes:
+    file = io.BytesIO()
+    _Packer(file, buffer).dump(answer)
+    return file.getvalue()
+
+
+class _Packer(pickle.Pickler):
+    """Puts the tensors into the buffer, one after the other, and into the pickle if it is full."""
+
+    def __init__(self, file: io.BytesIO, buffer: mmap.mmap | None) -> None:
+        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
+        self._buffer = buffer
+        self._used = 0
+
+    def persistent_id(self, value: Any) -> tuple[int, torch.dtype, tuple[int, ...]] | None:
+        if not isinstance(value, Tensor) or self._buffer is None or not value.numel():
+            return None
+        start = -(-self._used // 64) * 64
+        if start + value.nbytes > len(self._buffer):
+            return None
+        place = torch.frombuffer(self._buffer, dtype=value.dtype, count=value.numel(), offset=start)
+        place.view(value.shape).copy_(value)
+        self._used = start + value.nbytes
+        return start, value.dtype, tuple(value.shape)
+
+
+class _Unpacker(pickle.Unpickler):
+    """Reads what _Packer wrote; tensors are copies."""
+
+    def __init__(self, data: bytes, buffer: mmap.mmap | None) -> None:
+        super().__init__(io.BytesIO(data))
+        self._buffer = buffer
+
+    def persistent_load(self, place: tuple[int, torch.dtype, tuple[int, ...]]) -> Tensor:
+        start, dtype, shape = place
+        assert self._buffer is not None
+        count = int(torch.Size(shape).numel())
+        return (
+            torch.frombuffer(self._buffer, dtype=dtype, count=count, offset=start)
+            .view(shape)
+            .clone()
+        )

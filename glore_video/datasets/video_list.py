@@ -1,0 +1,89 @@
+"""The videos of one split, kept so that hundreds of thousands cost worker processes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from glore_video.video.video_index import VideoIndex
+
+Failure = tuple[str, str]
+"""A video's path, and why it can't be read."""
+
+
+class VideoList:
+    """Paths and labels, in the order of the list; from a manifest also kept indices.
+
+    Everything that grows with the list lies in a few tensors. Worker processes that are forked
+    share their pages, those that are spawned get them in shared memory.
+
+    Attributes:
+        source: the list file or the folder.
+        left_out: videos that the manifest says can't be read; they have no place in the list.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        paths: Iterable[str],
+        labels: Sequence[int],
+        *,
+        left_out: Sequence[Failure] = (),
+        index_file: str | Path | None = None,
+        index_places: Sequence[tuple[int, int]] = (),
+    ) -> None:
+        """
+        Args:
+            index_file: file with the indices of the videos, one after the other.
+            index_places: for each video where its index begins in that file, and how many bytes
+                it has (0: none is kept).
+        """
+        encoded = [os.fsencode(path) for path in paths]
+        text = np.frombuffer(b"".join(encoded), dtype=np.uint8).copy()
+        self.source = source
+        self.left_out = tuple(left_out)
+        self._text = torch.from_numpy(text)  # (bytes of all paths,)
+        self._ends = torch.tensor([len(path) for path in encoded], dtype=torch.int64).cumsum(0)
+        self._labels = torch.tensor(labels, dtype=torch.int64)  # (videos,)
+        self._index_file = None if index_file is None else os.fspath(index_file)
+        self._index_places = torch.tensor(index_places, dtype=torch.int64).view(-1, 2)
+        if len(self._ends) != len(self._labels):
+            raise ValueError(f"{len(self._ends)} paths, but {len(self._labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 (videos,), a copy."""
+        return self._labels.numpy().copy()
+
+    def path(self, index: int) -> str:
+        # Views are made anew each time: sending a tensor to a spawned worker moves its memory.
+        ends = self._ends.numpy()
+        start = 0 if index == 0 else int(ends[index - 1])
+        return os.fsdecode(self._text.numpy()[start : int(ends[index])].tobytes())
+
+    def paths(self) -> Iterator[str]:
+        return (self.path(index) for index in range(len(self)))
+
+    def label(self, index: int) -> int:
+        return int(self._labels[index])
+
+    def index(self, index: int) -> VideoIndex | None:
+        """What is kept about this video; None if there is nothing that can be read."""
+        if self._index_file is None:
+            return None
+        offset, size = self._index_places[index].tolist()
+        if not size:
+            return None
+        try:
+            with open(self._index_file, "rb") as file:
+                file.seek(offset)
+                return VideoIndex.from_bytes(file.read(size))
+        except (OSError, ValueError):
+            return None  # opening the video finds out again what it needs
