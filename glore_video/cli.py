@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from glore_video.config import Config, describe, load_config
-from glore_video.engine.distributed import Process, launch
+from glore_video.engine.distributed import Process, check_gpus, launch, under_torchrun
+from glore_video.engine.interruption import StoppedBySignal
 from glore_video.engine.run import describe_run, prepare, train_and_test
 from glore_video.engine.run_log import setup_logging
 from glore_video.video import VideoError
@@ -62,6 +63,10 @@ def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
     """
     try:
         return action()
+    except StoppedBySignal as stop:
+        time.sleep(wait)
+        print(stop, file=sys.stderr)
+        return stop.exit_status
     except KeyboardInterrupt:
         time.sleep(wait)
         print("interrupted", file=sys.stderr)
@@ -78,11 +83,11 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
     if dry_run:
         print(describe_run(config))
         return 0
-    under_torchrun = "RANK" in os.environ
-    if not under_torchrun:
+    if not under_torchrun():
+        check_gpus(config.NUM_GPUS)
         prepare(config, world_size=config.NUM_GPUS or config.CPU_PROCESSES)
     return launch(
-        partial(_process, config, prepare_here=under_torchrun),
+        partial(_process, config, prepare_here=under_torchrun()),
         num_gpus=config.NUM_GPUS,
         cpu_processes=config.CPU_PROCESSES,
         cpu_threads=config.CPU_THREADS,

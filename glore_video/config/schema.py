@@ -44,6 +44,10 @@ class Train(Section):
         10, "epochs between validations (the last epoch is always validated)"
     )
     CHECKPOINT_PERIOD: Positive = key(10, "epochs between checkpoints (the last is always kept)")
+    CHECKPOINT_STEPS: NonNegative = key(0, "steps between checkpoints within an epoch; 0: none")
+    KEEP_CHECKPOINTS: NonNegative = key(
+        0, "checkpoints after whole epochs to keep, the last ones and the best; 0: all"
+    )
     AUTO_RESUME: bool = key(True, "go on from the last checkpoint in OUTPUT_DIR if there is one")
     CHECKPOINT_FILE_PATH: str = key(
         "", "weights to start from: a file, or another run's OUTPUT_DIR (its last checkpoint)"

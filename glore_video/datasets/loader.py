@@ -59,6 +59,9 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
     the batches of a step, put together, are the same at any number of processes. The videos that
     do not fill a last batch wait for another epoch.
 
+    Attributes:
+        epoch, first: which epoch the next iteration gives, and from which batch on.
+
     Raises ValueError if batch_size is not a multiple of world_size or exceeds the list.
     """
 
@@ -79,14 +82,20 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
+        self.first = 0
+
+    @property
+    def batches_an_epoch(self) -> int:
+        return self.num_videos // self.batch_size
 
     def __len__(self) -> int:
-        return self.num_videos // self.batch_size
+        return self.batches_an_epoch - self.first
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(self.num_videos, generator=generator)
-        for start in range(0, len(self) * self.batch_size, self.batch_size):
+        for number in range(self.first, self.batches_an_epoch):
+            start = number * self.batch_size
             batch = order[start : start + self.batch_size][self.rank :: self.world_size]
             yield [(self.epoch, index) for index in batch.tolist()]
 

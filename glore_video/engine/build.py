@@ -248,6 +248,8 @@ def build_trainer(
         max_epoch=config.SOLVER.MAX_EPOCH,
         eval_period=config.TRAIN.EVAL_PERIOD,
         checkpoint_period=config.TRAIN.CHECKPOINT_PERIOD,
+        checkpoint_steps=config.TRAIN.CHECKPOINT_STEPS,
+        keep_checkpoints=config.TRAIN.KEEP_CHECKPOINTS,
         log_period=config.LOG_PERIOD,
         clip_grad_norm=config.SOLVER.CLIP_GRAD_L2NORM,
         max_bad_fraction=config.DATA.MAX_BAD_FRACTION,

@@ -9,12 +9,14 @@ from typing import Any
 
 import torch
 
-_NAME = re.compile(r"checkpoint_epoch_(\d{5,})\.pyth")
+_NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d+))?\.pyth")
+BEST_NAME = "checkpoint_best.pyth"
 
 
-def checkpoint_path(output_dir: str | Path, epoch: int) -> Path:
-    """File of the checkpoint after `epoch` whole epochs."""
-    return Path(output_dir) / "checkpoints" / f"checkpoint_epoch_{epoch:05d}.pyth"
+def checkpoint_path(output_dir: str | Path, epoch: int, step: int = 0) -> Path:
+    """File of the checkpoint after `epoch` whole epochs, and `step` steps of the next one."""
+    within = f"_step_{step:07d}" if step else ""
+    return Path(output_dir) / "checkpoints" / f"checkpoint_epoch_{epoch:05d}{within}.pyth"
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
@@ -32,14 +34,31 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
 
 
 def last_checkpoint(output_dir: str | Path) -> Path | None:
-    """The checkpoint of the latest epoch in a run's OUTPUT_DIR, or None."""
+    """The latest checkpoint in a run's OUTPUT_DIR, within an epoch or after one, or None."""
+    found = _checkpoints(output_dir)
+    return found[-1][1] if found else None
+
+
+def remove_old_checkpoints(output_dir: str | Path, *, keep: int) -> None:
+    """Remove those within an epoch but the latest checkpoint; of the others keep the last `keep`.
+
+    keep = 0 keeps all that were made after whole epochs.
+    """
+    found = _checkpoints(output_dir)
+    whole = [path for (_, step), path in found if not step]
+    within = [path for (_, step), path in found[:-1] if step]
+    for path in within + (whole[:-keep] if keep else []):
+        path.unlink(missing_ok=True)
+
+
+def _checkpoints(output_dir: str | Path) -> list[tuple[tuple[int, int], Path]]:
+    """((whole epochs, further steps), file), the earliest first."""
     folder = Path(output_dir) / "checkpoints"
-    found = [
-        (int(match.group(1)), path)
+    return sorted(
+        ((int(match.group(1)), int(match.group(2) or 0)), path)
         for path in (folder.iterdir() if folder.is_dir() else ())
         if (match := _NAME.fullmatch(path.name))
-    ]
-    return max(found)[1] if found else None
+    )
 
 
 def resolve_checkpoint(path: str | Path, *, key: str) -> Path:

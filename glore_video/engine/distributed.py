@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
@@ -63,6 +66,20 @@ class Process:
                     buffer /= self.world_size
 
 
+def under_torchrun() -> bool:
+    return "RANK" in os.environ and "WORLD_SIZE" in os.environ
+
+
+def check_gpus(wanted: int) -> None:
+    """Raises ValueError if this machine has fewer GPUs than wanted."""
+    available = torch.cuda.device_count()
+    if wanted > available:
+        raise ValueError(
+            f"NUM_GPUS = {wanted}, but torch sees {available} GPUs on this machine "
+            "(NUM_GPUS 0 runs on the CPU)"
+        )
+
+
 def launch(
     main: Callable[[Process], int], *, num_gpus: int, cpu_processes: int = 1, cpu_threads: int = 0
 ) -> int:
@@ -73,15 +90,13 @@ def launch(
 
     Raises ValueError if this machine has fewer GPUs than asked for.
     """
-    available = torch.cuda.device_count()
-    if "RANK" in os.environ and "WORLD_SIZE" in os.environ:
+    if under_torchrun():
         local_rank = int(os.environ.get("LOCAL_RANK", 0))
-        if num_gpus and local_rank >= available:
-            raise ValueError(_too_few_gpus(num_gpus, available))
+        if num_gpus:
+            check_gpus(local_rank + 1)
         rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
         return _run(main, rank, world_size, local_rank, num_gpus > 0, cpu_threads)
-    if num_gpus > available:
-        raise ValueError(_too_few_gpus(num_gpus, available))
+    check_gpus(num_gpus)
     world_size = num_gpus or cpu_processes
     if world_size == 1:
         return _run(main, 0, 1, 0, num_gpus > 0, cpu_threads)
@@ -90,13 +105,40 @@ def launch(
     # Which process it ends after another failed is no news to the user.
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
     threads = cpu_threads or max(1, (os.cpu_count() or 1) // world_size)
-    try:
-        torch.multiprocessing.spawn(
-            _spawned, args=(main, world_size, num_gpus > 0, threads), nprocs=world_size
-        )
-    except torch.multiprocessing.ProcessExitedException as error:
-        return error.exit_code
+    context = torch.multiprocessing.spawn(
+        _spawned, args=(main, world_size, num_gpus > 0, threads), nprocs=world_size, join=False
+    )
+    with _signals_for(context.pids()):
+        try:
+            while not context.join():
+                pass
+        except torch.multiprocessing.ProcessExitedException as error:
+            return error.exit_code
     return 0
+
+
+@contextmanager
+def _signals_for(pids: Sequence[int]) -> Iterator[None]:
+    """Hand signals that ask to stop on to the processes, which save their state and end.
+
+    A terminal sends Ctrl-C to all of them by itself.
+    """
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    for name in ("SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            number = getattr(signal, name)
+            previous[number] = signal.signal(number, hand_on)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
 
 def _spawned(
@@ -135,10 +177,3 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _too_few_gpus(wanted: int, available: int) -> str:
-    return (
-        f"NUM_GPUS = {wanted}, but torch sees {available} GPUs on this machine "
-        "(NUM_GPUS 0 runs on the CPU)"
-    )

@@ -54,7 +54,7 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
             trainer = build.build_trainer(config, data, model, process, metrics)
             logger.info(
                 "training %s on %d videos, %d steps of %d clips an epoch, %s",
-                *(config.MODEL.ARCH, len(data.train or ()), len(trainer.batches)),
+                *(config.MODEL.ARCH, len(data.train or ()), trainer.batches.batches_an_epoch),
                 *(config.TRAIN.BATCH_SIZE, _processes(process)),
             )
             trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)

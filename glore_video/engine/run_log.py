@@ -51,6 +51,22 @@ class MetricsLog:
 
             self._writer = SummaryWriter(str(output_dir / "tensorboard"))
 
+    def forget_after(self, step: int) -> None:
+        """Drop what a run wrote after this step before it was killed; it will be written again."""
+        if self._file is None:
+            return
+        path = Path(self._file.name)
+        kept = [
+            line
+            for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
+            if line.endswith("\n") and json.loads(line)["step"] <= step
+        ]
+        self._file.close()
+        temporary = path.with_suffix(".tmp")
+        temporary.write_text("".join(kept), encoding="utf-8")
+        temporary.replace(path)
+        self._file = path.open("a", encoding="utf-8")
+
     def write(self, split: str, *, step: int, **values: Any) -> None:
         if self._file is None:
             return
@@ -76,10 +92,17 @@ class MetricsLog:
             self._writer.close()
 
 
-def progress(items: Iterable[T], *, total: int, name: str, is_main: bool) -> Iterator[T]:
-    """The items, with a bar on a terminal; log lines pass above it. Elsewhere just the items."""
+def progress(
+    items: Iterable[T], *, total: int, name: str, is_main: bool, initial: int = 0
+) -> Iterator[T]:
+    """The items, with a bar on a terminal; log lines pass above it. Elsewhere just the items.
+
+    `initial` of the `total` are done before the first.
+    """
     if not (is_main and sys.stderr.isatty()):
         yield from items
         return
     with logging_redirect_tqdm([logging.getLogger("glore_video")]):
-        yield from tqdm(items, total=total, desc=name, leave=False, dynamic_ncols=True)
+        yield from tqdm(
+            items, total=total, initial=initial, desc=name, leave=False, dynamic_ncols=True
+        )

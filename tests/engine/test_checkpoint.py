@@ -10,6 +10,7 @@ from glore_video.engine.checkpoint import (
     checkpoint_path,
     last_checkpoint,
     read_checkpoint,
+    remove_old_checkpoints,
     resolve_checkpoint,
     save_checkpoint,
 )
@@ -50,6 +51,26 @@ def test_last_is_the_latest_epoch(tmp_path):
     (tmp_path / "checkpoints" / "checkpoint_epoch_99999999.tmp").touch()
     assert last_checkpoint(tmp_path) == checkpoint_path(tmp_path, 100000)
     assert resolve_checkpoint(tmp_path, key="K") == checkpoint_path(tmp_path, 100000)
+
+
+def test_a_checkpoint_within_an_epoch_is_later_than_the_one_before_it(tmp_path):
+    for epoch, step in [(2, 0), (2, 10), (2, 9), (1, 500)]:
+        save_checkpoint(checkpoint_path(tmp_path, epoch, step), STATE)
+    assert last_checkpoint(tmp_path) == checkpoint_path(tmp_path, 2, 10)
+
+
+def names_left(tmp_path, *, keep):
+    remove_old_checkpoints(tmp_path, keep=keep)
+    return sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+
+
+def test_old_checkpoints_are_removed(tmp_path):
+    for epoch, step in [(1, 0), (1, 7), (2, 0), (3, 0), (3, 5)]:
+        save_checkpoint(checkpoint_path(tmp_path, epoch, step), STATE)
+    last = "checkpoint_epoch_00003_step_0000005.pyth"
+    whole = [f"checkpoint_epoch_{n:05d}.pyth" for n in (1, 2, 3)]
+    assert names_left(tmp_path, keep=0) == sorted([*whole, last])
+    assert names_left(tmp_path, keep=2) == sorted([*whole[1:], last])
 
 
 def test_missing_checkpoint_names_the_key(tmp_path):

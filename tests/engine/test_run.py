@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import torch
 from glore_video.cli import main
 from glore_video.config import load_config
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
+from glore_video.engine.trainer import Trainer
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ def test_trains_and_tests(cfg, options, videos):
     state = read_checkpoint(checkpoint_path(out, 2))
     assert state["class_names"] == ["dark", "bright"]
     assert state["config"]["MODEL"]["ARCH"] == "tiny"
-    assert {"optimizer_state", "scaler_state", "sampler_state", "rng_state"} <= state.keys()
+    assert {"optimizer_state", "scaler_state", "sampler_state", "rng_states"} <= state.keys()
 
 
 def test_tensorboard_files(cfg, options):
@@ -78,6 +80,92 @@ def test_resumed_run_ends_with_the_same_weights(cfg, options, tmp_path):
     resumed = weights_of(options["OUTPUT_DIR"], 3)
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+
+
+def interrupt_at_step(monkeypatch, number, which=signal.SIGTERM):
+    """The process gets a signal while it computes its `number`-th step from now on."""
+    steps = iter(range(1, number + 1))
+    step = Trainer._step
+
+    def signalled(self, batch):
+        if next(steps, None) == number:
+            os.kill(os.getpid(), which)
+        return step(self, batch)
+
+    monkeypatch.setattr(Trainer, "_step", signalled)
+
+
+@pytest.mark.parametrize("which", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
+def test_signal_saves_and_a_new_start_ends_with_the_same_weights(
+    cfg, options, tmp_path, monkeypatch, capsys, which
+):
+    options |= {"TRAIN.BATCH_SIZE": 2, "TEST.ENABLE": False, "TRAIN.EVAL_PERIOD": 9}
+    assert main([*cfg, *flat(options)]) == 0
+    whole = weights_of(options["OUTPUT_DIR"], 2)
+    whole_metrics = lines_of(options["OUTPUT_DIR"] / "metrics.jsonl")
+    out = options["OUTPUT_DIR"] = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        interrupt_at_step(patch, 7, which)  # the third of four in the second epoch
+        assert main([*cfg, *flat(options)]) == 128 + which
+    assert f"stopped by {which.name}" in capsys.readouterr().err
+    assert checkpoint_path(out, 1, 3).is_file()
+    assert main([*cfg, *flat(options)]) == 0
+    resumed = weights_of(out, 2)
+    assert all(torch.equal(whole[key], resumed[key]) for key in whole)
+    assert not checkpoint_path(out, 1, 3).exists()
+    for before, after in zip(whole_metrics, lines_of(out / "metrics.jsonl"), strict=True):
+        timing = {"data_seconds", "compute_seconds", "seconds"}
+        assert {k: v for k, v in before.items() if k not in timing} == {
+            k: v for k, v in after.items() if k not in timing
+        }
+
+
+def test_what_a_killed_run_logged_is_not_counted_twice(cfg, options, tmp_path, monkeypatch):
+    options |= {"TRAIN.BATCH_SIZE": 2, "TEST.ENABLE": False, "TRAIN.CHECKPOINT_STEPS": 2}
+    out = options["OUTPUT_DIR"]
+
+    def killed(self, *arguments, **more):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        step = Trainer._step
+        steps = iter([step, step, step, killed])
+        patch.setattr(Trainer, "_step", lambda self, batch: next(steps)(self, batch))
+        with pytest.raises(RuntimeError, match="killed"):
+            main([*cfg, *flat(options)])
+    assert [line["step"] for line in lines_of(out / "metrics.jsonl")] == [1, 2, 3]
+    assert main([*cfg, *flat(options)]) == 0
+    steps = [
+        line["step"] for line in lines_of(out / "metrics.jsonl") if line["split"] == "train_iter"
+    ]
+    assert steps == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_last_and_best_checkpoints_are_kept(cfg, options):
+    options |= {"SOLVER.MAX_EPOCH": 4, "TRAIN.CHECKPOINT_PERIOD": 1, "TRAIN.KEEP_CHECKPOINTS": 2}
+    options |= {"TRAIN.EVAL_PERIOD": 1, "TEST.ENABLE": False}
+    assert main([*cfg, *flat(options)]) == 0
+    out = options["OUTPUT_DIR"]
+    assert sorted(path.name for path in (out / "checkpoints").iterdir()) == [
+        "checkpoint_best.pyth",
+        "checkpoint_epoch_00003.pyth",
+        "checkpoint_epoch_00004.pyth",
+    ]
+    validations = [line for line in lines_of(out / "metrics.jsonl") if line["split"] == "val_epoch"]
+    best = max(validations, key=lambda line: line["top1"])
+    assert read_checkpoint(out / "checkpoints" / "checkpoint_best.pyth")["epoch"] == best["epoch"]
+
+
+def test_resuming_within_an_epoch_with_another_batch_size(cfg, options, monkeypatch, capsys):
+    options |= {"TRAIN.BATCH_SIZE": 2}
+    with monkeypatch.context() as patch:
+        interrupt_at_step(patch, 1)
+        assert main([*cfg, *flat(options)]) == 143
+    capsys.readouterr()
+    assert main([*cfg, *flat(options | {"TRAIN.BATCH_SIZE": 4})]) == 2
+    assert "was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE (0, 2)" in (
+        capsys.readouterr().err
+    )
 
 
 def test_workers_do_not_change_the_weights(cfg, options, tmp_path):
@@ -226,6 +314,12 @@ def test_channels_last_scores_the_same(cfg, options, tmp_path):
         np.load(folder / "test" / "scores.npz")["logits"] for folder in (first, tmp_path / "second")
     ]
     np.testing.assert_allclose(*logits, rtol=1e-3, atol=1e-4)
+
+
+def test_decord_reads_too(cfg, options):
+    pytest.importorskip("decord")
+    options |= {"DATA.DECODING_BACKEND": "decord", "SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 0
 
 
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
