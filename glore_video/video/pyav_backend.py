@@ -3,18 +3,18 @@
 Frames that no other frame needs are not decoded unless wanted, which halves the work on H.264.
 """
 
+from collections.abc import Iterator
+
 import av
-import numpy as np
-import torch
 from av.container import InputContainer
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from torch import Tensor
 
 from .errors import VideoError
 from .indexing import survey
 from .orientation import Orientation
+from .pictures import Pictures
 from .pyav_file import open_container, reason
 from .reader import Damaged, VideoReader
 from .video_index import Survey, VideoIndex
@@ -34,9 +34,7 @@ class PyavReader(VideoReader):
     ) -> None:
         self.path = path
         self._damaged = damaged
-        self._shape: tuple[int, int] | None = None  # height, width
-        self._orientation = Orientation()
-        self._to_rgb = VideoReformatter()
+        self._pictures = Pictures(path)
         self._container: InputContainer | None
         self._container, stream = open_container(path)
         try:
@@ -49,8 +47,7 @@ class PyavReader(VideoReader):
             self.close()
             raise
         if index is not None:
-            self._shape = (index.height, index.width)
-            self._orientation = index.orientation
+            self._pictures = Pictures(path, (index.height, index.width), index.orientation)
         self.num_frames = self.survey.num_frames
         self.fps = self.survey.fps
 
@@ -66,14 +63,14 @@ class PyavReader(VideoReader):
     def upright(self) -> bool:
         """Whether frames are shown as they are stored."""
         self._size()
-        return self._orientation == Orientation()
+        return self._pictures.orientation == Orientation()
 
     def _size(self) -> tuple[int, int]:
         # Only a decoded frame tells its rotation.
-        if self._shape is None:
+        if self._pictures.shape is None:
             self._decode([0])
-        assert self._shape is not None
-        return self._shape
+        assert self._pictures.shape is not None
+        return self._pictures.shape
 
     def close(self) -> None:
         if self._container is not None:
@@ -92,75 +89,80 @@ class PyavReader(VideoReader):
 
     def _decode(self, wanted: list[int]) -> Tensor:
         self._open_container()
-        out: dict[int, np.ndarray] = {}
-        if not (self.survey.packets.exact and self._decode_by_seeking(wanted, out)):
-            out.clear()
-            self._decode_from_start(wanted, out)
-        return torch.from_numpy(np.stack([out[number] for number in wanted]))
+        rows = {number: row for row, number in enumerate(wanted)}
+        self._pictures.start(len(wanted))
+        if not (self.survey.packets.exact and self._decode_by_seeking(rows)):
+            self._decode_from_start(rows)
+        return self._pictures.finish()
 
-    def _decode_by_seeking(self, wanted: list[int], out: dict[int, np.ndarray]) -> bool:
-        """Fill out; False if something along the way was not as the index says."""
+    def _decode_by_seeking(self, rows: dict[int, int]) -> bool:
+        """Put the frames; False if something along the way was not as the index says."""
         by_keyframe: dict[int, list[int]] = {}
-        for number in wanted:
-            by_keyframe.setdefault(self.survey.packets.keyframe_before(number), []).append(number)
+        for number in rows:
+            keyframe = self.survey.packets.keyframe_before(number)
+            by_keyframe.setdefault(keyframe, []).append(number)
         container = self._open_container()
         stream = container.streams.best("video")
         assert isinstance(stream, VideoStream)
         try:
             for keyframe, numbers in by_keyframe.items():
                 container.seek(keyframe, stream=stream)
-                if not self._decode_group(container, stream, keyframe, numbers, out):
+                missing = {self.survey.packets.pts[n]: n for n in numbers}
+                for frame in self._decode_group(container, stream, keyframe, frozenset(missing)):
+                    if frame.pts not in missing:
+                        continue
+                    if frame.is_corrupt:
+                        return False
+                    number = missing.pop(frame.pts)
+                    self._pictures.put(rows[number], frame, number)
+                    if not missing:
+                        break
+                if missing:
                     return False
         except av.error.FFmpegError:
             return False
         return True
 
     def _decode_group(
-        self,
-        container: InputContainer,
-        stream: VideoStream,
-        keyframe: int,
-        numbers: list[int],
-        out: dict[int, np.ndarray],
-    ) -> bool:
-        """Decode frames that share a keyframe, from where the container was sought to."""
+        self, container: InputContainer, stream: VideoStream, keyframe: int, wanted: frozenset[int]
+    ) -> Iterator[VideoFrame]:
+        """Frames of one keyframe, from where the container was sought to, up to those wanted."""
         decoder = stream.codec_context
-        missing = {self.survey.packets.pts[number]: number for number in numbers}
-        wanted_pts = frozenset(missing)
+        droppable = self.survey.codec in _DROPPABLE
+        decoder.skip_frame = "DEFAULT"
+        dropping = False
+        to_come = len(wanted)
         first = True
         for packet in container.demux(stream):
             if packet.is_corrupt:
                 continue
             if first:
                 if not packet.is_keyframe or packet.pts is None or packet.pts > keyframe:
-                    return False
+                    return
                 first = False
-            if self.survey.codec in _DROPPABLE:
+            needed = packet.pts in wanted
+            if droppable and dropping == needed:
                 # Takes effect on this packet because the decoder has one thread.
-                needed = packet.size == 0 or packet.pts in wanted_pts
                 decoder.skip_frame = "DEFAULT" if needed else "NONREF"
-            for frame in packet.decode():
-                if frame.pts not in missing:
-                    continue
-                if frame.is_corrupt:
-                    return False
-                number = missing.pop(frame.pts)
-                out[number] = self._rgb(frame, number)
-            if not missing:
-                return True
-        return False
+                dropping = not needed
+            yield from packet.decode()
+            to_come -= needed
+            if not to_come:
+                # What the decoder holds back for later frames comes out now.
+                yield from decoder.decode(None)
+                return
 
-    def _decode_from_start(self, wanted: list[int], out: dict[int, np.ndarray]) -> None:
-        """Fill out by counting frames."""
+    def _decode_from_start(self, rows: dict[int, int]) -> None:
+        """Put the frames, by counting."""
         stream = self._reopen()
-        missing = set(wanted)
+        missing = set(rows)
         count = 0
         cause = ""
         try:
             for packet in self._open_container().demux(stream):
                 for frame in packet.decode():
                     if count in missing:
-                        out[count] = self._rgb(frame, count)
+                        self._pictures.put(rows[count], frame, count)
                         missing.remove(count)
                     count += 1
                 if not missing:
@@ -171,18 +173,3 @@ class PyavReader(VideoReader):
         if self._damaged == "use_prefix" and 0 < count < known:
             self.num_frames = count
         raise VideoError(self.path, f"only {count} of {known} frames can be decoded{cause}")
-
-    def _rgb(self, frame: VideoFrame, number: int) -> np.ndarray:
-        """uint8 (height, width, 3)."""
-        orientation = Orientation.of(frame)
-        turned = orientation.apply(self._to_rgb.reformat(frame, format="rgb24").to_ndarray())
-        if self._shape is None:
-            self._orientation = orientation
-            self._shape = (turned.shape[0], turned.shape[1])
-        elif self._shape != turned.shape[:2]:
-            raise VideoError(
-                self.path,
-                f"frame {number} has {turned.shape[1]}x{turned.shape[0]} pixels, earlier ones "
-                f"{self._shape[1]}x{self._shape[0]}",
-            )
-        return turned

@@ -1,0 +1,68 @@
+"""Decoded frames -> rows of one uint8 RGB tensor."""
+
+import av
+import numpy as np
+import torch
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from torch import Tensor
+
+from .errors import VideoError
+from .orientation import Orientation
+
+# PyAV 17 starts as many threads as there are cores for the colours of one frame, which doubles
+# their cost at Kinetics' sizes; before that it had one and no choice.
+_ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
+
+
+class Pictures:
+    """Converts frames of one video, which must have one size.
+
+    Attributes:
+        shape: height and width after any rotation; None until a frame was seen.
+        orientation: how stored frames are turned; that of the last frame seen.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        shape: tuple[int, int] | None = None,
+        orientation: Orientation = Orientation(),  # noqa: B008  frozen
+    ) -> None:
+        self.shape = shape
+        self.orientation = orientation
+        self._path = path
+        self._to_rgb = VideoReformatter()
+        self._rows = 0
+        self._tensor: Tensor | None = None  # (rows, height, width, 3)
+
+    def start(self, rows: int) -> None:
+        """Begin a new tensor."""
+        self._rows, self._tensor = rows, None
+
+    def put(self, row: int, frame: VideoFrame, number: int) -> None:
+        """Write a frame. Raises VideoError if it is not of the size of earlier ones."""
+        plane = self._to_rgb.reformat(frame, format="rgb24", **_ONE_THREAD).planes[0]
+        lines = np.frombuffer(plane, dtype=np.uint8)  # type: ignore[call-overload]
+        lines = lines.reshape(plane.height, plane.line_size)
+        stored = lines[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
+        self.orientation = Orientation.of(frame)
+        picture = self.orientation.apply(stored)
+        height, width = picture.shape[:2]
+        if self.shape is None:
+            self.shape = (height, width)
+        if self.shape != (height, width):
+            raise VideoError(
+                self._path,
+                f"frame {number} has {width}x{height} pixels, earlier ones "
+                f"{self.shape[1]}x{self.shape[0]}",
+            )
+        if self._tensor is None:
+            self._tensor = torch.empty((self._rows, height, width, 3), dtype=torch.uint8)
+        self._tensor.numpy()[row] = picture
+
+    def finish(self) -> Tensor:
+        """uint8 (rows, height, width, 3), RGB, once every row was put; let go of here."""
+        assert self._tensor is not None
+        tensor, self._tensor = self._tensor, None
+        return tensor
