@@ -4,6 +4,7 @@ Frames that no other frame needs are not decoded unless wanted, which halves the
 """
 
 from collections.abc import Iterator
+from fractions import Fraction
 
 import av
 from av.container import InputContainer
@@ -48,6 +49,7 @@ class PyavReader(VideoReader):
             raise
         if index is not None:
             self._pictures = Pictures(path, (index.height, index.width), index.orientation)
+        self.time_base = stream.time_base or Fraction(1)  # of the times in survey.packets, seconds
         self.num_frames = self.survey.num_frames
         self.fps = self.survey.fps
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from .errors import VideoError
 from .video_index import FileStamp, VideoIndex
 
-Backend = Literal["pyav", "decord"]
+Backend = Literal["pyav", "decord", "torchcodec"]
 Damaged = Literal["error", "use_prefix"]
 
 
@@ -114,9 +114,9 @@ def open_video(
 ) -> VideoReader:
     """Open a video file.
 
-    backend: "pyav" decodes with PyAV. "decord" decodes with decord, which must be installed, the
-    files that decord reads right, and the others with PyAV. Both give the same frames; see
-    decord_backend.py for the rounding of colours.
+    backend: "pyav" decodes with PyAV. "decord" and "torchcodec" decode with the package of that
+    name, which must be installed, the files that it reads right, and the others with PyAV. All
+    give the same frames.
 
     index: of this file, from `read_index`, saves demuxing the file once more. One of another file,
     or of another state of this one, is noticed and not used.
@@ -140,6 +140,10 @@ def open_video(
         from .decord_backend import open_decord
 
         open_file = open_decord
+    elif backend == "torchcodec":
+        from .torchcodec_backend import open_torchcodec
+
+        open_file = open_torchcodec
     else:
         from .pyav_backend import PyavReader
 
