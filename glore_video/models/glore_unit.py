@@ -7,11 +7,16 @@ computation as in `network/global_reasoning_unit.py` of facebookresearch/GloRe.
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
-_LAYERS: dict[int, tuple[type[nn.Module], type[nn.Module]]] = {
+from glore_video.models.glore_unit_orders import ORDERS, Order, cheaper_order, reassociated
+
+_LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
     2: (nn.Conv2d, nn.BatchNorm2d),
     3: (nn.Conv3d, nn.BatchNorm3d),
@@ -40,6 +45,19 @@ class GraphConvolution(nn.Module):
         mixed = self.conv1(V.transpose(1, 2)).transpose(1, 2)  # (batch, states, nodes)
         return self.conv2(self.relu(mixed + V))
 
+    def reason(self, v: Tensor, bias_scale: Tensor | float = 1.0) -> Tensor:
+        """The same for a graph that lies node by node, with the bias of `conv1` scaled.
+
+        (batch, nodes, states) -> (batch, nodes, states); computed in the dtype of `v`. `bias_scale`
+        is a number or (batch, 1, 1): scaling V and this bias alike scales the result alike.
+        """
+        edges = self.conv1.weight.squeeze(2).to(v.dtype).expand(v.shape[0], -1, -1)
+        bias = self.conv1.bias[:, None] * bias_scale  # type: ignore[index]
+        h = torch.baddbmm(v, edges, v).add_(bias.to(v.dtype)).relu_()
+        if isinstance(self.conv2, nn.Identity):  # fused into what follows
+            return h
+        return nn.functional.linear(h, self.conv2.weight.squeeze(2).to(v.dtype))
+
 
 class GloreUnit(nn.Module):
     """Global reasoning unit: project positions onto nodes, reason over the nodes, project back.
@@ -57,6 +75,14 @@ class GloreUnit(nn.Module):
 
     `blocker`, the last batch norm, starts with a zero weight: a new unit is exactly the identity.
 
+    `order` chooses how the same function is computed. "published": layer by layer, as written
+    above. "reassociated": V as W_s (X Bᵀ) + b_s (Σ B)ᵀ and extend(Z B) as (W_e Z) B, with the batch
+    norm folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
+    in training it saves only X, B and matrices without a position axis. It reads the layers'
+    parameters without calling them, so their hooks do not run. "auto" takes what needs fewer
+    multiply-adds for the number of positions at hand (see `resolve_order`), and the published
+    order wherever a layer was replaced by one of another type.
+
     Args:
         channels: channels of the feature map.
         nodes: graph nodes; channels // 4 by default.
@@ -65,12 +91,19 @@ class GloreUnit(nn.Module):
         normalize: divide V by the number of positions, so that the output does not grow with the
             input size (without it, fp16 overflows easily). The published weights were trained
             with it off.
+        order: "auto", "published" or "reassociated"; also an attribute, to be changed at any time.
 
-    Shapes: (batch, channels, *positions) -> the same, with `dimension` position axes of any size.
+    Shapes: (batch, channels, *positions) -> the same, with `dimension` position axes of any size;
+    channels-last in, channels-last out.
 
     Raises:
-        ValueError: for widths below 1, another dimension, or an input of another shape.
+        ValueError: for widths below 1, another dimension or order, or an input of another shape.
     """
+
+    conv_state: _ConvNd
+    conv_proj: _ConvNd
+    conv_extend: _ConvNd
+    blocker: nn.Module
 
     def __init__(
         self,
@@ -80,10 +113,13 @@ class GloreUnit(nn.Module):
         *,
         dimension: int = 3,
         normalize: bool = True,
+        order: Order = "auto",
     ) -> None:
         super().__init__()
         if dimension not in _LAYERS:
             raise ValueError(f"dimension must be 1, 2 or 3, got {dimension}")
+        if order not in ORDERS:
+            raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
         nodes = channels // 4 if nodes is None else nodes
         states = channels // 2 if states is None else states
         for name, width in (("channels", channels), ("nodes", nodes), ("states", states)):
@@ -95,6 +131,7 @@ class GloreUnit(nn.Module):
         self.states = states
         self.dimension = dimension
         self.normalize = normalize
+        self.order: Order = order
         self.conv_state = conv(channels, states, kernel_size=1)
         self.conv_proj = conv(channels, nodes, kernel_size=1)
         self.gcn = GraphConvolution(nodes, states)
@@ -113,6 +150,20 @@ class GloreUnit(nn.Module):
                 f"GloreUnit needs (batch, {self.channels}, {self.dimension} position axes), "
                 f"got shape {tuple(x.shape)}"
             )
+        with _profiled():
+            if self.resolve_order(math.prod(x.shape[2:])) == "published":
+                return self._published(x)
+            return reassociated(self, x)
+
+    def resolve_order(self, positions: int) -> Literal["published", "reassociated"]:
+        """The order in which so many positions a clip are computed."""
+        if self.order == "published" or not self._has_plain_layers():
+            return "published"
+        if self.order == "reassociated":
+            return "reassociated"
+        return cheaper_order(self.channels, self.nodes, self.states, positions)
+
+    def _published(self, x: Tensor) -> Tensor:
         X = self.conv_state(x).flatten(2)  # (batch, states, positions)
         B = self.conv_proj(x).flatten(2)  # (batch, nodes, positions)
         if self.normalize:
@@ -126,11 +177,27 @@ class GloreUnit(nn.Module):
         y = torch.matmul(Z, B).unflatten(2, x.shape[2:])  # (batch, states, *positions)
         return x + self.blocker(self.conv_extend(y))
 
+    def _has_plain_layers(self) -> bool:
+        conv = _LAYERS[self.dimension][0]
+        return (
+            type(self.conv_state) is type(self.conv_proj) is type(self.conv_extend) is conv
+            and type(self.gcn) is GraphConvolution
+            and type(self.gcn.conv1) is nn.Conv1d
+            and type(self.gcn.conv2) in (nn.Conv1d, nn.Identity)
+        )
+
     def extra_repr(self) -> str:
         return (
             f"channels={self.channels}, nodes={self.nodes}, states={self.states}, "
-            f"normalize={self.normalize}"
+            f"normalize={self.normalize}, order={self.order!r}"
         )
+
+
+def _profiled() -> AbstractContextManager[object]:
+    """Names the unit in profiles; a graph that is being captured has no use for it."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return nullcontext()
+    return torch.profiler.record_function("glore_unit")
 
 
 class GloreUnit1d(GloreUnit):
@@ -143,8 +210,9 @@ class GloreUnit1d(GloreUnit):
         states: int | None = None,
         *,
         normalize: bool = True,
+        order: Order = "auto",
     ) -> None:
-        super().__init__(channels, nodes, states, dimension=1, normalize=normalize)
+        super().__init__(channels, nodes, states, dimension=1, normalize=normalize, order=order)
 
 
 class GloreUnit2d(GloreUnit):
@@ -157,8 +225,9 @@ class GloreUnit2d(GloreUnit):
         states: int | None = None,
         *,
         normalize: bool = True,
+        order: Order = "auto",
     ) -> None:
-        super().__init__(channels, nodes, states, dimension=2, normalize=normalize)
+        super().__init__(channels, nodes, states, dimension=2, normalize=normalize, order=order)
 
 
 class GloreUnit3d(GloreUnit):
@@ -171,5 +240,6 @@ class GloreUnit3d(GloreUnit):
         states: int | None = None,
         *,
         normalize: bool = True,
+        order: Order = "auto",
     ) -> None:
-        super().__init__(channels, nodes, states, dimension=3, normalize=normalize)
+        super().__init__(channels, nodes, states, dimension=3, normalize=normalize, order=order)

@@ -1,0 +1,125 @@
+"""Two orders in which a GloRe unit's products can be multiplied, and what each costs.
+
+State and extend are linear, so both can move across the product over positions that they meet:
+
+    conv_state(X) Bᵀ   = W_s (X Bᵀ) + b_s (Σ B)ᵀ        published, reassociated
+    conv_extend(Z B)   = (W_e Z) B
+
+The reassociated order never makes a tensor of (states x positions). All between its two products
+with the positions (`position_products`) works on graphs of (nodes x channels) and smaller, and the
+batch norm folds into the last of them (`batch_norm_folding`).
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from glore_video.models.batch_norm_folding import fold_batch_norm, takes_batch_statistics
+from glore_video.models.position_products import Gathered, expand, gather, is_channels_last
+
+if TYPE_CHECKING:
+    from glore_video.models.glore_unit import GloreUnit
+
+Order = Literal["auto", "published", "reassociated"]
+ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated")
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def multiply_adds(
+    channels: int,
+    nodes: int,
+    states: int,
+    positions: int,
+    order: Literal["published", "reassociated"],
+) -> int:
+    """Multiply-adds of one unit for one clip, forward, without the batch norm."""
+    graph = nodes * nodes * states + states * states * nodes
+    if order == "published":
+        over_positions = channels * (nodes + 2 * states) + 2 * nodes * states
+        return over_positions * positions + graph
+    return 3 * channels * nodes * positions + 2 * channels * nodes * states + graph
+
+
+def cheaper_order(
+    channels: int, nodes: int, states: int, positions: int
+) -> Literal["published", "reassociated"]:
+    """The order with fewer multiply-adds: the reassociated one from some number of positions on."""
+    # Solved for positions, so that a symbolic number of them (torch.compile, torch.export) is
+    # compared once, with a constant.
+    saved_per_position = 2 * states * (channels + nodes) - 2 * channels * nodes
+    added = 2 * channels * nodes * states
+    if saved_per_position <= 0:
+        return "published"
+    return "reassociated" if positions > added // saved_per_position else "published"
+
+
+def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
+    """`unit(x)` in the reassociated order, for a unit whose layers are its own."""
+    device = x.device.type
+    autocast = torch.is_autocast_enabled(device) and x.dtype != torch.float64
+    dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
+    channels_last = is_channels_last(x)
+    norm = cast(_BatchNorm, unit.blocker) if type(unit.blocker) in _BATCH_NORMS else None
+    with torch.autocast(device, enabled=False) if autocast else nullcontext():
+        flat = x.flatten(2)  # (batch, channels, positions)
+        gathered = gather(
+            flat.to(dtype),
+            unit.conv_proj.weight.flatten(1).to(dtype),
+            cast(Tensor, unit.conv_proj.bias).to(dtype),
+            channels_last=channels_last,
+            covariance=norm is not None and takes_batch_statistics(norm),
+        )
+        if dtype == x.dtype:
+            flat = gathered.x  # its gradient then adds up inside `gather`
+        # Without `normalize` V and what follows grow with L. Here they do not: V / L goes
+        # through the unit, and its last matrix is multiplied by L.
+        scale = 1 if unit.normalize else flat.shape[2]
+        mixing = _mixing(unit, gathered, 1 / scale, dtype)  # (batch, nodes, channels)
+        bias = unit.conv_extend.bias
+        if norm is None:
+            mixing = mixing * scale
+        else:
+            mixing, bias = fold_batch_norm(
+                norm,
+                mixing,
+                gathered.mean,
+                gathered.covariance,
+                positions=flat.shape[2],
+                scale=scale,
+            )
+        mixing = mixing.to(dtype)
+        if norm is not None or isinstance(unit.blocker, nn.Identity):
+            y = expand(flat, gathered.nodes, mixing, bias, channels_last=channels_last)
+            return y.unflatten(2, x.shape[2:])
+        y = expand(None, gathered.nodes, mixing, bias, channels_last=channels_last)
+    return x + unit.blocker(y.unflatten(2, x.shape[2:]))
+
+
+def _mixing(unit: GloreUnit, gathered: Gathered, bias_scale: float, dtype: torch.dtype) -> Tensor:
+    """W_e Z transposed, (batch, nodes, channels) and float32 or wider.
+
+    The products are taken in `dtype`; in fp16, of a graph whose largest entry is 1. The bias of
+    `conv1` is scaled by `bias_scale`, as the caller scaled V.
+    """
+    graph, mean = gathered.graph, gathered.mean
+    largest: Tensor | float = 1.0
+    if dtype == torch.float16:
+        # The result does not depend on it, hence neither does the gradient.
+        with torch.no_grad():
+            largest = torch.maximum(
+                graph.abs().amax((1, 2), keepdim=True), mean.abs().amax((1, 2), keepdim=True)
+            ).clamp(min=1)
+        graph, mean = graph / largest, mean / largest
+    states = nn.functional.linear(graph.to(dtype), unit.conv_state.weight.flatten(1).to(dtype))
+    bias = cast(Tensor, unit.conv_state.bias)
+    V = states + mean.to(dtype) * bias.to(dtype)  # (batch, nodes, states)
+    Z = unit.gcn.reason(V, bias_scale / largest)  # (batch, nodes, states)
+    mixing = nn.functional.linear(Z, unit.conv_extend.weight.flatten(1).to(dtype))
+    wide = mixing.to(gathered.graph.dtype)
+    return wide * largest if dtype == torch.float16 else wide

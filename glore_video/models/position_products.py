@@ -1,0 +1,170 @@
+"""The two products of a GloRe unit with all positions, in half precision and channels-last too.
+
+`gather` takes from the positions what the graph needs, `expand` brings the graph's answer back.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+# In half precision a product over positions is taken with B * (_HEADROOM / L): small enough that
+# no sum overflows, large enough that few factors become subnormal.
+_HEADROOM = 4
+
+
+class Gathered(NamedTuple):
+    """What a unit takes from all positions. The last three are float32 or wider.
+
+    Attributes:
+        x: the input of `gather`, through which the gradient of whatever adds it elsewhere passes.
+        nodes: B = W_p x + b_p, (batch, nodes, positions).
+        graph: B xᵀ / positions, (batch, nodes, channels).
+        mean: of B over positions, (batch, nodes, 1).
+        covariance: of B over positions, (batch, nodes, nodes); None unless asked for.
+    """
+
+    x: Tensor
+    nodes: Tensor
+    graph: Tensor
+    mean: Tensor
+    covariance: Tensor | None
+
+
+def gather(
+    x: Tensor, weight: Tensor, bias: Tensor, *, channels_last: bool, covariance: bool
+) -> Gathered:
+    """Projects positions onto nodes and sums over positions.
+
+    Args:
+        x: (batch, channels, positions), channels contiguous in memory if `channels_last`.
+        weight, bias: of the projection, (nodes, channels) and (nodes,), of x's dtype.
+        channels_last: memory format of x and of the nodes returned.
+        covariance: whether to compute it.
+    """
+    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad or bias.requires_grad):
+        return Gathered(*_Gather.apply(x, weight, bias, channels_last, covariance))
+    return Gathered(x, *_gather(x, weight, bias, channels_last, covariance))
+
+
+def expand(
+    x: Tensor | None, nodes: Tensor, mixing: Tensor, bias: Tensor | None, *, channels_last: bool
+) -> Tensor:
+    """x + mixingᵀ nodes + bias; x and bias may be absent.
+
+    Args:
+        x: (batch, channels, positions).
+        nodes: (batch, nodes, positions).
+        mixing: (batch, nodes, channels), of the nodes' dtype.
+        bias: (channels,).
+        channels_last: memory format of x, of the nodes and of the result.
+    """
+    if x is not None and x.dtype == nodes.dtype:
+        y = _matmul_add(x, mixing.transpose(1, 2), nodes, channels_last)
+    else:
+        y = _matmul(mixing.transpose(1, 2), nodes, channels_last)
+        if x is not None:
+            y = x + y
+    return y if bias is None else y.add_(bias[:, None].to(y.dtype))
+
+
+def _gather(
+    x: Tensor, weight: Tensor, bias: Tensor, channels_last: bool, covariance: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    batch, _, positions = x.shape
+    wide = torch.promote_types(x.dtype, torch.float32)
+    nodes = _matmul_add(
+        bias[:, None].expand(batch, -1, 1), weight.expand(batch, -1, -1), x, channels_last
+    )  # (batch, nodes, positions)
+    mean = nodes.mean(2, keepdim=True, dtype=wide)
+    if wide == x.dtype:
+        divisor, scaled = positions, nodes
+    else:
+        divisor, scaled = _HEADROOM, nodes * (_HEADROOM / positions)
+    graph = torch.bmm(scaled, x.transpose(1, 2)).to(wide) / divisor  # (batch, nodes, channels)
+    if not covariance:
+        return nodes, graph, mean, None
+    centred = (nodes - mean).to(x.dtype)
+    scaled = centred if wide == x.dtype else centred * (_HEADROOM / positions)
+    return nodes, graph, mean, torch.bmm(scaled, centred.transpose(1, 2)).to(wide) / divisor
+
+
+class _Gather(torch.autograd.Function):
+    """`_gather` with a backward pass that saves x and B only and adds into one gradient of x."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, channels_last: bool, covariance: bool
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor | None]:
+        nodes, graph, mean, moments = _gather(x, weight, bias, channels_last, covariance)
+        ctx.save_for_backward(x, weight, nodes, mean)
+        ctx.channels_last = channels_last
+        return x.view_as(x), nodes, graph, mean, moments
+
+    @staticmethod
+    def backward(
+        ctx: Any,
+        grad_x: Tensor,
+        grad_nodes: Tensor,
+        grad_graph: Tensor,
+        grad_mean: Tensor,
+        grad_covariance: Tensor | None,
+    ) -> tuple[Tensor | None, Tensor | None, Tensor | None, None, None]:
+        x, weight, nodes, mean = ctx.saved_tensors
+        last = ctx.channels_last
+        batch, _, positions = x.shape
+        with torch.autocast(x.device.type, enabled=False):
+            grad_graph = (grad_graph / positions).to(x.dtype)
+            grad_mean = grad_mean / positions
+            grad_nodes = _matmul_add(grad_nodes, grad_graph, x, last)
+            if grad_covariance is not None:
+                grad_covariance = (grad_covariance + grad_covariance.transpose(1, 2)) / positions
+                grad_mean = grad_mean - grad_covariance @ mean
+                _add_matmul_(grad_nodes, grad_covariance.to(x.dtype), nodes, last)
+            grad_nodes += grad_mean.to(x.dtype)
+            grad_weight = grad_bias = None
+            if ctx.needs_input_grad[0]:
+                grad_x = _matmul_add(grad_x, grad_graph.transpose(1, 2), nodes, last)
+                _add_matmul_(grad_x, weight.t().expand(batch, -1, -1), grad_nodes, last)
+            if ctx.needs_input_grad[1]:
+                grad_weight = torch.bmm(grad_nodes, x.transpose(1, 2)).sum(0)
+            if ctx.needs_input_grad[2]:
+                grad_bias = grad_nodes.sum((0, 2))
+        return grad_x if ctx.needs_input_grad[0] else None, grad_weight, grad_bias, None, None
+
+
+def is_channels_last(x: Tensor) -> bool:
+    """Whether a feature map lies channels-last in memory and not in the default format as well."""
+    if x.dim() < 4 or x.is_contiguous():
+        return False
+    return x.is_contiguous(
+        memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d
+    )
+
+
+def _matmul(a: Tensor, b: Tensor, channels_last: bool) -> Tensor:
+    """a b, batched, the result laid out as asked without a copy."""
+    return (
+        torch.bmm(b.transpose(1, 2), a.transpose(1, 2)).transpose(1, 2)
+        if channels_last
+        else torch.bmm(a, b)
+    )
+
+
+def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> Tensor:
+    """c + a b, as `_matmul`."""
+    return (
+        torch.baddbmm(c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2)).transpose(1, 2)
+        if channels_last
+        else torch.baddbmm(c, a, b)
+    )
+
+
+def _add_matmul_(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> None:
+    """Adds a b to c, in place."""
+    if channels_last:
+        c.transpose(1, 2).baddbmm_(b.transpose(1, 2), a.transpose(1, 2))
+    else:
+        c.baddbmm_(a, b)
