@@ -47,7 +47,7 @@ def test_floor(path):
         if parts[:2] == ["glore_video", "config"] and floor != "config":
             assert str(path.relative_to(PACKAGE)) in SEES_CONFIG, "sees a whole Config"
         if parts[0] in ("av", "decord", "torchcodec"):
-            encodes = path.name.startswith("synthetic")
+            encodes = path.name.startswith(("synthetic", "reencoding"))
             assert floor == "video" or encodes, f"{module}: only video/ touches decoders"
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 
-from glore_video.datasets.video_list import VideoList
-
-VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split()
+from glore_video.datasets.kinetics import (
+    VIDEO_SUFFIXES,
+    Clip,
+    is_annotation_file,
+    kinetics400_class_names,
+    read_annotations,
 )
-KINETICS_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+from glore_video.datasets.manifest import is_manifest, load_manifest
+from glore_video.datasets.video_list import VideoList
 
 
 def load_split(
@@ -23,25 +24,37 @@ def load_split(
     num_classes: int,
     prefix: str | Path = "",
     separator: str = " ",
+    use_damaged: bool = False,
 ) -> VideoList:
     """The videos of one split: `<split>.csv` in the folder, or a folder `<split>` of class folders.
 
-    A list holds lines `path label` (split at the last separator), or is Kinetics' own annotation
-    file (a header `label,youtube_id,time_start,time_end,...`). Relative paths start from `prefix`,
-    or from the list's folder if that is empty.
+    A list holds lines `path label` (split at the last separator), or is a manifest, or Kinetics'
+    own annotation file (a header `label,youtube_id,time_start,time_end,...`). Relative paths start
+    from `prefix`, or from the list's folder if that is empty.
+
+    Args:
+        use_damaged: keep the videos that a manifest calls damaged, for what can be read of them.
 
     Raises:
         FileNotFoundError: there is no list and no folder, or none of the first videos exists.
-        ValueError: a line can't be read, a label is not in 0 .. num_classes - 1, nothing is listed.
+        ValueError: a line can't be read, a label is not in 0 .. num_classes - 1, nothing is listed,
+            or a manifest says that no video can be read.
     """
     folder = Path(folder)
     list_file = folder / f"{split}.csv"
     class_folders = folder / split
     if list_file.is_file():
-        if _is_kinetics_annotation(list_file):
-            videos = _load_kinetics(list_file, Path(prefix or folder), split, num_classes)
+        base = Path(prefix or folder)
+        if is_manifest(list_file):
+            videos = _not_empty(
+                load_manifest(
+                    list_file, prefix=base, num_classes=num_classes, use_damaged=use_damaged
+                )
+            )
+        elif is_annotation_file(list_file):
+            videos = _load_kinetics(list_file, base, split, num_classes)
         else:
-            videos = _load_list(list_file, Path(prefix or folder), separator, num_classes)
+            videos = _load_list(list_file, base, separator, num_classes)
         _check_some_exist(videos, bool(prefix))
         return videos
     if class_folders.is_dir():
@@ -78,12 +91,6 @@ def load_class_names(
     return tuple(f"class {label}" for label in range(num_classes))
 
 
-def kinetics400_class_names() -> tuple[str, ...]:
-    """The 400 names of Kinetics-400, by label."""
-    text = resources.files("glore_video").joinpath("data/kinetics400_classes.txt")
-    return tuple(text.read_text(encoding="utf-8").splitlines())
-
-
 def class_names_of_folders(folder: Path) -> tuple[str, ...]:
     """Sorted names of the class folders under train/, or else under val/ or test/."""
     for split in ("train", "val", "test"):
@@ -111,6 +118,18 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 def _load_list(path: Path, prefix: Path, separator: str, num_classes: int) -> VideoList:
     paths, labels = [], []
+    for number, name, label in read_list(path, separator):
+        _check_label(label, num_classes, f"{path}:{number}")
+        paths.append(os.path.join(prefix, name))
+        labels.append(label)
+    return _not_empty(VideoList(path, paths, labels))
+
+
+def read_list(path: Path, separator: str) -> Iterator[tuple[int, str, int]]:
+    """Line number, path and label of each line of a list.
+
+    Raises ValueError that names file and line for one that can't be read.
+    """
     for number, line in _lines(path):
         name, found, text = line.rpartition(separator)
         if not found or not name.strip():
@@ -125,10 +144,7 @@ def _load_list(path: Path, prefix: Path, separator: str, num_classes: int) -> Vi
                 f"{path}:{number}: label {text!r} is not a whole number (after the last "
                 f"{separator!r}, DATA.PATH_LABEL_SEPARATOR)"
             ) from None
-        _check_label(label, num_classes, f"{path}:{number}")
-        paths.append(os.path.join(prefix, name.strip()))
-        labels.append(label)
-    return _not_empty(VideoList(path, paths, labels))
+        yield number, name.strip(), label
 
 
 def _check_label(label: int, num_classes: int, where: str) -> None:
@@ -160,6 +176,12 @@ def _load_class_folders(folder: Path, names: Sequence[str], num_classes: int) ->
 
 def _not_empty(videos: VideoList) -> VideoList:
     if len(videos) == 0:
+        if videos.left_out:
+            path, reason = videos.left_out[0]
+            raise ValueError(
+                f"{videos.source}: none of its {len(videos.left_out)} videos can be read, for "
+                f"example {path}: {reason}"
+            )
         raise ValueError(f"{videos.source}: no videos in it")
     return videos
 
@@ -174,52 +196,34 @@ def _check_some_exist(videos: VideoList, has_prefix: bool, among: int = 50) -> N
         )
 
 
-def _is_kinetics_annotation(path: Path) -> bool:
-    number_and_line = next(_lines(path), (0, ""))
-    header = [column.strip() for column in number_and_line[1].split(",")]
-    return set(KINETICS_COLUMNS) <= set(header)
-
-
 def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> VideoList:
     if num_classes != 400:
         raise ValueError(
-            f"{path}: a Kinetics-400 annotation file, but MODEL.NUM_CLASSES = {num_classes}"
+            f"{path}: a Kinetics-400 annotation file, but MODEL.NUM_CLASSES = {num_classes}; "
+            "tools/prepare_kinetics.py makes lists for other Kinetics"
         )
     label_of = {name: label for label, name in enumerate(kinetics400_class_names())}
-    rows, labels = [], []
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        for row in reader:
-            name = row["label"].replace("_", " ")
-            if name not in label_of:
-                raise ValueError(
-                    f"{path}:{reader.line_num}: {row['label']!r} is no class of Kinetics-400"
-                )
-            try:
-                start, end = float(row["time_start"]), float(row["time_end"])
-            except (TypeError, ValueError):
-                raise ValueError(
-                    f"{path}:{reader.line_num}: time_start and time_end must be seconds, got "
-                    f"{row['time_start']!r} and {row['time_end']!r}"
-                ) from None
-            rows.append((f"{row['youtube_id']}_{start:06.0f}_{end:06.0f}.mp4", name))
-            labels.append(label_of[name])
+    clips, labels = [], []
+    for line, clip in read_annotations(path):
+        if clip.label not in label_of:
+            raise ValueError(f"{path}:{line}: {clip.label!r} is no class of Kinetics-400")
+        clips.append(clip)
+        labels.append(label_of[clip.label])
     layouts = [
         folder + file
         for folder in ("", f"{split}/")
         for file in ("{name}", "{label}/{name}", "{under}/{name}")
     ]
-    layout = max(layouts, key=lambda each: _count_existing(prefix, each, rows[:100]))
-    paths = [_kinetics_path(prefix, layout, row) for row in rows]
+    layout = max(layouts, key=lambda each: _count_existing(prefix, each, clips[:100]))
+    paths = [_kinetics_path(prefix, layout, clip) for clip in clips]
     return _not_empty(VideoList(path, paths, labels))
 
 
-def _kinetics_path(prefix: Path, layout: str, row: tuple[str, str]) -> str:
-    name, label = row
-    return os.path.join(
-        prefix, layout.format(name=name, label=label, under=label.replace(" ", "_"))
-    )
+def _kinetics_path(prefix: Path, layout: str, clip: Clip) -> str:
+    under = clip.label.replace(" ", "_")
+    name = layout.format(name=f"{clip.name}.mp4", label=clip.label, under=under)
+    return os.path.join(prefix, name)
 
 
-def _count_existing(prefix: Path, layout: str, rows: Sequence[tuple[str, str]]) -> int:
-    return sum(os.path.exists(_kinetics_path(prefix, layout, row)) for row in rows)
+def _count_existing(prefix: Path, layout: str, clips: Sequence[Clip]) -> int:
+    return sum(os.path.exists(_kinetics_path(prefix, layout, clip)) for clip in clips)

@@ -127,6 +127,7 @@ def load_list(config: Config, split: str) -> VideoList:
         num_classes=config.MODEL.NUM_CLASSES,
         prefix=config.DATA.PATH_PREFIX,
         separator=config.DATA.PATH_LABEL_SEPARATOR,
+        use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
     )
 
 
@@ -156,8 +157,8 @@ def _memory_format(config: Config) -> torch.memory_format:
 
 def build_watchdog(config: Config) -> Watchdog | None:
     """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
-    loader = config.DATA_LOADER
-    return Watchdog(loader.VIDEO_TIMEOUT) if loader.VIDEO_TIMEOUT and loader.NUM_WORKERS else None
+    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
+    return Watchdog(seconds) if seconds and num_workers(config) else None
 
 
 def build_precision(config: Config, device: torch.device) -> Precision:
@@ -325,5 +326,9 @@ def build_test_loader(
         watchdog=build_watchdog(config),
         indices=shard(len(videos), rank=process.rank, world_size=process.world_size),
     )
-    loader = views_loader(views, num_workers=num_workers(config))
+    loader = views_loader(
+        views,
+        num_workers=num_workers(config),
+        stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
+    )
     return loader, config.TEST.NUM_ENSEMBLE_VIEWS * num_crops

@@ -44,6 +44,9 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         output_dir.mkdir(parents=True, exist_ok=True)
         (output_dir / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     data = build.load_data(config)
+    for videos in (data.train, data.val):
+        if videos is not None and videos.left_out:
+            logger.warning("%s: %d videos are left out", videos.source, len(videos.left_out))
     with MetricsLog(
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
     ) as metrics:
@@ -90,6 +93,8 @@ def _test(
         return None
     for path, reason in scores.failed:
         logger.warning("not scored, unreadable: %s: %s", path, reason)
+    for path, reason in scores.left_out:
+        logger.warning("not scored, left out by the manifest: %s: %s", path, reason)
     summary = summarize(scores, num_views)
     write_results(
         folder,

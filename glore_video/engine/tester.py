@@ -94,6 +94,7 @@ def score_videos(
         labels=videos.labels[np.asarray(all_indices, dtype=np.int64)[order]],
         paths=tuple(videos.path(all_indices[i]) for i in order),
         failed=tuple(failure for _, failure in all_failed),
+        left_out=videos.left_out,
     )
 
 

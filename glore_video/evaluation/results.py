@@ -30,18 +30,23 @@ class Scores:
         logits: float32 (videos, views, classes).
         labels: int64 (videos,).
         paths: of the same videos.
-        failed: the others, each (path, reason).
+        failed: the others, each (path, reason): they were opened, and could not be read.
+        left_out: (path, reason) of videos that a manifest calls bad: they were not even opened.
     """
 
     logits: np.ndarray
     labels: np.ndarray
     paths: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Accuracies in percent; NaN if no video was scored."""
+    """Accuracies in percent; NaN if no video was scored.
+
+    videos_expected counts all: those that were scored, those that failed and those left out.
+    """
 
     video_top1: float
     video_top5: float
@@ -59,7 +64,7 @@ def summarize(scores: Scores, num_views: int) -> Summary:
         video_top5=top_k_accuracy(probabilities, labels, 5),
         clip_top1=clip_accuracy(logits, labels),
         num_views=num_views,
-        videos_expected=len(labels) + len(scores.failed),
+        videos_expected=len(labels) + len(scores.failed) + len(scores.left_out),
         videos_scored=len(labels),
     )
 
@@ -101,6 +106,7 @@ def write_results(
         {
             **numbers,
             "failed": [{"path": path, "reason": reason} for path, reason in scores.failed],
+            "left_out": [{"path": path, "reason": reason} for path, reason in scores.left_out],
             "seconds": round(seconds, 3),
             "checkpoint": checkpoint,
         },

@@ -4,11 +4,8 @@ import re
 
 import pytest
 
-from glore_video.datasets.annotations import (
-    kinetics400_class_names,
-    load_class_names,
-    load_split,
-)
+from glore_video.datasets.annotations import load_class_names, load_split
+from glore_video.datasets.kinetics import kinetics400_class_names
 
 
 def touch(path):

@@ -45,6 +45,7 @@ def test_files(tmp_path):
         "videos_expected": 3,
         "videos_scored": 2,
         "failed": [{"path": "d.mp4", "reason": "no frames"}],
+        "left_out": [],
         "seconds": 1.5,
         "checkpoint": "c.pyth",
     }

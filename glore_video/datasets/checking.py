@@ -1,0 +1,206 @@
+"""Decode every video of a list or folder, and write down in a manifest what there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from tqdm import tqdm
+
+from glore_video.datasets.annotations import read_list
+from glore_video.datasets.killable_pool import Outcome, map_killable
+from glore_video.datasets.kinetics import VIDEO_SUFFIXES, is_annotation_file
+from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_rows
+from glore_video.video import VideoError, read_index
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Videos to check.
+
+    Attributes:
+        videos: (path, label) as a manifest holds them; label -1 if there is none.
+        base: folder that relative paths start from.
+    """
+
+    videos: tuple[tuple[str, int], ...]
+    base: Path
+
+    def file(self, path: str) -> str:
+        return os.path.join(self.base, path)
+
+
+def list_videos(source: Path, manifest: Path, *, prefix: str = "", separator: str = " ") -> Listing:
+    """The videos of a list, a manifest, a folder of class folders or a folder of videos.
+
+    Paths become relative to `prefix`, or to the manifest's folder if that is empty, where the
+    videos lie below it, and absolute elsewhere: training finds them with the same
+    DATA.PATH_PREFIX. Class folders are numbered in the order of their names.
+
+    Raises FileNotFoundError or ValueError if there is nothing to check.
+    """
+    base = Path(os.path.abspath(prefix or manifest.parent))
+    if source.is_dir():
+        found = list(_of_folder(source))
+    elif source.is_file():
+        origin = os.path.abspath(prefix or source.parent)
+        found = [(os.path.join(origin, path), label) for path, label in _of_file(source, separator)]
+    else:
+        raise FileNotFoundError(f"{source}: no such list or folder")
+    if not found:
+        raise ValueError(f"{source}: no videos in it")
+    return Listing(tuple((_below(base, path), label) for path, label in found), base)
+
+
+def _of_file(source: Path, separator: str) -> Iterator[tuple[str, int]]:
+    if is_manifest(source):
+        return ((row.path, row.label) for _, row in read_rows(source))
+    if is_annotation_file(source):
+        raise ValueError(
+            f"{source}: an annotation file of Kinetics; tools/prepare_kinetics.py makes a list of "
+            "it and of the videos that are there"
+        )
+    return ((path, label) for _, path, label in read_list(source, separator))
+
+
+def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
+    def videos_in(path: str) -> Iterator[str]:
+        for name in sorted(os.listdir(path)):
+            if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith("."):
+                yield os.path.abspath(os.path.join(path, name))
+
+    yield from ((path, -1) for path in videos_in(os.fspath(folder)))
+    classes = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
+    for label, path in enumerate(classes):
+        yield from ((video, label) for video in videos_in(path))
+
+
+def _below(base: Path, path: str) -> str:
+    absolute = os.path.abspath(path)
+    inside = absolute.startswith(os.path.join(base, ""))
+    return os.path.relpath(absolute, base) if inside else absolute
+
+
+def check_videos(
+    listing: Listing,
+    manifest: Path,
+    *,
+    processes: int,
+    seconds: float,
+    check_bad_again: bool = False,
+    check: Callable[[str], tuple[dict[str, Any], bytes]] | None = None,
+) -> list[Row]:
+    """Decode all videos to their ends and write the manifest. Shows a bar on a terminal.
+
+    What was checked before, and has its size and time of modification since, is not decoded again,
+    also where the check before was stopped halfway.
+
+    Args:
+        processes: videos that are decoded at the same time.
+        seconds: for one video; one that takes longer is given up ("timeout").
+        check_bad_again: decode also those that were found bad before.
+        check: in place of check_video, for tests.
+
+    Returns the rows of the manifest.
+
+    Raises ValueError if processes or seconds are not above 0, or another process writes the
+    manifest.
+    """
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    if not seconds > 0:
+        raise ValueError(f"the time limit must be above 0 seconds, got {seconds}")
+    labels = dict(listing.videos)
+    with ManifestWriter(manifest) as writer:
+        waiting: dict[str, Row] = {}  # by file
+        for path, label in tqdm(labels.items(), "look up", disable=None, leave=False):
+            row = _file_state(listing.file(path), Row(path=path, label=label, status="missing"))
+            if row.status == "missing":
+                writer.add(row)
+            elif not _is_known(row, writer.known.get(path), check_bad_again):
+                waiting[listing.file(path)] = row
+        outcomes = map_killable(check or check_video, waiting, processes=processes, seconds=seconds)
+        with closing(outcomes), tqdm(total=len(waiting), desc="decode", disable=None) as bar:
+            for outcome in outcomes:
+                row, index = _judge(waiting[outcome.task], outcome, seconds)
+                writer.add(row, index)
+                bar.update()
+        rows = [replace(writer.known[path], label=label) for path, label in listing.videos]
+        writer.finish(rows)
+    return rows
+
+
+def check_video(path: str) -> tuple[dict[str, Any], bytes]:
+    """What a Row says of one video, and its index. Decodes all of it; never raises."""
+    try:
+        index = read_index(path, decode=True)
+    except VideoError as error:
+        return {"status": "unreadable", "reason": error.reason}, b""
+    except Exception as error:  # one strange file in 240,000 must not stop the check
+        return {"status": "unreadable", "reason": f"{type(error).__name__}: {error}"}, b""
+    found = {
+        "status": "damaged" if index.damage else "ok",
+        "reason": index.damage,
+        "frames": index.num_frames,
+        "fps": round(float(index.fps), 6),
+        "width": index.width,
+        "height": index.height,
+        "codec": index.codec,
+        "gop": index.gop_length,
+        "duration": round(index.duration, 6),
+    }
+    return found, index.to_bytes()
+
+
+def _file_state(file: str, row: Row) -> Row:
+    try:
+        status = os.stat(file)
+    except FileNotFoundError:
+        return replace(row, reason="no such file")
+    except (OSError, ValueError) as error:
+        return replace(row, reason=getattr(error, "strerror", None) or str(error))
+    return replace(row, status="ok", size=status.st_size, modified_ns=status.st_mtime_ns)
+
+
+def _is_known(now: Row, before: Row | None, check_bad_again: bool) -> bool:
+    return (
+        before is not None
+        and (before.size, before.modified_ns) == (now.size, now.modified_ns)
+        and before.status != "missing"
+        and not (check_bad_again and before.status != "ok")
+    )
+
+
+def _judge(row: Row, outcome: Outcome, seconds: float) -> tuple[Row, bytes]:
+    if outcome.lost == "timeout":
+        reason = f"decoding all of it takes more than {seconds:g} s"
+        return replace(row, status="timeout", reason=reason), b""
+    if outcome.lost:
+        reason = f"its decoder crashed ({outcome.lost})"
+        return replace(row, status="unreadable", reason=reason), b""
+    found, index = outcome.value
+    return replace(row, **found), index
+
+
+def summary_lines(rows: Sequence[Row], *, examples: int = 10) -> list[str]:
+    """A table of how many videos are fine and how many are not, and some of the latter."""
+    names = {"ok": "fine", "timeout": "too slow"}
+    counts = dict.fromkeys(("ok", "damaged", "unreadable", "missing"), 0)
+    for row in rows:
+        counts[row.status] = counts.get(row.status, 0) + 1
+    lines = [
+        f"{names.get(status, status):<12}{count:>9}{100 * count / len(rows):>8.2f}%"
+        for status, count in counts.items()
+    ]
+    hours = sum(row.duration for row in rows) / 3600
+    gigabytes = sum(row.size for row in rows) / 1e9
+    lines.append(f"{'all':<12}{len(rows):>9}{'':9}  {hours:.1f} h, {gigabytes:.2f} GB")
+    bad = [row for row in rows if row.status != "ok"]
+    lines += [f"  {row.path}: {row.reason}" for row in bad[:examples]]
+    if len(bad) > examples:
+        lines.append(f"  and {len(bad) - examples} more; the manifest names them")
+    return lines

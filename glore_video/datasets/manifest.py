@@ -1,0 +1,259 @@
+"""A list that knows its videos: one CSV row a video with what a full check found, indices beside it.
+
+`train.csv` with `train.csv.index` is a manifest and its indices. Rows are written as they become
+known to `train.csv.partial` and `train.csv.partial.index`, from which a check that was stopped goes
+on; the whole manifest takes its place at the end.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import astuple, dataclass, fields, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Literal, get_args
+
+from glore_video.datasets.video_list import Failure, VideoList
+
+Status = Literal["ok", "damaged", "unreadable", "missing", "timeout"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """What is known of one video.
+
+    Attributes:
+        path: as in a list: relative to DATA.PATH_PREFIX or the manifest's folder, or absolute.
+        label: -1 if it has none.
+        status: "ok": every frame can be decoded; "damaged": `frames` can, from the first on, and
+            then something is wrong; "unreadable"; "missing"; "timeout": decoding it took longer
+            than the check allowed.
+        frames: that decoding from the start to the end shows, or to the damage.
+        fps: average frames a second.
+        width, height: of a frame as shown, pixels.
+        codec: FFmpeg's name.
+        gop: greatest number of frames from one keyframe to the next; 0: not known.
+        duration: frames / fps, seconds.
+        size, modified_ns: of the file, bytes and nanoseconds since 1970, when it was checked.
+        reason: what is wrong; empty for "ok".
+        index_offset, index_size: bytes of the video's index in the file beside the manifest.
+    """
+
+    path: str
+    label: int = -1
+    status: Status
+    frames: int = 0
+    fps: float = 0.0
+    width: int = 0
+    height: int = 0
+    codec: str = ""
+    gop: int = 0
+    duration: float = 0.0
+    size: int = 0
+    modified_ns: int = 0
+    reason: str = ""
+    index_offset: int = 0
+    index_size: int = 0
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+_TYPES = {"int": int, "float": float, "str": str, "Status": str}
+_CONVERT: tuple[Any, ...] = tuple(_TYPES[str(field.type)] for field in fields(Row))
+
+
+def index_file(manifest: Path) -> Path:
+    return manifest.with_name(f"{manifest.name}.index")
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether the file's first line is a manifest's."""
+    with path.open("rb") as file:
+        return file.readline(1000).decode("latin-1").strip("\r\n") == ",".join(COLUMNS)
+
+
+def read_rows(path: Path) -> Iterator[tuple[int, Row]]:
+    """Line numbers and rows. Raises ValueError that names file and line for one that is no row."""
+    with _open(path) as file:
+        reader = csv.reader(file)
+        try:
+            next(reader, None)
+            for cells in reader:
+                yield reader.line_num, _row(cells, f"{path}:{reader.line_num}")
+        except csv.Error as error:
+            raise ValueError(f"{path}:{reader.line_num}: {error}") from None
+
+
+def _open(path: Path, mode: str = "r") -> IO[str]:
+    # Names that are no UTF-8 come back from the file as they were.
+    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+
+
+def _row(cells: list[str], where: str) -> Row:
+    if len(cells) != len(COLUMNS):
+        raise ValueError(f"{where}: {len(cells)} columns, a manifest has {len(COLUMNS)}")
+    try:
+        values = [convert(cell) for convert, cell in zip(_CONVERT, cells, strict=True)]
+    except ValueError as error:
+        raise ValueError(f"{where}: not a row of a manifest ({error})") from None
+    row = Row(**dict(zip(COLUMNS, values, strict=True)))
+    if row.status not in get_args(Status):
+        raise ValueError(f"{where}: status {row.status!r}, allowed: {', '.join(get_args(Status))}")
+    return row
+
+
+def load_manifest(
+    path: Path, *, prefix: Path, num_classes: int, use_damaged: bool = False
+) -> VideoList:
+    """The videos of a manifest that can be read, with their kept indices; the others are left out.
+
+    Args:
+        prefix: folder that relative paths start from.
+        use_damaged: keep damaged videos that have whole frames.
+
+    Raises:
+        ValueError: a row can't be read or has no label in 0 .. num_classes - 1.
+    """
+    usable = ("ok", "damaged") if use_damaged else ("ok",)
+    left_out: list[Failure] = []
+    paths: list[str] = []
+    labels: list[int] = []
+    places: list[tuple[int, int]] = []
+    for line, row in read_rows(path):
+        if not 0 <= row.label < num_classes:
+            raise ValueError(
+                f"{path}:{line}: label {row.label} is not in 0 .. {num_classes - 1} "
+                f"(MODEL.NUM_CLASSES = {num_classes})"
+            )
+        video = os.path.join(prefix, row.path)
+        if row.status in usable and row.frames:
+            paths.append(video)
+            labels.append(row.label)
+            places.append((row.index_offset, row.index_size))
+        else:
+            left_out.append((video, row.reason or row.status))
+    return VideoList(
+        path,
+        paths,
+        labels,
+        left_out=left_out,
+        index_file=index_file(path),
+        index_places=places,
+    )
+
+
+class ManifestWriter:
+    """Collects rows in files beside the manifest, and makes the manifest of them at the end.
+
+    What was written is found again by the next writer of the same manifest, even if this process
+    is killed in between: in `known`, rows by path, those of the manifest that is there included.
+
+    Raises ValueError if another process writes this manifest.
+    """
+
+    def __init__(self, manifest: Path) -> None:
+        self.manifest = manifest
+        self.partial = manifest.with_name(f"{manifest.name}.partial")
+        self.known: dict[str, Row] = {}
+        self._sources: dict[str, Path] = {}  # file with the index of each known row
+        self._files = ExitStack()
+        manifest.parent.mkdir(parents=True, exist_ok=True)
+        self._rows = self._files.enter_context(_open(self.partial, "a+"))
+        try:
+            _lock(self._rows, manifest)
+            self._indices = self._files.enter_context(index_file(self.partial).open("ab"))
+            if manifest.is_file() and is_manifest(manifest):
+                self._know((row for _, row in read_rows(manifest)), index_file(manifest))
+            self._know(self._written(), index_file(self.partial))
+        except BaseException:
+            self._files.close()
+            raise
+        self._csv = csv.writer(self._rows, lineterminator="\n")
+
+    def _know(self, rows: Iterable[Row], indices: Path) -> None:
+        for row in rows:
+            self.known[row.path] = row
+            self._sources[row.path] = indices
+
+    def _written(self) -> Iterator[Row]:
+        """Rows of the partial file; what a killed process left of one at the end is cut off."""
+        self._rows.seek(0)
+        text = self._rows.read()
+        whole = text[: text.rfind("\n") + 1]
+        if whole != text:
+            os.truncate(self.partial, len(whole.encode("utf-8", "surrogateescape")))
+        for number, cells in enumerate(csv.reader(whole.splitlines(keepends=True)), start=1):
+            yield _row(cells, f"{self.partial}:{number}")
+
+    def add(self, row: Row, index: bytes = b"") -> None:
+        """Write a row, and the index of its video first, so that no row refers to nothing."""
+        row = replace(row, index_offset=self._indices.tell(), index_size=len(index))
+        self._indices.write(index)
+        self._indices.flush()
+        self._csv.writerow(astuple(row))
+        self._rows.flush()
+        self._know([row], index_file(self.partial))
+
+    def finish(self, rows: Iterable[Row]) -> None:
+        """Write the manifest: for each row what is known under its path, with its label."""
+        new_rows = self.manifest.with_name(f"{self.manifest.name}.new")
+        new_indices = index_file(new_rows)
+        try:
+            with ExitStack() as stack:
+                sources: dict[Path, IO[bytes]] = {
+                    path: stack.enter_context(path.open("rb"))
+                    for path in set(self._sources.values())
+                    if path.is_file()
+                }
+                file = stack.enter_context(_open(new_rows, "w"))
+                indices = stack.enter_context(new_indices.open("wb"))
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow(COLUMNS)
+                for row in rows:
+                    data = self._index_of(row, sources)
+                    row = replace(row, index_offset=indices.tell(), index_size=len(data))
+                    indices.write(data)
+                    writer.writerow(astuple(row))
+                for each in (file, indices):
+                    each.flush()
+                    os.fsync(each.fileno())
+            # Between the two, indices are those of other videos, which opening a video notices.
+            os.replace(new_indices, index_file(self.manifest))
+            os.replace(new_rows, self.manifest)
+        finally:
+            new_rows.unlink(missing_ok=True)
+            new_indices.unlink(missing_ok=True)
+        self.partial.unlink()
+        index_file(self.partial).unlink()
+
+    def _index_of(self, row: Row, sources: dict[Path, IO[bytes]]) -> bytes:
+        source = sources.get(self._sources[row.path])
+        if source is None or not row.index_size:
+            return b""
+        source.seek(row.index_offset)
+        data = source.read(row.index_size)
+        return data if len(data) == row.index_size else b""
+
+    def __enter__(self) -> ManifestWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._files.close()
+
+
+def _lock(file: IO[str], manifest: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ValueError(f"{manifest}: another process is writing it") from None

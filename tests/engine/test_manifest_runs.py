@@ -1,0 +1,79 @@
+"""Runs over a manifest: bad videos are never opened, and the summary names them."""
+
+import json
+
+import pytest
+
+from glore_video.cli import main
+from glore_video.datasets.manifest import ManifestWriter, Row
+from glore_video.engine import build
+from glore_video.video import read_index, reader
+
+
+@pytest.fixture
+def data(videos, tmp_path):
+    """Manifests of three good videos, two that were found bad, and one that vanished since."""
+    folder = tmp_path / "data"
+    rows = [
+        Row(path=f"{videos}/clips/{n}.mp4", label=n % 2, status="ok", frames=10) for n in range(3)
+    ]
+    rows.insert(1, Row(path="slow.mp4", label=1, status="timeout", reason="too slow"))
+    rows.append(Row(path="gone.mp4", label=0, status="ok", frames=10))
+    rows.append(Row(path="cut.mp4", label=0, status="damaged", frames=3, reason="cut off"))
+    for split in ("train", "val", "test"):
+        with ManifestWriter(folder / f"{split}.csv") as writer:
+            for row in rows:
+                good = row.path.startswith("/")
+                writer.add(row, read_index(row.path).to_bytes() if good else b"")
+            writer.finish([writer.known[row.path] for row in rows])
+    (folder / "class_names.txt").write_text("dark\nbright\n")
+    return folder
+
+
+@pytest.fixture
+def words(data, options, tmp_path):
+    (tmp_path / "empty.yaml").write_text("")
+    options |= {"DATA.PATH_TO_DATA_DIR": data, "TRAIN.BATCH_SIZE": 2, "SOLVER.MAX_EPOCH": 1}
+    return ["--cfg", str(tmp_path / "empty.yaml"), *(str(w) for o in options.items() for w in o)]
+
+
+def test_left_out_is_not_failed(words, data, options, capsys, monkeypatch):
+    opened = []
+    real = reader._check_file
+    monkeypatch.setattr(reader, "_check_file", lambda path: (opened.append(path), real(path)))
+    assert main(words) == 0
+    assert not [path for path in opened if path.endswith(("slow.mp4", "cut.mp4"))]
+    summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
+    assert (summary["videos_expected"], summary["videos_scored"]) == (6, 3)
+    assert summary["failed"] == [{"path": str(data / "gone.mp4"), "reason": "no such file"}]
+    assert summary["left_out"] == [
+        {"path": str(data / "slow.mp4"), "reason": "too slow"},
+        {"path": str(data / "cut.mp4"), "reason": "cut off"},
+    ]
+    err = capsys.readouterr().err
+    assert f"left out by the manifest: {data / 'slow.mp4'}: too slow" in err
+    assert f"{data / 'train.csv'}: 2 videos are left out" in err
+
+
+def test_damaged_videos_are_used_where_the_config_says_so(words, data, options):
+    assert main([*words, "DATA.DAMAGED_VIDEO", "use_prefix"]) == 0
+    summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
+    assert [left["path"] for left in summary["left_out"]] == [str(data / "slow.mp4")]
+    assert str(data / "cut.mp4") in [failed["path"] for failed in summary["failed"]]
+
+
+@pytest.mark.parametrize("change", [["VIDEO_TIMEOUT", "0"], ["VIDEO_TIMEOUT_ACTION", "stop"]])
+def test_time_limit_of_the_config_reaches_the_loaders(words, change, options, monkeypatch):
+    limits = []
+    real = build.views_loader
+
+    def views_loader(dataset, **settings):
+        watchdog = dataset.watchdog
+        limits.append((watchdog and watchdog.seconds, settings["stop_on_timeout"]))
+        return real(dataset, **settings)
+
+    monkeypatch.setattr(build, "views_loader", views_loader)
+    key, value = change
+    workers = ["DATA_LOADER.NUM_WORKERS", "1"]
+    assert main([*words, *workers, f"DATA_LOADER.{key}", value]) == 0
+    assert limits == [(None, False) if value == "0" else (60.0, True)]

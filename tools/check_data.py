@@ -1,0 +1,76 @@
+"""Decode every video once and write a manifest: python tools/check_data.py data/train.csv --processes 8"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from glore_video.cli import guarded
+from glore_video.datasets.checking import check_videos, list_videos, summary_lines
+from glore_video.datasets.kinetics import compare_with_names
+from glore_video.datasets.reading_cost import advice_lines
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "source", type=Path, help="list, folder of class folders, or folder of videos"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="manifest to write; training takes it as its train.csv (default: beside the source)",
+    )
+    parser.add_argument("--prefix", default="", help="folder that relative paths start from")
+    parser.add_argument("--separator", default=" ", help="what stands between path and label")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--timeout", type=float, default=300.0, metavar="SECONDS", help="for one video"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="decode also what was found bad before"
+    )
+    parser.add_argument(
+        "--against", type=Path, metavar="FILE", help="official list of names, or annotation file"
+    )
+    args = parser.parse_args(argv)
+    return guarded(lambda: _check(args))
+
+
+def _check(args: argparse.Namespace) -> int:
+    source: Path = args.source
+    manifest: Path = args.out or source.absolute().with_name(f"{source.stem}.manifest.csv")
+    listing = list_videos(source, manifest, prefix=args.prefix, separator=args.separator)
+    try:
+        rows = check_videos(
+            listing,
+            manifest,
+            processes=args.processes,
+            seconds=args.timeout,
+            check_bad_again=args.again,
+        )
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        raise
+    print("\n".join([*summary_lines(rows), *advice_lines(rows)]))
+    if args.against:
+        there = [row.path for row in rows if row.status != "missing"]
+        compared = compare_with_names(there, args.against)
+        print(
+            f"of the {compared.expected} videos of {args.against}, {len(compared.missing)} are "
+            f"missing; {len(compared.surplus)} videos are not among them"
+        )
+        for name, each in (("missing", compared.missing), ("surplus", compared.surplus)):
+            path = manifest.with_name(f"{manifest.name}.{name}.txt")
+            path.write_text(
+                "".join(f"{line}\n" for line in each), encoding="utf-8", errors="surrogateescape"
+            )
+            print(f"  {path}: the names of the {name} ones")
+    print(f"wrote {manifest}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Kinetics' annotation files and a folder of videos -> train.csv, val.csv, test.csv.
+
+python tools/prepare_kinetics.py --train train.csv --val validate.csv --videos clips --out data
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from glore_video.cli import guarded
+from glore_video.datasets.kinetics_lists import prepare_kinetics, report_lines
+from glore_video.datasets.reencoding import Encoding
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for split in ("train", "val", "test"):
+        parser.add_argument(f"--{split}", type=Path, metavar="CSV", help="annotation file")
+    parser.add_argument("--videos", type=Path, required=True, help="folder with the videos")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the lists")
+    parser.add_argument(
+        "--reencode",
+        type=int,
+        metavar="PIXELS",
+        help="encode the videos anew with this short side (256, 320) into OUT/videos",
+    )
+    parser.add_argument("--gop", type=int, default=30, help="frames between keyframes, at most")
+    parser.add_argument("--crf", type=int, default=20, help="quality of libx264, smaller is better")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--timeout", type=float, default=600.0, metavar="SECONDS", help="for encoding one video"
+    )
+    args = parser.parse_args(argv)
+    annotations = {
+        split: path for split in ("train", "val", "test") if (path := getattr(args, split))
+    }
+    if not annotations:
+        parser.error("give at least one of --train, --val, --test")
+    return guarded(lambda: _prepare(args, annotations))
+
+
+def _prepare(args: argparse.Namespace, annotations: dict[str, Path]) -> int:
+    encoding = None
+    if args.reencode is not None:
+        encoding = Encoding(short_side=args.reencode, gop=args.gop, crf=args.crf)
+    try:
+        prepared = prepare_kinetics(
+            annotations,
+            args.videos,
+            args.out,
+            encoding=encoding,
+            processes=args.processes,
+            seconds=args.timeout,
+        )
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        raise
+    print("\n".join(report_lines(prepared)))
+    print(f"wrote the lists and class_names.txt into {args.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
