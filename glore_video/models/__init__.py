@@ -19,6 +19,7 @@ from glore_video.models.insertion import (
 from glore_video.models.locations import locate, stage_blocks
 from glore_video.models.preact_resnet3d import PreactResNet3d
 from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.weight_files import save_weights
 from glore_video.models.weights import LoadReport, load_weights
 from glore_video.models.zoo import ARCHITECTURES, build_network, create_model, list_models
 
@@ -44,6 +45,7 @@ __all__ = [
     "list_models",
     "load_weights",
     "locate",
+    "save_weights",
     "stage_blocks",
     "zero_init_units",
 ]

@@ -123,6 +123,11 @@ def inserted_units(model: nn.Module) -> dict[str, nn.Module]:
     }
 
 
+def is_unit_key(key: str) -> bool:
+    """Whether a key of a state dict belongs to an inserted unit."""
+    return not {GLORE, NONLOCAL}.isdisjoint(key.split("."))
+
+
 def zero_init_units(model: nn.Module, paths: Sequence[str] | None = None) -> None:
     """Makes units the identity again, e.g. after a model-wide initialisation.
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from glore_video.models.insertion import inserted_units, zero_init_units
+from glore_video.models.download import fetch, is_url
+from glore_video.models.foreign_keys import OurWeights, head_path, to_our_keys
+from glore_video.models.inflation import inflate
+from glore_video.models.insertion import (
+    glore_units,
+    inserted_units,
+    is_unit_key,
+    zero_init_units,
+)
+from glore_video.models.weight_files import StoredWeights, read_weights
 
 GROUPS = ("head", "units")
-# Where trainers keep the weights in their checkpoints, and what wrappers put before each key.
-_CONTAINERS = ("model_state", "state_dict")
-_WRAPPERS = ("module.", "_orig_mod.")
+_BACKBONE = "backbone"
 
 
 @dataclass(frozen=True)
@@ -24,37 +29,65 @@ class LoadReport:
     """What `load_weights` did, key by key.
 
     Attributes:
+        source: the file.
+        format: who wrote it, in words.
+        head: path of the network's classifier.
         loaded: keys taken from the file.
         newly_initialised: keys of the network that keep their initialisation.
         mismatched: those of `newly_initialised` that the file has in another shape, as
             key -> (shape in the file, shape in the network).
         unexpected: keys of the file that the network does not have.
+        inflated: those of `loaded` that were 2D kernels and fill 3D ones.
     """
 
+    source: str = ""
+    format: str = ""
+    head: str | None = None
     loaded: list[str] = field(default_factory=list)
     newly_initialised: list[str] = field(default_factory=list)
     mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
     unexpected: list[str] = field(default_factory=list)
+    inflated: list[str] = field(default_factory=list)
+
+    def group(self, key: str) -> str:
+        """The group of a key: "head", "units" or "backbone"."""
+        if is_unit_key(key):
+            return "units"
+        return "head" if self.head and key.startswith(f"{self.head}.") else _BACKBONE
 
     def __str__(self) -> str:
         rows = [
             ("loaded", self.loaded),
+            ("  of these inflated from 2D", self.inflated),
             ("newly initialised", self.newly_initialised),
-            ("of these in another shape", list(self.mismatched)),
+            ("  of these in another shape", list(self.mismatched)),
             ("unexpected, left out", self.unexpected),
         ]
-        return "\n".join(f"{name:<26}{len(keys):>5}  {_brief(keys)}" for name, keys in rows)
+        columns = (_BACKBONE, *GROUPS)
+        lines = [
+            f"{self.source} ({self.format})",
+            f"{'parameters':<28}" + "".join(f"{name:>10}" for name in columns),
+        ]
+        for name, keys in rows:
+            groups = [self.group(key) for key in keys]
+            counts = "".join(f"{groups.count(column):>10}" for column in columns)
+            few = f"  {brief(keys)}" if keys and name not in ("loaded", rows[1][0]) else ""
+            lines.append(f"{name:<28}{counts}{few}")
+        return "\n".join(lines)
 
 
 def load_weights(
     model: nn.Module,
-    source: str | Path | Mapping[str, Tensor],
+    source: str | Path | Mapping[str, Any] | StoredWeights,
     *,
     allow: Sequence[str] = (),
 ) -> LoadReport:
     """Loads weights into a network, in place.
 
-    Every key must match in name and shape, except in the groups that `allow` names:
+    Who wrote them is told by their keys: this package, pytorchvideo, the GloRe repository,
+    SlowFast (.pyth, and the Caffe2 .pkl of its zoo), torchvision's and timm's 2D ResNets. 2D
+    kernels are inflated to 3D. Every key must match in name and shape, except in the groups that
+    `allow` names:
 
     - "head": the classifier, for a file with other classes. It keeps its initialisation where the
       file has no such key or another shape.
@@ -63,26 +96,35 @@ def load_weights(
 
     Args:
         model: the network.
-        source: a file (.safetensors, or written by torch.save: a state dict, alone or under
-            "model_state" or "state_dict"), or a state dict. Prefixes that DistributedDataParallel
-            and torch.compile put before each key are removed.
+        source: a file or its URL (.safetensors; anything torch.save wrote: a state dict, alone or
+            under "model_state" or "state_dict"; a Caffe2 pickle), or the content of one. Prefixes
+            that DistributedDataParallel, torch.compile and other wrappers put before each key are
+            removed. Nothing but tensors, arrays and plain containers is unpickled.
         allow: names of groups.
 
     Returns:
         What was loaded and what was not.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is not a checkpoint, nothing in it matches, or keys outside the allowed
-            groups are missing, unexpected or of another shape. The model is then unchanged.
+        FileNotFoundError: if there is no such file, or it cannot be downloaded.
+        ValueError: if it is not a checkpoint or not safe to read, nothing in it matches, keys
+            outside the allowed groups are missing, unexpected or of another shape, or its GloRe
+            units were trained with another `normalize`. The model is then unchanged.
     """
     unknown = sorted(set(allow) - set(GROUPS))
     if unknown or isinstance(allow, str):
         raise ValueError(f"allow must be a sequence of {', '.join(GROUPS)}, got {allow!r}")
-    name = str(source) if isinstance(source, (str, Path)) else "the given state dict"
-    state = _state_dict(source, name)
+    stored = stored_weights(source)
+    ours = to_our_keys(stored, model)
     own = model.state_dict()
-    report = LoadReport(unexpected=[key for key in state if key not in own])
+    inflated = inflate(ours.state, own)
+    state = ours.state | inflated
+    report = LoadReport(
+        source=stored.name,
+        format=ours.format,
+        head=head_path(model),
+        unexpected=[key for key in state if key not in own],
+    )
     for key, tensor in own.items():
         if key not in state:
             # Files from before batch norm counted its batches.
@@ -93,107 +135,73 @@ def load_weights(
             report.newly_initialised.append(key)
         else:
             report.loaded.append(key)
+            if key in inflated:
+                report.inflated.append(key)
     if not report.loaded:
         raise ValueError(
-            f"nothing in {name} matches the network: it has {_brief(list(state))}, "
-            f"the network {_brief(list(own))}"
+            f"nothing in {stored.name} matches the network: it has {brief(list(stored.state))}, "
+            f"the network {brief(list(own))}"
         )
-    _check(model, report, allow, name)
-    model.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
+    _check_groups(report, allow)
     fresh = set(report.newly_initialised)
-    zero_init_units(
-        model,
-        [
-            path
-            for path, unit in inserted_units(model).items()
-            if any(f"{path}.{key}" in fresh for key in unit.state_dict())
-        ],
-    )
+    fresh_units = [
+        path
+        for path, unit in inserted_units(model).items()
+        if any(f"{path}.{key}" in fresh for key in unit.state_dict())
+    ]
+    _check_normalize(model, ours, stored.name, fresh_units)
+    model.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
+    zero_init_units(model, fresh_units)
     return report
 
 
-def head_path(model: nn.Module) -> str | None:
-    """Path of the classifier: the last linear layer outside of inserted units, if there is one."""
-    units = tuple(f"{path}." for path in inserted_units(model))
-    layers = [
-        path
-        for path, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not path.startswith(units)
-    ]
-    return layers[-1] if layers else None
+def stored_weights(source: str | Path | Mapping[str, Any] | StoredWeights) -> StoredWeights:
+    """Reads a file, URL or content as `load_weights` takes it."""
+    if isinstance(source, StoredWeights):
+        return source
+    if isinstance(source, Mapping):
+        return read_weights(source)
+    return read_weights(fetch(str(source)) if is_url(source) else Path(source))
 
 
-def _check(model: nn.Module, report: LoadReport, allow: Sequence[str], name: str) -> None:
-    head = head_path(model)
+def brief(keys: Sequence[str]) -> str:
+    shown = ", ".join(keys[:3])
+    return f"{shown}, ... ({len(keys)} in all)" if len(keys) > 3 else shown
 
-    def group(key: str) -> str | None:
-        if ".glore." in f".{key}" or ".nonlocal_block." in f".{key}":
-            return "units"
-        return "head" if head and key.startswith(f"{head}.") else None
 
+def _check_groups(report: LoadReport, allow: Sequence[str]) -> None:
     def refused(keys: Sequence[str]) -> list[str]:
-        return [key for key in keys if group(key) not in allow]
+        return [key for key in keys if report.group(key) not in allow]
 
     problems = []
     missing = refused([k for k in report.newly_initialised if k not in report.mismatched])
     if missing:
-        problems.append(f"missing: {_brief(missing)}")
+        problems.append(f"missing: {brief(missing)}")
     mismatched = [
         f"{key} is {report.mismatched[key][0]}, needs {report.mismatched[key][1]}"
         for key in refused(list(report.mismatched))
     ]
     if mismatched:
-        problems.append(f"other shapes: {_brief(mismatched)}")
+        problems.append(f"other shapes: {brief(mismatched)}")
     unexpected = refused(report.unexpected)
     if unexpected:
-        problems.append(f"unexpected: {_brief(unexpected)}")
+        problems.append(f"unexpected: {brief(unexpected)}")
     if problems:
-        groups = {group(key) for key in [*report.newly_initialised, *report.unexpected]}
-        helpful = sorted({g for g in groups if g} - set(allow))
+        groups = {report.group(key) for key in [*report.newly_initialised, *report.unexpected]}
+        helpful = sorted(groups - {_BACKBONE} - set(allow))
         hint = f"; allow={helpful} would accept those groups" if helpful else ""
-        raise ValueError(f"{name} does not fit the network: {'; '.join(problems)}{hint}")
+        raise ValueError(f"{report.source} does not fit the network: {'; '.join(problems)}{hint}")
 
 
-def _state_dict(source: str | Path | Mapping[str, Tensor], name: str) -> dict[str, Tensor]:
-    content: object = source
-    if isinstance(source, (str, Path)):
-        content = _read(Path(source))
-    for key in _CONTAINERS:
-        if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
-            content = content[key]
-            break
-    if (
-        not isinstance(content, Mapping)
-        or not content
-        or not all(isinstance(v, Tensor) and isinstance(k, str) for k, v in content.items())
-    ):
+def _check_normalize(
+    model: nn.Module, ours: OurWeights, name: str, fresh_units: Sequence[str]
+) -> None:
+    """Refuses units that would compute another function than they were trained for."""
+    for path, unit in glore_units(model).items():
+        if path in fresh_units or ours.normalize in (None, unit.normalize):
+            continue
         raise ValueError(
-            f"{name} is not a checkpoint: it needs a state dict, alone or under "
-            f"{' or '.join(_CONTAINERS)}"
+            f"{name} ({ours.format}) has GloRe units trained with normalize={ours.normalize}, "
+            f"{path} has normalize={unit.normalize} and would compute something else; build the "
+            f"network with normalize={ours.normalize} (GLORE.NORMALIZE {ours.normalize})"
         )
-    state = dict(content)
-    for prefix in (*_WRAPPERS, *_WRAPPERS):
-        if all(key.startswith(prefix) for key in state):
-            state = {key[len(prefix) :]: value for key, value in state.items()}
-    return state
-
-
-def _read(path: Path) -> object:
-    if not path.is_file():
-        raise FileNotFoundError(f"no weights file {path}")
-    if path.suffix == ".safetensors":
-        try:
-            safetensors = importlib.import_module("safetensors.torch")
-        except ImportError:
-            raise ValueError(f"reading {path} needs the safetensors package") from None
-        return safetensors.load_file(path)
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"{path} is not a checkpoint that torch.load can read: {reason}") from None
-
-
-def _brief(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:3])
-    return f"{shown}, ... ({len(keys)} in all)" if len(keys) > 3 else shown

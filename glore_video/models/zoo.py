@@ -12,11 +12,14 @@ from typing import Literal
 from torch import nn
 
 from glore_video.models import backbones
-from glore_video.models.insertion import insert_glore, insert_nonlocal
+from glore_video.models.foreign_keys import head_path, to_our_keys
+from glore_video.models.insertion import glore_units, insert_glore, insert_nonlocal, is_unit_key
 from glore_video.models.locations import locate
 from glore_video.models.preact_resnet3d import PreactResNet3d
+from glore_video.models.published import weights_url
 from glore_video.models.tiny3d import TinyResNet3d
-from glore_video.models.weights import load_weights
+from glore_video.models.weight_files import StoredWeights
+from glore_video.models.weights import LoadReport, load_weights, stored_weights
 
 _log = logging.getLogger(__name__)
 
@@ -68,15 +71,20 @@ def list_models() -> list[str]:
 
 
 def create_model(
-    name: str, *, num_classes: int = 400, pretrained: bool | str | Path = False
+    name: str, *, num_classes: int | None = None, pretrained: bool | str | Path = False
 ) -> nn.Module:
     """Builds a network of the zoo.
 
+    With `pretrained`, GloRe units are built with the `normalize` that the file was trained with,
+    where it tells (off in the published GloRe weights), else on. Two parts may be new, which is
+    logged as a warning: the classifier, if `num_classes` is given and the file has another number
+    of classes; and the units, if the file has none (they then change nothing until trained).
+
     Args:
         name: one of `list_models()`.
-        num_classes: width of the logits.
-        pretrained: a file of weights for this network (see `load_weights`; a head for another
-            number of classes is not taken), or False for none.
+        num_classes: width of the logits; 400 by default.
+        pretrained: True for the published weights (Kinetics-400), a file or URL of weights for
+            this network (see `load_weights`), or False for none.
 
     Returns:
         A network that takes (batch, 3, frames, height, width) and returns logits
@@ -84,15 +92,27 @@ def create_model(
 
     Raises:
         ValueError: for an unknown name, or weights that are not known or do not fit.
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file, or it cannot be downloaded.
     """
     if name not in _MODELS:
         near = difflib.get_close_matches(name, _MODELS, n=3, cutoff=0.4)
         hint = f"nearest: {', '.join(near)}; " if near else ""
         raise ValueError(f"unknown model {name!r}; {hint}list_models() names all")
-    if pretrained is True:
-        raise ValueError(f"no published weights are known for {name!r}; give the path of a file")
-    recipe = _MODELS[name]
+    stored = None
+    if pretrained:
+        stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
+    model = _build(_MODELS[name], 400 if num_classes is None else num_classes)
+    if stored is not None:
+        report = _load(model, stored, new_head=num_classes is not None)
+        new = sorted({report.group(key) for key in report.newly_initialised})
+        level = logging.WARNING if new else logging.INFO
+        _log.log(
+            level, "%s: %s newly initialised\n%s", name, " and ".join(new) or "nothing", report
+        )
+    return model
+
+
+def _build(recipe: _Recipe, num_classes: int) -> nn.Module:
     model = build_network(
         recipe.arch, depth=recipe.depth, num_classes=num_classes, zero_init_final_bn=True
     )
@@ -100,10 +120,29 @@ def create_model(
     if recipe.nonlocal_:
         after = locate(model, recipe.nonlocal_)
         insert_nonlocal(model, after=after, instantiation=recipe.instantiation)
-    if pretrained:
-        report = load_weights(model, str(pretrained), allow=("head",))
-        _log.info("%s from %s\n%s", name, pretrained, report)
     return model
+
+
+def _load(model: nn.Module, stored: StoredWeights, *, new_head: bool) -> LoadReport:
+    """Loads weights into a network just built, which may follow them in what is not a weight."""
+    ours = to_our_keys(stored, model)
+    allow = []
+    if not any(is_unit_key(key) for key in ours.state):
+        allow.append("units")
+    elif ours.normalize is not None:
+        for unit in glore_units(model).values():
+            unit.normalize = ours.normalize
+    head = f"{head_path(model)}.weight"
+    classes = len(model.state_dict()[head])
+    if head in ours.state and len(ours.state[head]) != classes:
+        if not new_head:
+            raise ValueError(
+                f"{stored.name} has {len(ours.state[head])} classes, the network {classes}: give "
+                f"num_classes={len(ours.state[head])}, or num_classes={classes} for a new "
+                f"classifier"
+            )
+        allow.append("head")
+    return load_weights(model, stored, allow=allow)
 
 
 def build_network(

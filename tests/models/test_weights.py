@@ -3,8 +3,10 @@ import torch
 from torch import nn
 
 from glore_video.models.insertion import insert_glore, insert_nonlocal
+from glore_video.models.preact_resnet3d import PreactBottleneck
 from glore_video.models.tiny3d import TinyResNet3d
-from glore_video.models.weights import head_path, load_weights
+from glore_video.models.weight_files import save_weights
+from glore_video.models.weights import load_weights
 
 
 def tiny(num_classes: int = 3, *, seed: int = 0, after: tuple[str, ...] = ()) -> TinyResNet3d:
@@ -107,7 +109,7 @@ def test_files_without_batch_counts():
         ({"epoch": 3}, "is not a checkpoint: it needs a state dict"),
         ({}, "is not a checkpoint: it needs a state dict"),
         ({"a": torch.zeros(2)}, "nothing in .*weights.pth matches the network: it has a,"),
-        (nn.Linear(2, 2), "is not a checkpoint that torch.load can read"),
+        (nn.Linear(2, 2), r"is refused: it holds more .* would run torch\.nn\.modules\.linear"),
     ],
 )
 def test_files_that_are_no_weights(tmp_path, content, message):
@@ -128,14 +130,89 @@ def test_missing_file_and_unknown_group():
 
 
 def test_report_reads_as_a_table():
-    report = load_weights(tiny(5), tiny(3).state_dict(), allow=("head",))
-    assert str(report).splitlines()[1:] == [
-        "newly initialised             2  classifier.weight, classifier.bias",
-        "of these in another shape     2  classifier.weight, classifier.bias",
-        "unexpected, left out          0  ",
+    source, model = tiny(3, after=("stage2.0",)), tiny(5, after=("stage1.0",))
+    report = load_weights(model, source.state_dict(), allow=("head", "units"))
+    backbone = len(TinyResNet3d(3, widths=(4, 8, 8)).state_dict()) - 2
+    unit = len(model.stage1[0].glore.state_dict())
+    assert [line.split("  ")[0] for line in str(report).splitlines()] == [
+        "the given state dict (this package or pytorchvideo)",
+        "parameters",
+        "loaded",
+        "",
+        "newly initialised",
+        "",
+        "unexpected, left out",
     ]
+    counts = [line[28:58].split() for line in str(report).splitlines()[1:]]
+    assert counts == [
+        ["backbone", "head", "units"],
+        [str(backbone), "0", "0"],
+        ["0", "0", "0"],
+        ["0", "2", str(unit - 1)],  # a batch count is not asked for
+        ["0", "2", "0"],
+        ["0", "0", str(unit)],
+    ]
+    assert str(report).splitlines()[-1].endswith(f"conv_proj.weight, ... ({unit} in all)")
 
 
-def test_head_path():
-    assert head_path(tiny()) == "classifier"
-    assert head_path(nn.Conv1d(1, 1, 1)) is None
+def official(model: nn.Module) -> dict:
+    """A checkpoint as the GloRe repository writes it; the unit after conv2.B01."""
+    state = {k.replace("B01.glore.", "B01_extra."): v for k, v in model.state_dict().items()}
+    return {"epoch": 0, "state_dict": {f"module.{k}": v for k, v in state.items()}}
+
+
+def preact_part(*, normalize: bool, seed: int) -> nn.Module:
+    torch.manual_seed(seed)
+    block = PreactBottleneck(4, 2, 8, temporal_kernel=1, stride=(1, 1, 1), project=True)
+    model = nn.ModuleDict({"conv2": nn.ModuleDict({"B01": block})})
+    insert_glore(model, after=["conv2.B01"], normalize=normalize)
+    for p in model.parameters():
+        nn.init.normal_(p)
+    return model
+
+
+def test_units_of_the_glore_repository_are_not_normalised():
+    source = preact_part(normalize=False, seed=1)
+    model = preact_part(normalize=True, seed=2)
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with pytest.raises(
+        ValueError, match=r"trained with normalize=False, conv2\.B01\.glore has normalize=True"
+    ):
+        load_weights(model, official(source))
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    model = preact_part(normalize=False, seed=2)
+    report = load_weights(model, official(source))
+    assert report.format == "GloRe repository"
+    assert same(model, source)
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_saved_units_keep_their_meaning(tmp_path, trained):
+    source = preact_part(normalize=trained, seed=1)
+    save_weights(source, tmp_path / "weights.pyth")
+    load_weights(preact_part(normalize=trained, seed=2), tmp_path / "weights.pyth")
+    with pytest.raises(ValueError, match=f"GLORE.NORMALIZE {trained}"):
+        load_weights(preact_part(normalize=not trained, seed=2), tmp_path / "weights.pyth")
+
+
+def test_the_file_says_nothing_about_new_units(tmp_path):
+    source, model = tiny(seed=1), tiny(seed=2, after=("stage2.0",))
+    content = {"model_state": source.state_dict(), "config": {"GLORE": {"NORMALIZE": False}}}
+    load_weights(model, content, allow=["units"])
+    assert model.stage2[0].glore.normalize
+
+
+def test_2d_kernels_are_inflated():
+    model = tiny(seed=1)
+    state = {k: v.clone() for k, v in model.state_dict().items()}
+    state |= {k: v[:, :, 0] for k, v in state.items() if v.dim() == 5}
+    report = load_weights(model, state)
+    assert report.inflated == [k for k, v in model.state_dict().items() if v.dim() == 5]
+    kernel = model.stem[0].weight
+    assert torch.equal(kernel[:, :, 1], state["stem.0.weight"] / 3)
+    assert "  of these inflated from 2D " in str(report)
+
+
+def test_urls():
+    with pytest.raises(FileNotFoundError, match=r"no weights file .nowhere/w\.pth"):
+        load_weights(tiny(), "file:///nowhere/w.pth")
