@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from glore_video.models.insertion import inserted_units
+from glore_video.models.modes import eval_mode
 
 # Operators that fvcore does not count and that multiply-add nothing worth counting.
 _FREE = frozenset(
@@ -69,7 +69,7 @@ def count_complexity(model: nn.Module, clip_shape: Sequence[int]) -> Complexity:
         raise ValueError(f"clip_shape must be positive numbers, got {tuple(clip_shape)}")
     like = next(model.parameters())
     clip = torch.zeros(1, *clip_shape, device=like.device, dtype=like.dtype)
-    with _eval_mode(model), torch.no_grad(), warnings.catch_warnings():
+    with eval_mode(model), torch.no_grad(), warnings.catch_warnings():
         # fvcore scripts functions at import and traces, both called deprecated by newer torch;
         # the tracer also warns about every size in Python arithmetic.
         warnings.simplefilter("ignore")
@@ -103,17 +103,6 @@ def _parts(model: nn.Module) -> Iterator[str]:
             yield from (f"{name}.{index}" for index, _ in child.named_children())
         else:
             yield name
-
-
-@contextmanager
-def _eval_mode(model: nn.Module) -> Iterator[None]:
-    training = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, mode in training.items():
-            module.training = mode
 
 
 def _baddbmm(inputs: list[Any], outputs: list[Any]) -> int:

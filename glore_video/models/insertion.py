@@ -9,14 +9,13 @@ deepcopy, pickle, torch.compile(fullgraph=True) and torch.export.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.modules.conv import _ConvNd
 
 from glore_video.models.glore_unit import GloreUnit
+from glore_video.models.output_sizes import feature_map, output_sizes
 
 GLORE = "glore"
 NONLOCAL = "nonlocal_block"
@@ -31,6 +30,7 @@ def insert_glore(
     nodes: int | None = None,
     states: int | None = None,
     normalize: bool = True,
+    example: Any = None,
     channels: int | None = None,
     dim: Literal[1, 2, 3] | None = None,
 ) -> Model:
@@ -43,9 +43,12 @@ def insert_glore(
         after: paths of blocks as `model.named_modules()` names them.
         nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
         normalize: as in `GloreUnit`.
-        channels, dim: channels and number of position axes of the blocks' outputs. By default
-            those of the last convolution that the block defines (of the last batch norm where
-            there is none), which holds for residual blocks.
+        example: an input of the network. It is run once, in eval mode, to see what the blocks
+            return. By default their outputs are taken to have the channels and axes of the last
+            convolution that the block defines (of the last batch norm where there is none), which
+            holds for residual blocks and not for those that end with a concatenation.
+        channels, dim: channels and number of position axes of the blocks' outputs, where they
+            are known.
 
     Returns:
         The same model.
@@ -58,7 +61,10 @@ def insert_glore(
     def build(channels: int, dim: int) -> nn.Module:
         return GloreUnit(channels, nodes, states, dimension=dim, normalize=normalize)
 
-    return _insert(model, after, GLORE, _apply_glore, build, channels, dim)
+    def size(blocks: Mapping[str, nn.Module]) -> dict[str, tuple[int, int]]:
+        return output_sizes(model, blocks, example, channels, dim)
+
+    return _insert(model, after, GLORE, _apply_glore, build, size)
 
 
 def insert_nonlocal(
@@ -68,6 +74,7 @@ def insert_nonlocal(
     instantiation: Literal["softmax", "dot_product"] = "softmax",
     pool: tuple[int, int, int] = (1, 2, 2),
     inner_channels: int | None = None,
+    example: Any = None,
     channels: int | None = None,
 ) -> Model:
     """Inserts pytorchvideo's non-local block after each named block, in place.
@@ -81,7 +88,7 @@ def insert_nonlocal(
         instantiation: how affinities are normalised.
         pool: max-pooling of keys and values over (frames, height, width); (1, 1, 1) for none.
         inner_channels: width inside the block; channels // 2 by default.
-        channels: channels of the blocks' outputs, where they cannot be found (see `insert_glore`).
+        example, channels: as in `insert_glore`.
 
     Returns:
         The same model.
@@ -105,8 +112,10 @@ def insert_nonlocal(
         _zero_init(block)
         return block
 
-    dim = None if channels is None else 3
-    return _insert(model, after, NONLOCAL, _apply_nonlocal, build, channels, dim)
+    def size(blocks: Mapping[str, nn.Module]) -> dict[str, tuple[int, int]]:
+        return output_sizes(model, blocks, example, channels, None if channels is None else 3)
+
+    return _insert(model, after, NONLOCAL, _apply_nonlocal, build, size)
 
 
 def glore_units(model: nn.Module) -> dict[str, GloreUnit]:
@@ -147,20 +156,11 @@ def _zero_init(unit: nn.Module) -> None:
 
 
 def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
-    return block.glore(_feature_map(block, output))  # type: ignore[operator]
+    return block.glore(feature_map(block, output))  # type: ignore[operator]
 
 
 def _apply_nonlocal(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
-    return block.nonlocal_block(_feature_map(block, output))  # type: ignore[operator]
-
-
-def _feature_map(block: nn.Module, output: Any) -> Tensor:
-    if not isinstance(output, Tensor):
-        raise ValueError(
-            f"a unit was inserted after a {type(block).__name__}, which returns "
-            f"{type(output).__name__}, not one feature map; name a block inside it"
-        )
-    return output
+    return block.nonlocal_block(feature_map(block, output))  # type: ignore[operator]
 
 
 def _insert(
@@ -169,8 +169,7 @@ def _insert(
     name: str,
     hook: Callable[[nn.Module, tuple[Any, ...], Any], Tensor],
     build: Callable[[int, int], nn.Module],
-    channels: int | None,
-    dim: int | None,
+    size: Callable[[Mapping[str, nn.Module]], dict[str, tuple[int, int]]],
 ) -> Model:
     if isinstance(after, str):
         raise ValueError(f"after must be a sequence of paths, got the string {after!r}")
@@ -181,11 +180,9 @@ def _insert(
             raise ValueError(f"{path!r} already has a {name!r} unit or is named twice")
         blocks[path] = block
     units: dict[str, nn.Module] = {}
-    for path, block in blocks.items():
-        found_channels, found_dim = (
-            (channels, dim) if channels and dim else _output_channels(block, path)
-        )
-        unit = build(channels or found_channels, dim or found_dim)
+    for path, (channels, dim) in size(blocks).items():
+        block = blocks[path]
+        unit = build(channels, dim)
         like = next(block.parameters(), None)
         if like is None:
             like = next(model.parameters(), None)
@@ -214,19 +211,3 @@ def _find_block(model: nn.Module, path: str) -> nn.Module:
             f"name a block inside it"
         )
     return block
-
-
-def _output_channels(block: nn.Module, path: str) -> tuple[int, int]:
-    """Channels and position axes of what a block returns, judged by its layers."""
-    modules = list(block.modules())
-    convolutions = [m for m in modules if isinstance(m, _ConvNd)]
-    if convolutions:
-        return convolutions[-1].out_channels, len(convolutions[-1].kernel_size)
-    norms = [m for m in modules if isinstance(m, _NormBase)]
-    dims = {"1d": 1, "2d": 2, "3d": 3}
-    if norms and type(norms[-1]).__name__[-2:] in dims:
-        return norms[-1].num_features, dims[type(norms[-1]).__name__[-2:]]
-    raise ValueError(
-        f"cannot tell the channels and dimension of the output of {path!r} "
-        f"({type(block).__name__}); give channels and dim"
-    )

@@ -119,7 +119,7 @@ def test_channels_and_dimension_of_known_blocks():
 
 def test_channels_can_be_given_where_they_cannot_be_found():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU())
-    with pytest.raises(ValueError, match=r"output of '1' \(ReLU\); give channels and dim"):
+    with pytest.raises(ValueError, match=r"output of '1' \(ReLU\); give an example"):
         insert_glore(model, after=["1"])
     insert_glore(model, after=["1"], channels=4, dim=2)
     assert model(torch.randn(1, 3, 5, 5)).shape == (1, 4, 5, 5)
