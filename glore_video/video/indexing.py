@@ -10,7 +10,7 @@ from av.video.stream import VideoStream
 from .errors import VideoError
 from .orientation import Orientation
 from .packet_index import read_packets
-from .pyav_file import open_container, reason
+from .pyav_file import decode_in_order, open_container, reason
 from .video_index import FileStamp, PacketIndex, Survey, VideoIndex
 
 _CUT_OFF = "the file is cut off"
@@ -66,18 +66,12 @@ def decoded_survey(path: str, found: Survey) -> Survey:
 
 
 def _decode_all(path: str, cut_off: bool) -> tuple[list[int | None], str]:
-    """Times of the frames before the first failure, and its reason, empty if there was none.
-
-    Frames that the decoder still holds where a file was cut off don't count: those between them
-    may be missing.
-    """
+    """Times of the frames before the first failure, and its reason, empty if there was none."""
     container, stream = open_container(path)
     times: list[int | None] = []
     try:
-        for packet in container.demux(stream):
-            frames = packet.decode()
-            if packet.size or not cut_off:
-                times += [frame.pts for frame in frames]
+        for frame in decode_in_order(container, stream, cut_off=cut_off):
+            times.append(frame.pts)
     except av.error.FFmpegError as error:
         return times, reason(error)
     finally:
@@ -95,7 +89,7 @@ def make_index(path: str, *, decode: bool) -> VideoIndex:
         container.close()
     container, stream = open_container(path)
     try:
-        first = next(container.decode(stream))
+        first = next(decode_in_order(container, stream))
         orientation = Orientation.of(first)
     except (av.error.FFmpegError, StopIteration) as error:
         raise VideoError(path, f"no frame can be decoded: {reason(error)}") from None

@@ -8,7 +8,7 @@ from fractions import Fraction
 
 import av
 from av.container import InputContainer
-from av.video.frame import VideoFrame
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
 
@@ -16,7 +16,7 @@ from .errors import VideoError
 from .indexing import survey
 from .orientation import Orientation
 from .pictures import Pictures
-from .pyav_file import open_container, reason
+from .pyav_file import decode_in_order, decode_packet, open_container, reason
 from .reader import Damaged, VideoReader
 from .video_index import Survey, VideoIndex
 
@@ -99,58 +99,68 @@ class PyavReader(VideoReader):
 
     def _decode_by_seeking(self, rows: dict[int, int]) -> bool:
         """Put the frames; False if something along the way was not as the index says."""
+        packets = self.survey.packets
         by_keyframe: dict[int, list[int]] = {}
         for number in rows:
-            keyframe = self.survey.packets.keyframe_before(number)
-            by_keyframe.setdefault(keyframe, []).append(number)
-        container = self._open_container()
-        stream = container.streams.best("video")
-        assert isinstance(stream, VideoStream)
-        try:
-            for keyframe, numbers in by_keyframe.items():
-                container.seek(keyframe, stream=stream)
-                missing = {self.survey.packets.pts[n]: n for n in numbers}
-                for frame in self._decode_group(container, stream, keyframe, frozenset(missing)):
-                    if frame.pts not in missing:
-                        continue
-                    if frame.is_corrupt:
-                        return False
-                    number = missing.pop(frame.pts)
-                    self._pictures.put(rows[number], frame, number)
-                    if not missing:
-                        break
-                if missing:
-                    return False
-        except av.error.FFmpegError:
-            return False
+            by_keyframe.setdefault(packets.keyframe_before(number), []).append(number)
+        for keyframe, numbers in by_keyframe.items():
+            starts = [keyframe]
+            if packets.open_gop:  # what a decoder lacks there it has if it begins earlier
+                starts += packets.keyframes[: packets.keyframes.index(keyframe)][-1:]
+            if not any(self._decode_group(start, keyframe, numbers, rows) for start in starts):
+                return False
         return True
 
     def _decode_group(
-        self, container: InputContainer, stream: VideoStream, keyframe: int, wanted: frozenset[int]
+        self, start: int, keyframe: int, numbers: list[int], rows: dict[int, int]
+    ) -> bool:
+        """Put the frames that are shown from a keyframe on; begin to decode at `start`."""
+        missing = {self.survey.packets.pts[number]: number for number in numbers}
+        try:
+            for frame in self._frames_from(start, keyframe, frozenset(missing)):
+                if frame.pts == start and frame.pict_type != PictureType.I:
+                    return False  # the container's mark is wrong
+                if frame.pts not in missing:
+                    continue
+                if frame.is_corrupt:
+                    return False
+                number = missing.pop(frame.pts)
+                self._pictures.put(rows[number], frame, number)
+                if not missing:
+                    return True
+        except av.error.FFmpegError:
+            pass
+        return False
+
+    def _frames_from(
+        self, start: int, keyframe: int, wanted: frozenset[int]
     ) -> Iterator[VideoFrame]:
-        """Frames of one keyframe, from where the container was sought to, up to those wanted."""
+        """Decode from the keyframe at `start`; what does not lead to wanted frames is left out."""
+        container = self._open_container()
+        stream = container.streams.best("video")
+        assert isinstance(stream, VideoStream)
+        container.seek(start, stream=stream)
         decoder = stream.codec_context
-        droppable = self.survey.codec in _DROPPABLE
         decoder.skip_frame = "DEFAULT"
-        dropping = False
+        droppable, dropping = self.survey.codec in _DROPPABLE, False
         to_come = len(wanted)
         first = True
         for packet in container.demux(stream):
             if packet.is_corrupt:
                 continue
-            if first:
-                if not packet.is_keyframe or packet.pts is None or packet.pts > keyframe:
-                    return
-                first = False
+            if first and (not packet.is_keyframe or packet.pts is None or packet.pts > start):
+                return
+            first = False
             needed = packet.pts in wanted
             if droppable and dropping == needed:
                 # Takes effect on this packet because the decoder has one thread.
                 decoder.skip_frame = "DEFAULT" if needed else "NONREF"
                 dropping = not needed
-            yield from packet.decode()
+            yield from decode_packet(packet, keyframe)
             to_come -= needed
-            if not to_come:
-                # What the decoder holds back for later frames comes out now.
+            if not to_come and not self.survey.packets.open_gop:
+                # What the decoder holds back for later frames comes out now; where an open GOP
+                # begins, H.264 decoders would leave some of it out.
                 yield from decoder.decode(None)
                 return
 
@@ -161,12 +171,11 @@ class PyavReader(VideoReader):
         count = 0
         cause = ""
         try:
-            for packet in self._open_container().demux(stream):
-                for frame in packet.decode():
-                    if count in missing:
-                        self._pictures.put(rows[count], frame, count)
-                        missing.remove(count)
-                    count += 1
+            for frame in decode_in_order(self._open_container(), stream):
+                if count in missing:
+                    self._pictures.put(rows[count], frame, count)
+                    missing.remove(count)
+                count += 1
                 if not missing:
                     return
         except av.error.FFmpegError as error:

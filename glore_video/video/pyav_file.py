@@ -1,8 +1,12 @@
-"""Opening a file with PyAV, its one video stream, and reasons of failures."""
+"""What all uses of PyAV share: opening a file, decoding it in order, reasons of failures."""
+
+from collections.abc import Iterator
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
+from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .errors import VideoError
@@ -29,7 +33,41 @@ def open_container(path: str) -> tuple[InputContainer, VideoStream]:
         if not isinstance(stream, VideoStream) or stream.codec_context is None:
             raise VideoError(path, "no decoder for its video stream")
         stream.codec_context.thread_count = 1  # more gain nothing beside worker processes
+        # Otherwise decoders paint over damage with what happens to lie in memory, and don't tell.
+        stream.codec_context.options = {"err_detect": "explode"}
     except BaseException:
         container.close()
         raise
     return container, stream
+
+
+def decode_packet(packet: Packet, keyframe: int | None) -> list[VideoFrame]:
+    """Frames that come out of the decoder now.
+
+    keyframe: time of the one where decoding began. Frames before it that are stored after it may
+    need some that lie before both; they are not shown and may fail.
+    """
+    try:
+        frames = packet.decode()
+    except av.error.FFmpegError:
+        if keyframe is not None and packet.pts is not None and packet.pts < keyframe:
+            return []
+        raise
+    return [frame for frame in frames if isinstance(frame, VideoFrame)]
+
+
+def decode_in_order(
+    container: InputContainer, stream: VideoStream, *, cut_off: bool = False
+) -> Iterator[VideoFrame]:
+    """All frames of a container that was just opened, until the first one that is damaged.
+
+    Raises FFmpegError there. Of a file that is cut off, frames that the decoder still holds at the
+    end are left out: those between them may be missing.
+    """
+    keyframe: int | None = None
+    for packet in container.demux(stream):
+        if cut_off and (packet.is_corrupt or not packet.size):
+            continue
+        if keyframe is None and packet.is_keyframe:
+            keyframe = packet.pts
+        yield from decode_packet(packet, keyframe)

@@ -1,6 +1,21 @@
 import pytest
 
+from glore_video.video import pyav_backend
 from glore_video.video.pyav_backend import PyavReader
+
+
+@pytest.fixture
+def packets(monkeypatch):
+    """(time, skip_frame) of the packets that PyavReader gives to decoders by seeking."""
+    seen = []
+    decode_packet = pyav_backend.decode_packet
+
+    def spy(packet, keyframe):
+        seen.append((packet.pts, packet.stream.codec_context.skip_frame))
+        return decode_packet(packet, keyframe)
+
+    monkeypatch.setattr(pyav_backend, "decode_packet", spy)
+    return seen
 
 
 def test_trusted_files_are_never_decoded_from_the_start(corpus, monkeypatch):
@@ -8,50 +23,36 @@ def test_trusted_files_are_never_decoded_from_the_start(corpus, monkeypatch):
         raise AssertionError(f"{self.path} was decoded from the start")
 
     monkeypatch.setattr(PyavReader, "_decode_from_start", fail)
-    for name, encoded in corpus.items():
-        # A refresh that takes many frames shows only in them: the reader tries and falls back.
-        if encoded.exact and name != "intra refresh":
+    for encoded in corpus.values():
+        if encoded.exact:
             with PyavReader(str(encoded.path)) as video:
                 video.frames([len(encoded.numbers) - 1, 0, len(encoded.numbers) // 2])
 
 
 @pytest.mark.parametrize("name", ["h264, one keyframe", "hevc"])
-def test_frames_that_none_needs_are_left_out_only_in_h264(corpus, monkeypatch, name):
-    decoded = []
-    rgb = PyavReader._decode_group
-
-    def spy(self, container, stream, *args):
-        demux = container.demux
-
-        class Container:
-            def demux(self, stream):
-                for packet in demux(stream):
-                    yield packet
-                    decoded.append(stream.codec_context.skip_frame)
-
-        return rgb(self, Container(), stream, *args)
-
-    monkeypatch.setattr(PyavReader, "_decode_group", spy)
+def test_frames_that_none_needs_are_left_out_only_in_h264(corpus, packets, name):
     with PyavReader(str(corpus[name].path)) as video:
         video.frames([36])
-    assert ("NONREF" in decoded) is (name != "hevc")
+        wanted = video.survey.packets.pts[36]
+    skipping = [skip for _, skip in packets]
+    assert ("NONREF" in skipping) is (name != "hevc")
+    assert dict(packets)[wanted] == "DEFAULT"
 
 
-def test_reading_stops_at_the_last_wanted_frame(corpus, monkeypatch):
+def test_reading_stops_at_the_last_wanted_packet(corpus, packets):
     with PyavReader(str(corpus["h264, one keyframe"].path)) as video:
-        container = video._open_container()
-        read = []
-
-        class Container:
-            seek = container.seek
-            streams = container.streams
-            close = container.close
-
-            def demux(self, stream):
-                for packet in container.demux(stream):
-                    read.append(packet.pts)
-                    yield packet
-
-        monkeypatch.setattr(video, "_container", Container())
         video.frames([3, 1])
-    assert 4 <= len(read) <= 12
+        last = packets[-1][0]
+        # Stored before frame 1 or 3 are at most the frames of one group of B frames and its end.
+        assert last in (video.survey.packets.pts[1], video.survey.packets.pts[3])
+        assert len(packets) <= 5
+
+
+def test_reading_begins_at_the_keyframe_before(corpus, packets):
+    with PyavReader(str(corpus["h264"].path)) as video:  # keyframes 0, 12, 24, 36
+        video.frames([26, 37])
+        pts = video.survey.packets.pts
+    assert packets[0][0] == pts[24]
+    assert all(pts[24] <= time for time, _ in packets)
+    assert pts[36] in dict(packets)
+    assert pts[35] not in dict(packets)  # after 26, the next keyframe is sought

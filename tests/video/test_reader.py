@@ -106,7 +106,7 @@ def test_closed_reader(corpus, backend):
 
 
 def test_unknown_backend(corpus):
-    with pytest.raises(ValueError, match="backend must be one of 'pyav', 'decord', got 'opencv'"):
+    with pytest.raises(ValueError, match="one of 'pyav', 'decord', 'torchcodec', got 'opencv'"):
         open_video(corpus["h264"].path, backend="opencv")
 
 
