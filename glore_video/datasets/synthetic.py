@@ -92,7 +92,7 @@ def render_relations(
         num_frames: frames a video, at least 1.
         size: height and width in pixels, even and at least 48.
         fps: frames a second, at least 1.
-        progress: show a progress bar.
+        progress: show a progress bar, if on a terminal.
 
     Returns:
         The folder.
@@ -228,7 +228,9 @@ def _render_split(
     executor = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
     try:
         lines = executor.map(render, range(count))
-        return list(tqdm(lines, total=count, desc=f"render {split}", disable=not progress))
+        return list(
+            tqdm(lines, total=count, desc=f"render {split}", disable=None if progress else True)
+        )
     finally:
         executor.shutdown(cancel_futures=True)
 

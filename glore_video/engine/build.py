@@ -100,6 +100,12 @@ def clip_sampling(config: Config) -> ClipSampling:
 def render_synthetic(config: Config) -> None:
     """Render the synthetic data set if the config names one; it is reused where it is there."""
     if config.SYNTHETIC.LABELS:
+        if not Path(config.DATA.PATH_TO_DATA_DIR).exists():
+            logger.info(
+                "rendering %d videos into %s",
+                config.SYNTHETIC.NUM_TRAIN + config.SYNTHETIC.NUM_VAL,
+                config.DATA.PATH_TO_DATA_DIR,
+            )
         render_relations(
             config.DATA.PATH_TO_DATA_DIR,
             labels=config.SYNTHETIC.LABELS,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 _FORMAT = logging.Formatter("%(asctime)s %(levelname).1s %(message)s", "%Y-%m-%d %H:%M:%S")
 
 
@@ -93,16 +95,30 @@ class MetricsLog:
 
 
 def progress(
-    items: Iterable[T], *, total: int, name: str, is_main: bool, initial: int = 0
+    items: Iterable[T],
+    *,
+    total: int,
+    name: str,
+    is_main: bool,
+    initial: int = 0,
+    plain_seconds: float = 30.0,
 ) -> Iterator[T]:
-    """The items, with a bar on a terminal; log lines pass above it. Elsewhere just the items.
+    """The items, with a bar on a terminal; log lines pass above it.
 
-    `initial` of the `total` are done before the first.
+    Elsewhere a log line comes every `plain_seconds` (0: none). `initial` of the `total` are done
+    before the first.
     """
-    if not (is_main and sys.stderr.isatty()):
+    if not is_main:
         yield from items
-        return
-    with logging_redirect_tqdm([logging.getLogger("glore_video")]):
-        yield from tqdm(
-            items, total=total, initial=initial, desc=name, leave=False, dynamic_ncols=True
-        )
+    elif sys.stderr.isatty():
+        with logging_redirect_tqdm([logging.getLogger("glore_video")]):
+            yield from tqdm(
+                items, total=total, initial=initial, desc=name, leave=False, dynamic_ncols=True
+            )
+    else:
+        spoken = time.monotonic()
+        for number, item in enumerate(items, start=initial):
+            if plain_seconds and time.monotonic() - spoken > plain_seconds:
+                spoken = time.monotonic()
+                logger.info("%s: %d of %d", name, number, total)
+            yield item

@@ -160,6 +160,7 @@ class Trainer:
             initial=start.step,
             name=f"epoch {epoch + 1}/{self.max_epoch}",
             is_main=self.process.is_main,
+            plain_seconds=0,  # _log_window speaks
         )
         waiting_since = time.perf_counter()
         for step, batch in enumerate(bar, start=start.step):

@@ -1,0 +1,41 @@
+"""Progress without a terminal, and metrics that forget."""
+
+import logging
+
+from glore_video.engine import run_log
+from glore_video.engine.run_log import MetricsLog, progress
+
+
+def lines_of(caplog, monkeypatch, *, seconds_an_item, **options):
+    clock = iter(range(0, 10_000, seconds_an_item))
+    monkeypatch.setattr(run_log.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(logging.getLogger("glore_video"), "propagate", True)
+    with caplog.at_level(logging.INFO, logger="glore_video"):
+        items = progress(range(4), total=6, name="test", is_main=True, **options)
+        assert list(items) == [0, 1, 2, 3]
+    return [record.getMessage() for record in caplog.records]
+
+
+def test_plain_lines_now_and_then(caplog, monkeypatch):
+    spoken = lines_of(caplog, monkeypatch, seconds_an_item=20, initial=2)
+    assert spoken == ["test: 3 of 6", "test: 5 of 6"]
+
+
+def test_no_plain_lines(caplog, monkeypatch):
+    assert lines_of(caplog, monkeypatch, seconds_an_item=99, plain_seconds=0) == []
+
+
+def test_metrics_after_a_step_are_forgotten(tmp_path):
+    with MetricsLog(tmp_path, tensorboard=False) as metrics:
+        for step in (1, 2, 3):
+            metrics.write("train_iter", step=step, loss=0.5)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"split": "train_iter", "st')  # killed while writing
+    with MetricsLog(tmp_path, tensorboard=False) as metrics:
+        metrics.forget_after(2)
+        metrics.write("val_epoch", step=2, top1=1.0)
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines() == [
+        '{"split": "train_iter", "step": 1, "loss": 0.5}',
+        '{"split": "train_iter", "step": 2, "loss": 0.5}',
+        '{"split": "val_epoch", "step": 2, "top1": 1.0}',
+    ]
