@@ -58,7 +58,7 @@ def list_videos(source: Path, manifest: Path, *, prefix: str = "", separator: st
 
 def _of_file(source: Path, separator: str) -> Iterator[tuple[str, int]]:
     if is_manifest(source):
-        return ((row.path, row.label) for _, row in read_rows(source))
+        return ((row.path, row.label) for row in read_rows(source))
     if is_annotation_file(source):
         raise ValueError(
             f"{source}: an annotation file of Kinetics; tools/prepare_kinetics.py makes a list of "

@@ -18,7 +18,7 @@ _COLUMNS = ("youtube_id", "time_start", "time_end")
 _TIMES = re.compile(r"_\d{6}_\d{6}$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Clip:
     """One line of an annotation file.
 
@@ -55,33 +55,46 @@ def is_annotation_file(path: Path) -> bool:
 def read_annotations(path: Path) -> Iterator[tuple[int, Clip]]:
     """Line numbers and clips of an annotation file: label,youtube_id,time_start,time_end,...
 
-    Raises ValueError that names file and line for a line that can't be read.
+    Raises ValueError that names file and line for a line that can't be read, or the file if its
+    header lacks a column.
     """
+    if not is_annotation_file(path):
+        raise ValueError(f"{path}: its first line must name the columns {', '.join(_COLUMNS)}")
     with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
+        reader = csv.reader(file, skipinitialspace=True)
         try:
-            for row in reader:
-                yield reader.line_num, _clip(row, f"{path}:{reader.line_num}")
+            header = [column.strip() for column in next(reader, [])]
+            video, start, end = (header.index(column) for column in _COLUMNS)
+            label = header.index("label") if "label" in header else None
+            for cells in reader:
+                if not cells:
+                    continue
+                if len(cells) < len(header):
+                    raise ValueError(
+                        f"{path}:{reader.line_num}: {len(cells)} columns, the header has "
+                        f"{len(header)}"
+                    )
+                name = "" if label is None else cells[label]
+                where = f"{path}:{reader.line_num}"
+                yield reader.line_num, _clip(name, cells[video], cells[start], cells[end], where)
         except csv.Error as error:
             raise ValueError(f"{path}:{reader.line_num}: {error}") from None
         except UnicodeDecodeError as error:
             raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
 
 
-def _clip(row: dict[str, str | None], where: str) -> Clip:
+def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> Clip:
     try:
-        start, end = (float(row[column] or "") for column in ("time_start", "time_end"))
-        if not 0 <= start <= end < 1e6:
+        first, last = float(start), float(end)
+        if not 0 <= first <= last < 1e6:
             raise ValueError
     except ValueError:
         raise ValueError(
-            f"{where}: time_start and time_end must be seconds, got "
-            f"{row['time_start']!r} and {row['time_end']!r}"
+            f"{where}: time_start and time_end must be seconds, got {start!r} and {end!r}"
         ) from None
-    if not row["youtube_id"]:
+    if not youtube_id:
         raise ValueError(f"{where}: youtube_id is empty")
-    label = (row.get("label") or "").replace("_", " ").strip()
-    return Clip(label, row["youtube_id"], start, end)
+    return Clip(label.replace("_", " ").strip(), youtube_id, first, last)
 
 
 def find_video_files(folder: Path, *, without: Path | None = None) -> dict[str, str]:

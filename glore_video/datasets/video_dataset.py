@@ -133,7 +133,7 @@ class TrainingClips(Dataset[ClipItem]):
     def __getitem__(self, key: tuple[int, int]) -> ClipItem:
         failures: list[Failure] = []
         for attempt in range(self.attempts):
-            index, _ = self._draw(*key, attempt)
+            index = self._draw(*key, attempt)[0] if attempt else key[1]
             path = self.videos.path(index)
             try:
                 clip = _watched(self.watchdog, self._clip, path, *key, attempt)

@@ -66,7 +66,7 @@ def test_a_list_with_files_of_every_fate(folder):
     assert rows[2].reason == "the file is empty"
     assert rows[3].reason == "no such file"
     assert rows[5].reason == "has no video stream"
-    assert [(r.path, r.label, r.status, r.reason) for _, r in read_rows(manifest)] == [
+    assert [(r.path, r.label, r.status, r.reason) for r in read_rows(manifest)] == [
         (r.path, r.label, r.status, r.reason) for r in rows
     ]
     videos = load_split(folder, "train", num_classes=10)

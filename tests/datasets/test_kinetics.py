@@ -55,7 +55,7 @@ def test_test_sets_have_no_labels(tmp_path):
         ("zumba,x,soon,10,val", "a.csv:3: time_start and time_end must be seconds, got 'soon'"),
         ("zumba,x,10,5,val", "a.csv:3: time_start and time_end"),
         ("zumba,x,nan,5,val", "a.csv:3: time_start and time_end"),
-        ("zumba,x", "a.csv:3: time_start and time_end must be seconds, got None"),
+        ("zumba,x", "a.csv:3: 2 columns, the header has 5"),
         ("zumba,,1,5,val", "a.csv:3: youtube_id is empty"),
     ],
 )
@@ -187,11 +187,13 @@ def test_encoded_anew(tmp_path, sources):
         ("none.csv", "clips", FileNotFoundError, "none.csv: no such annotation file"),
         ("a_train.csv", "none", FileNotFoundError, "none: no such folder"),
         ("empty.csv", "clips", ValueError, "empty.csv: no clips in it"),
+        ("list.csv", "clips", ValueError, "list.csv: its first line must name the columns youtube"),
         ("a_train.csv", "other", ValueError, "none of the clips is there.*aa_000000_000010.mp4"),
     ],
 )
 def test_what_can_not_be_prepared(tmp_path, sources, annotation, videos, error, message):
     annotations(tmp_path / "empty.csv")
+    (tmp_path / "list.csv").write_text("a.mp4 1\n")
     touch(tmp_path / "other" / "x.mp4")
     with pytest.raises(error, match=message):
         prepare_kinetics({"train": tmp_path / annotation}, tmp_path / videos, tmp_path / "out")

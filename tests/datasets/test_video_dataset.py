@@ -6,7 +6,7 @@ from encoded_videos import encode
 
 from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
-from glore_video.video import ClipSampling, open_video
+from glore_video.video import ClipSampling, VideoError, open_video
 
 SAMPLING = ClipSampling(num_frames=4, stride=3)  # covers 10 frames
 
@@ -37,19 +37,16 @@ def test_training_clip_is_one_the_video_has(videos):
     clips = [training(videos)[epoch, 0].clip for epoch in range(12)]
     assert all(clip.shape == (3, 4, 64, 64) and clip.dtype == torch.uint8 for clip in clips)
     with open_video(videos.path(0)) as video:
-        frames = video.frames(range(40))
+        frames = video.frames(range(40)).permute(0, 3, 1, 2)  # (frames, 3, height, width)
+    windows = [frames[..., left : left + 64] for left in range(33)]
     starts = set()
     for clip in clips:
         found = [
             (start, left)
             for start in range(31)
             for left in range(33)
-            if torch.equal(
-                clip,
-                frames[[start, start + 3, start + 6, start + 9], :, left : left + 64].permute(
-                    3, 0, 1, 2
-                ),
-            )
+            if torch.equal(clip[:, 0], windows[left][start])
+            and torch.equal(clip, windows[left][start : start + 10 : 3].transpose(0, 1))
         ]
         assert len(found) == 1
         starts.add(found[0])
@@ -154,3 +151,43 @@ def test_shard_and_unreadable_video(videos):
     assert (shard[0].views, shard[0].index) == (None, 1)
     assert shard[0].failures[0][0] == videos.path(1)
     assert (shard[1].views is not None, shard[1].index, shard[1].label) == (True, 2, 7)
+
+
+@pytest.fixture(scope="session")
+def damaged(tmp_path_factory):
+    """A video whose second half is missing, which shows only when it is decoded."""
+    path = tmp_path_factory.mktemp("damaged") / "cut.mp4"
+    encode(path, numbers=range(40), gop=40, container_options={"movflags": "faststart"})
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    return VideoList(path.parent / "list.csv", [str(path)], [3])
+
+
+def kinds(videos, **changes):
+    return [
+        training(videos, attempts=1, **changes)[0, 0].clip,
+        CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64, **changes)[
+            0
+        ].clip,
+        views_of(videos, **changes)[0].views,
+    ]
+
+
+def test_damaged_video_is_unreadable_or_shorter(damaged):
+    assert kinds(damaged) == [None, None, None]
+    clip, centre, views = kinds(damaged, damaged="use_prefix")
+    with open_video(damaged.path(0), damaged="use_prefix") as video:
+        whole = video.num_frames
+        while True:
+            try:
+                frames = video.frames(range(video.num_frames))
+                break
+            except VideoError:
+                assert video.num_frames < whole
+    count = len(frames)
+    assert 10 <= count < 25
+    start = (count - 10 + 1) // 2
+    expected = frames[[start, start + 3, start + 6, start + 9], :, 16:80].permute(3, 0, 1, 2)
+    assert torch.equal(centre, expected)
+    last = torch.stack([frames[count - 10 + i, :, 16:80] for i in (0, 3, 6, 9)])
+    assert torch.equal(views.view(10), last.permute(3, 0, 1, 2))
+    assert clip.shape == (3, 4, 64, 64)

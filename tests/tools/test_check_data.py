@@ -47,7 +47,7 @@ def test_a_list(main, data, capsys):
     assert any("of the 4 videos of" in line and "2 are missing; 0 videos" in line for line in out)
     assert out[-1] == f"wrote {data / 'list.manifest.csv'}"
     assert (data / "list.manifest.csv.missing.txt").read_text() == "gone\nother\n"
-    assert [row.status for _, row in read_rows(data / "list.manifest.csv")] == [
+    assert [row.status for row in read_rows(data / "list.manifest.csv")] == [
         "ok",
         "unreadable",
         "missing",
@@ -56,7 +56,7 @@ def test_a_list(main, data, capsys):
 
 def test_a_folder_with_the_manifest_elsewhere(main, data, tmp_path, capsys):
     assert main([str(data), "--out", str(tmp_path / "new" / "train.csv")]) == 0
-    rows = [row for _, row in read_rows(tmp_path / "new" / "train.csv")]
+    rows = list(read_rows(tmp_path / "new" / "train.csv"))
     assert [row.path for row in rows] == [str(data / "a b.mp4"), str(data / "bad.mp4")]
 
 
@@ -125,7 +125,7 @@ def test_stopped_in_the_middle_it_goes_on(data, how):
     assert 4 <= done < 42
     again = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert f"wrote {manifest}" in again.stdout
-    rows = [row for _, row in read_rows(manifest)]
+    rows = list(read_rows(manifest))
     assert [row.status for row in rows].count("ok") == 41
     assert len(rows) == 42
     assert not partial.exists()
