@@ -1,10 +1,11 @@
-"""What a network costs: multiply-adds and parameters."""
+"""What a network costs: multiply-adds, activations and parameters."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +16,35 @@ from glore_video.models.insertion import inserted_units
 from glore_video.models.modes import eval_mode
 
 # Operators that fvcore does not count and that multiply-add nothing worth counting.
-_FREE = frozenset(
-    """add add_ sub rsub mul mul_ div neg sqrt pow mean sum relu relu_ softmax sigmoid silu dropout
-    max_pool1d max_pool2d max_pool3d index_select linspace unflatten cat clone zeros ones""".split()
+_ELEMENTWISE = frozenset(
+    """add add_ sub rsub mul mul_ div neg sqrt rsqrt pow mean sum relu relu_ softmax sigmoid silu
+    dropout max_pool1d max_pool2d max_pool3d index_select linspace unflatten cat clone zeros
+    ones""".split()
 )
+_ACTIVATIONS = "activations"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of a network or a part of it, for one clip, in eval mode.
+
+    Attributes:
+        gmacs: 1e9 multiply-adds (fvcore's "flops": convolutions, matrix products, linear layers,
+            batch norms, adaptive average pools).
+        activations: 1e6 numbers that convolutions, matrix products and linear layers return.
+        parameters: number of weights.
+    """
+
+    gmacs: float = 0.0
+    activations: float = 0.0
+    parameters: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.gmacs + other.gmacs,
+            self.activations + other.activations,
+            self.parameters + other.parameters,
+        )
 
 
 @dataclass(frozen=True)
@@ -26,28 +52,34 @@ class Complexity:
     """Cost of one forward pass for one clip, in eval mode.
 
     Attributes:
-        gmacs: 1e9 multiply-adds (fvcore's "flops": convolutions, matrix products, linear layers,
-            batch norms, adaptive average pools).
-        parameters: number of weights.
-        gmacs_by_part: the same multiply-adds by part of the network: its children, lists of
-            blocks taken apart.
-        gmacs_of_units, parameters_of_units: the share of inserted units.
+        total: the whole network.
+        parts: its children, lists of blocks taken apart; they add up to the total.
+        units: the share of inserted units.
         skipped_ops: operators that may multiply-add and were not counted, with how often each ran.
+        elementwise_ops: operators that are not counted because each number is touched only once
+            or so (activation functions, sums, maximum pools), with how often each ran.
     """
 
-    gmacs: float
-    parameters: int
-    gmacs_by_part: dict[str, float]
-    gmacs_of_units: float
-    parameters_of_units: int
-    skipped_ops: dict[str, int]
+    total: Cost
+    parts: Mapping[str, Cost]
+    units: Cost
+    skipped_ops: Mapping[str, int]
+    elementwise_ops: Mapping[str, int]
+
+    @property
+    def gmacs(self) -> float:
+        return self.total.gmacs
+
+    @property
+    def parameters(self) -> int:
+        return self.total.parameters
 
     def __str__(self) -> str:
         text = f"{self.gmacs:.2f} GMACs, {self.parameters / 1e6:.2f} M parameters"
-        if self.parameters_of_units:
+        if self.units.parameters:
             text += (
-                f" (of these {self.gmacs_of_units:.2f} GMACs, "
-                f"{self.parameters_of_units / 1e6:.2f} M in units)"
+                f" (of these {self.units.gmacs:.2f} GMACs, "
+                f"{self.units.parameters / 1e6:.2f} M in units)"
             )
         if self.skipped_ops:
             text += f"; not counted: {', '.join(self.skipped_ops)}"
@@ -55,7 +87,7 @@ class Complexity:
 
 
 def count_complexity(model: nn.Module, clip_shape: Sequence[int]) -> Complexity:
-    """Counts multiply-adds and parameters by running the network once on one clip of zeros.
+    """Counts multiply-adds, activations and parameters by running the network on a clip of zeros.
 
     Args:
         model: a network on a real device (not "meta"); left as it was, train or eval mode included.
@@ -73,27 +105,37 @@ def count_complexity(model: nn.Module, clip_shape: Sequence[int]) -> Complexity:
         # fvcore scripts functions at import and traces, both called deprecated by newer torch;
         # the tracer also warns about every size in Python arithmetic.
         warnings.simplefilter("ignore")
-        from fvcore.nn import FlopCountAnalysis
+        from fvcore.nn import FlopCountAnalysis, jit_handles
 
         analysis = FlopCountAnalysis(model, clip)
         analysis.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
-        analysis.set_op_handle(
-            "aten::baddbmm", _baddbmm, "aten::adaptive_avg_pool3d", _elements_of_input
-        )
-        by_module = analysis.by_module()
-        unsupported = analysis.unsupported_ops()
-    units = inserted_units(model)
+        for op, handle in {
+            "aten::_convolution": jit_handles.conv_flop_jit,
+            "aten::addmm": jit_handles.addmm_flop_jit,
+            "aten::baddbmm": _baddbmm,
+            "aten::bmm": jit_handles.bmm_flop_jit,
+            "aten::einsum": jit_handles.einsum_flop_jit,
+            "aten::linear": jit_handles.linear_flop_jit,
+            "aten::matmul": jit_handles.matmul_flop_jit,
+            "aten::mm": jit_handles.matmul_flop_jit,
+        }.items():
+            analysis.set_op_handle(op, _with_activations(handle))
+        analysis.set_op_handle("aten::adaptive_avg_pool3d", _elements_of_input)
+        counts = analysis.by_module_and_operator()
+        unsupported = {op.removeprefix("aten::"): n for op, n in analysis.unsupported_ops().items()}
+
+    def cost(path: str) -> Cost:
+        operators = Counter(counts[path])
+        activations = operators.pop(_ACTIVATIONS, 0)
+        parameters = sum(p.numel() for p in model.get_submodule(path).parameters())
+        return Cost(sum(operators.values()) / 1e9, activations / 1e6, parameters)
+
     return Complexity(
-        gmacs=by_module[""] / 1e9,
-        parameters=sum(p.numel() for p in model.parameters()),
-        gmacs_by_part={path: by_module[path] / 1e9 for path in _parts(model)},
-        gmacs_of_units=sum(by_module[path] for path in units) / 1e9,
-        parameters_of_units=sum(p.numel() for u in units.values() for p in u.parameters()),
-        skipped_ops={
-            op: count
-            for op, count in sorted(unsupported.items())
-            if op.removeprefix("aten::") not in _FREE
-        },
+        total=cost(""),
+        parts={path: cost(path) for path in _parts(model)},
+        units=sum((cost(path) for path in inserted_units(model)), Cost()),
+        skipped_ops={op: n for op, n in sorted(unsupported.items()) if op not in _ELEMENTWISE},
+        elementwise_ops={op: n for op, n in sorted(unsupported.items()) if op in _ELEMENTWISE},
     )
 
 
@@ -103,6 +145,20 @@ def _parts(model: nn.Module) -> Iterator[str]:
             yield from (f"{name}.{index}" for index, _ in child.named_children())
         else:
             yield name
+
+
+def _with_activations(
+    handle: Callable[[list[Any], list[Any]], Any],
+) -> Callable[[list[Any], list[Any]], Counter[str]]:
+    """A handle that also counts what the operator returns, in the same run."""
+
+    def count(inputs: list[Any], outputs: list[Any]) -> Counter[str]:
+        flops = handle(inputs, outputs)
+        counter = Counter(flops) if isinstance(flops, Mapping) else Counter({"flops": flops})
+        counter[_ACTIVATIONS] = math.prod(outputs[0].type().sizes())
+        return counter
+
+    return count
 
 
 def _baddbmm(inputs: list[Any], outputs: list[Any]) -> int:

@@ -33,8 +33,8 @@ def test_hand_counted_layers():
     conv, norm, pool, linear = 3 * 4 * 9 * positions, 2 * 4 * positions, 4 * positions, 40
     assert cost.gmacs * 1e9 == pytest.approx(conv + norm + pool + linear)
     assert cost.parameters == 3 * 4 * 9 + 2 * 4 + 4 * 10 + 10
-    assert cost.gmacs_by_part["0"] * 1e9 == pytest.approx(conv)
-    assert cost.gmacs_by_part["5"] * 1e9 == pytest.approx(linear)
+    assert cost.parts["0"].gmacs * 1e9 == pytest.approx(conv)
+    assert cost.parts["5"].gmacs * 1e9 == pytest.approx(linear)
     assert cost.skipped_ops == {}
 
 
@@ -49,7 +49,7 @@ def test_what_is_not_counted_is_named():
         def forward(self, x):
             return super().forward(x).cumsum(1)
 
-    assert count_complexity(Cumulative(3, 3), (3,)).skipped_ops == {"aten::cumsum": 1}
+    assert count_complexity(Cumulative(3, 3), (3,)).skipped_ops == {"cumsum": 1}
 
 
 def test_share_of_the_units():
@@ -61,9 +61,9 @@ def test_share_of_the_units():
     products = 2 * 4 * 6 * positions  # V and Z B
     convolutions = (32 * 6 + 32 * 4 + 6 * 32) * positions + 4 * 4 * 6 + 6 * 6 * 4
     norm = 2 * 32 * positions
-    assert cost.gmacs_of_units * 1e9 == pytest.approx(products + convolutions + norm)
-    assert cost.gmacs - plain.gmacs == pytest.approx(cost.gmacs_of_units)
-    assert cost.parameters_of_units == sum(p.numel() for p in GloreUnit3d(32, 4, 6).parameters())
+    assert cost.units.gmacs * 1e9 == pytest.approx(products + convolutions + norm)
+    assert cost.gmacs - plain.gmacs == pytest.approx(cost.units.gmacs)
+    assert cost.units.parameters == sum(p.numel() for p in GloreUnit3d(32, 4, 6).parameters())
     assert "in units" in str(cost)
     assert "in units" not in str(plain)
 

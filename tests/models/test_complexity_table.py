@@ -1,0 +1,102 @@
+import re
+
+import pytest
+from torch import nn
+
+from glore_video.models.complexity import Complexity, Cost
+from glore_video.models.complexity_table import Row, markdown, measure, protocol, text
+from glore_video.models.insertion import glore_units, insert_glore
+from glore_video.models.preact_resnet3d import PreactResNet3d
+from glore_video.models.published import Published
+from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.zoo import list_models
+
+PUBLISHED = Published(
+    "https://host/w", "somebody", 71.46, 89.68, 30, 256, 8, gmacs=25.89, parameters=24.33
+)
+COUNTED = Complexity(
+    total=Cost(30.0, 77.5, 33_732_000),
+    parts={"stem": Cost(10.0, 50.0, 7_000), "stage": Cost(20.0, 27.5, 33_725_000), "drop": Cost()},
+    units=Cost(6.5, 14.0, 5_750_000),
+    skipped_ops={"cumsum": 2},
+    elementwise_ops={"add": 26, "relu": 3},
+)
+LABELS = {"stem": "stem", "stage": "Res2 (stage)", "drop": "drop"}
+ROW = Row("net", 8, 256, 30, COUNTED, 28.0, LABELS, PUBLISHED)
+
+
+def test_text():
+    assert text(ROW).splitlines() == [
+        "net: 3 x 8 x 256 x 256, 30 views",
+        "                                     GMACs  activations M  parameters M",
+        "stem                                10.000          50.00         0.007",
+        "Res2 (stage)                        20.000          27.50        33.725",
+        "one view                            30.000          77.50        33.732",
+        "of this in units                     6.500          14.00         5.750",
+        "one view as it runs                 28.000  (units reordered)",
+        "30 views                             900.0",
+        "published                            25.89                        24.33",
+        "published top-1 / top-5: 71.46 / 89.68 (somebody, 30 views)",
+        "NOT COUNTED: cumsum 2",
+        "not counted, elementwise: add 26, relu 3",
+    ]
+
+
+def test_markdown():
+    plain = Complexity(Cost(1.0, 2.0, 3_000_000), {}, Cost(), {}, {"add": 1, "silu": 1})
+    lines = markdown([ROW, Row("plain", 32, 224, 1, plain, 1.0, {})]).splitlines()
+    columns = {line.count("|") for line in lines[:4]}
+    assert columns == {9}
+    assert lines[2] == (
+        "| net | 8 x 256² | 33.73 | 30.00 x 30 | 77.5 | 5.75, 6.50 (4.50 as run) "
+        "| 24.33, 25.89 | 71.46 / 89.68 |"
+    )
+    assert lines[3] == "| plain | 32 x 224² | 3.00 | 1.00 x 1 | 2.0 | - | - | - |"
+    assert lines[5].endswith("Not counted: add, relu, silu, activation functions and reshapes.")
+    assert lines[6] == "**Not counted, though they may multiply-add: cumsum.**"
+
+
+def test_units_are_counted_in_both_orders():
+    model = insert_glore(TinyResNet3d(3), after=["stage1.0"], nodes=2, states=16)
+    unit = glore_units(model)["stage1.0.glore"]
+    row = measure("tiny", model, frames=4, crop=32, views=1)
+    assert unit.order == "auto"
+    positions, norm = 4 * 8 * 8, 2 * 32 * 4 * 8 * 8
+    over_positions = 32 * (2 + 16 + 16) + 2 * 2 * 16
+    graph = 2 * 2 * 16 + 16 * 16 * 2
+    expected = over_positions * positions + graph + norm
+    assert row.complexity.units.gmacs * 1e9 == pytest.approx(expected)
+    assert row.gmacs_as_run < row.complexity.gmacs
+    assert row.published is None
+
+
+def test_parts_add_up_and_have_the_names_of_stages():
+    model = PreactResNet3d(50, num_classes=3)
+    row = measure("preact", model, frames=2, crop=32, views=1)
+    assert list(row.labels.values())[:6] == [
+        "conv1",
+        "Res2 (conv2)",
+        "Res3 (conv3)",
+        "Res4 (conv4)",
+        "Res5 (conv5)",
+        "tail",
+    ]
+    total = sum(row.complexity.parts.values(), Cost())
+    assert total.gmacs == pytest.approx(row.complexity.gmacs)
+    assert total.parameters == row.complexity.parameters
+    assert total.activations == pytest.approx(row.complexity.total.activations)
+
+
+def test_activations_by_hand():
+    model = nn.Sequential(nn.Conv3d(3, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8, 5))
+    row = measure("toy", model, frames=2, crop=2, views=1)
+    assert row.complexity.total.activations * 1e6 == pytest.approx(4 * 8 + 5)
+
+
+def test_every_name_has_a_protocol():
+    for kind in ("", "glore_", "nonlocal_"):
+        assert protocol(f"{kind}slowfast_r50") == (32, 256, 30)
+    assert protocol("preact_r50_8x8") == protocol("glore_r50_8x8") == (8, 224, 1)
+    assert protocol("nonlocal_i3d_r50") == protocol("glore_c2d_r50") == (8, 256, 30)
+    assert len({name for name in list_models() if protocol(name)}) == 16
+    assert not re.search("None", text(ROW))

@@ -1,0 +1,65 @@
+"""What networks cost: python tools/complexity.py --model glore_r50_8x8 --cfg configs/k400_glore_r50.yaml"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from glore_video.cli import guarded
+from glore_video.config import load_config
+from glore_video.engine.build import build_model
+from glore_video.models import create_model, list_models
+from glore_video.models.complexity_table import Row, markdown, measure, protocol, text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Without --model and --cfg: all networks of the zoo. A network of the zoo is counted "
+        "with the input and the views that it is published with, a config with those of its test.",
+    )
+    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="repeatable")
+    parser.add_argument("--cfg", action="append", default=[], metavar="FILE", help="repeatable")
+    parser.add_argument("--crop", type=int, metavar="PIXELS", help="instead of the published crop")
+    parser.add_argument("--frames", type=int, help="instead of the published number")
+    parser.add_argument("--views", type=int, help="instead of the published number")
+    parser.add_argument("--markdown", action="store_true", help="one table, for a README")
+    args = parser.parse_args(argv)
+    return guarded(lambda: _print(args))
+
+
+def _print(args: argparse.Namespace) -> int:
+    rows = _rows(args)
+    if args.markdown:
+        print(markdown(list(rows)))
+    else:
+        for number, row in enumerate(rows):
+            print(f"{chr(10) if number else ''}{text(row)}", flush=True)
+    return 0
+
+
+def _rows(args: argparse.Namespace) -> Iterator[Row]:
+    names = args.model or ([] if args.cfg else list_models())
+    for name in names:
+        model = create_model(name)
+        frames, crop, views = protocol(name)
+        yield measure(
+            name,
+            model,
+            frames=args.frames or frames,
+            crop=args.crop or crop,
+            views=args.views or views,
+        )
+    for path in args.cfg:
+        config = load_config(path)
+        yield measure(
+            Path(path).stem,
+            build_model(config),
+            frames=args.frames or config.DATA.NUM_FRAMES,
+            crop=args.crop or config.DATA.TEST_CROP_SIZE,
+            views=args.views or config.TEST.NUM_ENSEMBLE_VIEWS * config.TEST.NUM_SPATIAL_CROPS,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
