@@ -1,10 +1,10 @@
 """Reading with decord the files that it reads right; PyAV reads the others.
 
 decord 0.6.0 counts packets and seeks by their order, so it shows wrong frames, without an error, of
-files with edit lists, open GOPs, B frames in AVI, and of MPEG-TS. It ignores the rotation in
-Matroska and shows 10-bit video in other colours. All of this shows in the packet index and the
-first frame, which PyAV reads beforehand. Of the files that are left, its frames were equal to
-PyAV's bit for bit.
+files with edit lists, open GOPs, B frames in AVI, two video streams, and of MPEG-TS. It ignores
+the rotation in Matroska, and shows 10-bit video and odd sizes in other colours. All of this shows
+in the packet index and the first frame, which PyAV reads beforehand. Of the files that are left,
+its frames were equal to PyAV's bit for bit.
 """
 
 import os
@@ -55,7 +55,11 @@ def open_decord(
     """A DecordReader, or a PyavReader if decord would not read this file right."""
     known = PyavReader(path, index=index, damaged=damaged)
     try:
-        wrong = misread(known) or ("edit lists" if known.survey.packets.edited else "")
+        wrong = misread(known)
+        if known.survey.packets.edited:
+            wrong = wrong or "edit lists"
+        if known.video_streams > 1:
+            wrong = wrong or "several video streams"
         if not wrong:
             video = decord.VideoReader(os.path.abspath(path), ctx=decord.cpu(0), num_threads=1)
             if len(video) == known.num_frames:

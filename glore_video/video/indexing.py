@@ -10,6 +10,7 @@ from av.video.stream import VideoStream
 from .errors import VideoError
 from .orientation import Orientation
 from .packet_index import read_packets
+from .promised_size import is_cut_off
 from .pyav_file import decode_in_order, open_container, reason
 from .video_index import FileStamp, PacketIndex, Survey, VideoIndex
 
@@ -21,13 +22,13 @@ def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
 
     Raises VideoError if no frame can be shown.
     """
-    packets, whole = read_packets(container, stream)
+    packets, whole = read_packets(container, stream, cut_off=is_cut_off(path))
     damage = _CUT_OFF if packets.cut_off else ""
     found = Survey(
         packets=packets,
         num_frames=whole,
         fps=_frame_rate(path, stream, packets),
-        codec=stream.codec_context.name,
+        codec=stream.codec_context.codec.canonical_name,
         pixel_format=stream.codec_context.pix_fmt or "",
         damage=damage,
     )

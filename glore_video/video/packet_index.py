@@ -15,7 +15,7 @@ from .video_index import PacketIndex
 # and PS, FLV, ASF, Ogg, ...) are decoded from the start.
 _TIMED_CONTAINERS = {"mov", "matroska"}
 # One packet of these is one frame shown. Not VP8, whose alternate reference frames are packets too.
-_ONE_FRAME_A_PACKET = {"h264", "hevc", "mpeg4", "vp9", "mjpeg"}
+_ONE_FRAME_A_PACKET = {"h264", "hevc", "mpeg4", "vp9", "av1", "mjpeg"}
 # AVI stores no time stamps; the order of packets is the order of frames in these, if nothing is
 # reordered.
 _IN_ORDER_IN_AVI = {"mpeg4", "mjpeg", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"}
@@ -54,15 +54,19 @@ def _is_idr(data: bytes, extradata: bytes | None) -> bool:
     return False
 
 
-def read_packets(container: InputContainer, stream: VideoStream) -> tuple[PacketIndex, int]:
+def read_packets(
+    container: InputContainer, stream: VideoStream, *, cut_off: bool = False
+) -> tuple[PacketIndex, int]:
     """Demux the container to its end; seek before decoding from it.
+
+    cut_off: whether it is known to be, whatever its last packet looks like.
 
     Returns the index, and how many of its frames are certain to be the first ones that the file
     was made with. Of a file that was cut off, those are fewer: frames that are stored after the
     cut may be shown before some that lie before it. They can't be shown before they are decoded.
     """
     formats = container.format.name.split(",")
-    codec = stream.codec_context.name
+    codec = stream.codec_context.codec.canonical_name
     extradata = stream.codec_context.extradata
     avi = "avi" in formats
     exact = (
@@ -72,7 +76,7 @@ def read_packets(container: InputContainer, stream: VideoStream) -> tuple[Packet
     )
     shown: list[int] = []
     keyframes: list[int] = []
-    edited = open_gop = cut_off = False
+    edited = open_gop = partial = False
     last_keyframe: int | None = None
     last_dts: int | None = None
     try:
@@ -81,11 +85,11 @@ def read_packets(container: InputContainer, stream: VideoStream) -> tuple[Packet
                 exact &= packet.pts is None and packet.dts is None  # else an empty frame
                 continue
             if packet.is_corrupt:
-                cut_off = True
+                partial = True
                 continue
             last_dts = packet.dts
-            if cut_off:  # not the end after all; only decoding tells what is left
-                cut_off = exact = False
+            if partial:  # not the end after all; only decoding tells what is left
+                partial = exact = False
             if packet.pts is None or (avi and packet.pts != packet.dts):
                 exact = False
                 continue
@@ -103,7 +107,8 @@ def read_packets(container: InputContainer, stream: VideoStream) -> tuple[Packet
             else:
                 shown.append(packet.pts)
     except av.error.FFmpegError:
-        cut_off = True
+        partial = True
+    cut_off |= partial
     shown.sort()
     keyframes.sort()
     exact &= bool(shown) and len(set(shown)) == len(shown)

@@ -50,6 +50,8 @@ class PyavReader(VideoReader):
         if index is not None:
             self._pictures = Pictures(path, (index.height, index.width), index.orientation)
         self.time_base = stream.time_base or Fraction(1)  # of the times in survey.packets, seconds
+        self.stream_index = stream.index
+        self.video_streams = len(self._container.streams.video)
         self.num_frames = self.survey.num_frames
         self.fps = self.survey.fps
 

@@ -1,9 +1,10 @@
 """Reading with torchcodec the files that it reads right; PyAV reads the others.
 
 torchcodec 0.17 in its exact mode fails on open GOPs, on H.264 that refreshes bit by bit, on AVI
-with B frames and on MPEG-TS and PS, and shows 10-bit video in other colours. All of this shows in
-the packet index and the first frame, which PyAV reads beforehand. Of the files that are left, its
-frames were equal to PyAV's bit for bit. It uses the FFmpeg libraries that the system has.
+with B frames and on MPEG-TS and PS, and shows 10-bit video and odd sizes in other colours. All of
+this shows in the packet index and the first frame, which PyAV reads beforehand. Of the files that
+are left, its frames were equal to PyAV's bit for bit. It uses the FFmpeg libraries that the system
+has.
 """
 
 import os

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import av
 import pytest
 
@@ -53,6 +55,34 @@ def test_cut_off(corpus, tmp_path):
     assert index.cut_off
     assert index.exact
     assert 10 < len(index.pts) < 40
+
+
+def packets_index(*kinds):
+    """Of a made-up MP4 file with a packet for each kind: whole or partial."""
+    packets = [
+        SimpleNamespace(
+            size=9,
+            pts=time,
+            dts=time,
+            is_corrupt=kind == "partial",
+            is_keyframe=time == 0,
+            is_discard=False,
+        )
+        for time, kind in enumerate(kinds)
+    ]
+    codec = SimpleNamespace(codec=SimpleNamespace(canonical_name="mjpeg"), extradata=None)
+    container = SimpleNamespace(format=SimpleNamespace(name="mov,mp4"), demux=lambda _: packets)
+    return read_packets(container, SimpleNamespace(codec_context=codec))
+
+
+def test_partial_packet_at_the_end():
+    index, whole = packets_index("whole", "whole", "partial")
+    assert (index.cut_off, index.exact, index.pts, whole) == (True, True, (0, 1), 2)
+
+
+def test_partial_packet_before_whole_ones():
+    index, _ = packets_index("whole", "partial", "whole")
+    assert (index.cut_off, index.exact) == (False, False)
 
 
 @pytest.mark.parametrize(
