@@ -1,3 +1,6 @@
+import logging
+import sys
+
 import pytest
 from encoded_videos import encode
 
@@ -6,6 +9,7 @@ pytest.importorskip("decord")
 from glore_video.video import VideoError, open_video
 from glore_video.video.decord_backend import DecordReader
 from glore_video.video.pyav_backend import PyavReader
+from glore_video.video.second_decoder import log_once
 
 
 def test_decord_reads_only_what_it_reads_right(corpus):
@@ -39,3 +43,23 @@ def test_pyav_takes_over_when_decord_fails(corpus, tmp_path, capfd):
         with pytest.raises(VideoError, match=r"damaged\.mp4: only \d+ of 40 frames can be decoded"):
             video.frames([39])
     assert capfd.readouterr().err == ""
+
+
+def test_handing_over_is_logged_once(corpus, caplog):
+    log_once.cache_clear()
+    with caplog.at_level(logging.WARNING, logger="glore_video"):
+        for _ in range(2):
+            for name in ("open GOP", "MPEG-TS", "h264"):
+                open_video(corpus[name].path, backend="decord").close()
+    assert [record.getMessage() for record in caplog.records] == [
+        "decord does not read open GOPs right: PyAV reads them in its place",
+        "decord does not read files whose time stamps don't tell their frames right: "
+        "PyAV reads them in its place",
+    ]
+
+
+def test_without_decord(corpus, monkeypatch):
+    monkeypatch.delitem(sys.modules, "glore_video.video.decord_backend")
+    monkeypatch.setitem(sys.modules, "decord", None)
+    with pytest.raises(ImportError, match="the video backend 'decord' needs the package decord"):
+        open_video(corpus["h264"].path, backend="decord")

@@ -105,7 +105,7 @@ def encode_corpus(folder: Path) -> dict[str, Encoded]:
     cut = cut_by_copy(corpus["h264"].path, folder / "cut.mp4", first=5)
     corpus["edit list"] = Encoded(cut, list(ALL)[5:], decord=False)
     two = encode_two(folder / "two.mp4", ALL)
-    corpus["two video streams"] = Encoded(two, list(ALL), decord=False, torchcodec=False)
+    corpus["two video streams"] = Encoded(two, list(ALL), decord=False)
     return corpus
 
 
