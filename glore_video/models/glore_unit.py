@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,7 +39,7 @@ class GraphConvolution(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv1d(nodes, nodes, kernel_size=1)
         self.relu = nn.ReLU(inplace=True)
-        self.conv2 = nn.Conv1d(states, states, kernel_size=1, bias=False)
+        self.conv2: nn.Module = nn.Conv1d(states, states, kernel_size=1, bias=False)
 
     def forward(self, V: Tensor) -> Tensor:  # noqa: N803
         mixed = self.conv1(V.transpose(1, 2)).transpose(1, 2)  # (batch, states, nodes)
@@ -56,7 +56,8 @@ class GraphConvolution(nn.Module):
         h = torch.baddbmm(v, edges, v).add_(bias.to(v.dtype)).relu_()
         if isinstance(self.conv2, nn.Identity):  # fused into what follows
             return h
-        return nn.functional.linear(h, self.conv2.weight.squeeze(2).to(v.dtype))
+        weight = cast(Tensor, self.conv2.weight)
+        return nn.functional.linear(h, weight.squeeze(2).to(v.dtype))
 
 
 class GloreUnit(nn.Module):

@@ -1,0 +1,180 @@
+"""A network's inference form: batch norms folded into the convolutions before them."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from typing import Any, TypeVar, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from glore_video.models.glore_unit import GloreUnit, GraphConvolution
+
+Model = TypeVar("Model", bound=nn.Module)
+
+_CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+def fuse_for_inference(model: Model) -> Model:
+    """A copy of a network that computes the same with fewer operations; for inference only.
+
+    Batch norms whose input is one convolution's output fold into that convolution: found in any
+    network whose modules torch.fx can trace, part by part. In GloRe units the blocker and the
+    second half of the graph convolution fold into `conv_extend`, two linear layers in a row.
+    3D convolutions without spatial extent run as 2D ones, for which kernels are better. Folded
+    modules become `nn.Identity`, so the copy's keys are no longer the network's.
+
+    Args:
+        model: a network in eval mode, unchanged.
+
+    Returns:
+        The copy, in eval mode, its parameters without gradients; outputs equal the network's to
+        rounding (1e-5 relative in float32).
+
+    Raises:
+        ValueError: if the network, or a batch norm in it, is in train mode.
+    """
+    training = [path or "the network" for path, m in model.named_modules() if _trains(m, path)]
+    if training:
+        raise ValueError(
+            f"fuse_for_inference needs a network in eval mode; {training[0]} is in train mode: "
+            f"call model.eval() first"
+        )
+    fused = copy.deepcopy(model).requires_grad_(False)
+    shared = _shared_modules(fused)
+    _fuse_traceable_parts(fused, shared)
+    left_alone = set(shared)
+    for module in list(fused.modules()):
+        if isinstance(module, GloreUnit):
+            _fuse_unit(module, shared)
+            left_alone.update(id(layer) for layer in module.modules())
+    for path, module in list(fused.named_modules()):
+        if path and id(module) not in left_alone and _is_temporal(module):
+            fused.set_submodule(path, _TemporalConv3d(cast(nn.Conv3d, module)))
+    return fused
+
+
+class _TemporalConv3d(nn.Conv3d):
+    """A convolution over time alone, computed in two dimensions: time, and all pixels in one.
+
+    Shapes: (batch, in_channels, t, h, w) -> (batch, out_channels, t', h, w).
+    """
+
+    def __init__(self, conv: nn.Conv3d) -> None:
+        super().__init__(
+            conv.in_channels,
+            conv.out_channels,
+            cast(tuple[int, int, int], conv.kernel_size),
+            stride=cast(tuple[int, int, int], conv.stride),
+            padding=cast(tuple[int, int, int], conv.padding),
+            dilation=cast(tuple[int, int, int], conv.dilation),
+            groups=conv.groups,
+            device="meta",
+        )
+        self.weight = conv.weight
+        self.bias = conv.bias
+        self.train(conv.training)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = nn.functional.conv2d(
+            x.flatten(3),  # (batch, in_channels, t, h * w)
+            self.weight.flatten(3),
+            self.bias,
+            self.stride[:2],
+            self.padding[:2],
+            self.dilation[:2],
+            self.groups,
+        )
+        return y.unflatten(3, x.shape[3:])
+
+
+def _is_temporal(module: nn.Module) -> bool:
+    return (
+        type(module) is nn.Conv3d
+        and module.kernel_size[1:] == module.stride[1:] == (1, 1)
+        and not isinstance(module.padding, str)
+        and tuple(module.padding[1:]) == (0, 0)
+        and module.padding_mode == "zeros"
+    )
+
+
+def _trains(module: nn.Module, path: str) -> bool:
+    return module.training and (not path or isinstance(module, (_BatchNorm, GloreUnit)))
+
+
+def _shared_modules(model: nn.Module) -> set[int]:
+    """Modules that stand at several places or run hooks: not to be folded."""
+    places = Counter(id(m) for _, m in model.named_modules(remove_duplicate=False))
+    hooked = {
+        id(m)
+        for m in model.modules()
+        if m._forward_hooks or m._forward_pre_hooks or m._backward_hooks
+    }
+    return {i for i, count in places.items() if count > 1} | hooked
+
+
+class _Tracer(fx.Tracer):
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        return isinstance(m, GloreUnit) or super().is_leaf_module(m, module_qualified_name)
+
+
+def _fuse_traceable_parts(module: nn.Module, shared: set[int]) -> None:
+    """Folds pairs in the module if it can be traced, else in each of its children."""
+    if isinstance(module, GloreUnit) or next(module.children(), None) is None:
+        return
+    try:
+        graph = _Tracer().trace(module)
+    except Exception:  # whatever a forward raises when it meets a proxy
+        graph = None
+    if graph is None:
+        for child in module.children():
+            _fuse_traceable_parts(child, shared)
+        return
+    modules = dict(module.named_modules(remove_duplicate=False))
+    calls = [node for node in graph.nodes if node.op == "call_module"]
+    times = Counter(node.target for node in calls)
+    for node in calls:
+        source = node.args[0] if len(node.args) == 1 else None
+        if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
+            continue
+        paths = [cast(str, source.target), cast(str, node.target)]
+        conv, norm = (modules[path] for path in paths)
+        if any(times[path] > 1 for path in paths) or {id(conv), id(norm)} & shared:
+            continue
+        if _foldable(conv, norm):
+            module.set_submodule(paths[0], fuse_conv_bn_eval(conv, norm))
+            module.set_submodule(paths[1], nn.Identity())
+            modules.update({path: module.get_submodule(path) for path in paths})
+
+
+def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
+    return (
+        type(conv) in _CONVOLUTIONS
+        and type(norm) in _BATCH_NORMS
+        and norm.running_mean is not None
+        and norm.running_var is not None
+    )
+
+
+@torch.no_grad()
+def _fuse_unit(unit: GloreUnit, shared: set[int]) -> None:
+    """Folds `blocker` and `gcn.conv2` into `conv_extend`."""
+    ends = {id(unit.conv_extend), id(unit.blocker)}
+    if _foldable(unit.conv_extend, unit.blocker) and not ends & shared:
+        unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, cast(Any, unit.blocker))
+        unit.blocker = nn.Identity()
+    gcn = unit.gcn
+    if type(gcn) is not GraphConvolution or type(gcn.conv2) is not nn.Conv1d:
+        return
+    if (
+        type(unit.conv_extend) in _CONVOLUTIONS
+        and not {id(gcn.conv2), id(unit.conv_extend)} & shared
+    ):
+        extend = unit.conv_extend.weight
+        product = extend.flatten(1).double() @ gcn.conv2.weight.squeeze(2).double()
+        extend.copy_(product.reshape_as(extend))
+        gcn.conv2 = nn.Identity()
