@@ -27,10 +27,11 @@ from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.checkpoint import checkpoint_path, last_checkpoint, resolve_checkpoint
 from glore_video.engine.distributed import Process
+from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.optimizer import parameter_groups
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.schedule import Schedule
-from glore_video.engine.trainer import Precision, Preprocessing, Trainer
+from glore_video.engine.trainer import Trainer
 from glore_video.models import (
     SlowFastOptions,
     build_network,

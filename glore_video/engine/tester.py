@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 from glore_video.datasets.video_dataset import VideoViews
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.engine.distributed import Process
+from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.run_log import progress
-from glore_video.engine.trainer import Precision, Preprocessing
 from glore_video.evaluation import Scores
 
 logger = logging.getLogger(__name__)

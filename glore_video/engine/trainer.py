@@ -8,7 +8,6 @@ import signal
 import time
 import warnings
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,45 +30,17 @@ from glore_video.engine.checkpoint import (
 )
 from glore_video.engine.distributed import Process
 from glore_video.engine.interruption import StoppedBySignal, StopSignals
+from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.optimizer import set_learning_rate
 from glore_video.engine.rng import get_rng_state, set_rng_state
 from glore_video.engine.run_log import MetricsLog, progress
 from glore_video.engine.schedule import Schedule
-from glore_video.video.transforms import normalize_clip
+from glore_video.engine.validation import validate
 
 logger = logging.getLogger(__name__)
 
 # Unreadable videos below this number never stop a run, whatever their share.
 _FEW_BAD_VIDEOS = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Precision:
-    """float32, or autocast to bf16 or fp16 (which scales the loss)."""
-
-    device: torch.device
-    amp_dtype: torch.dtype | None = None
-
-    def autocast(self) -> AbstractContextManager[Any]:
-        enabled = self.amp_dtype is not None
-        return torch.autocast(self.device.type, dtype=self.amp_dtype, enabled=enabled)
-
-    def scaler(self) -> torch.amp.GradScaler:
-        return torch.amp.GradScaler(self.device.type, enabled=self.amp_dtype == torch.float16)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Preprocessing:
-    """Per-channel mean and standard deviation of RGB in 0..1, applied on the device."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-    memory_format: torch.memory_format = torch.contiguous_format
-
-    def __call__(self, clips: Tensor, device: torch.device) -> Tensor:
-        """uint8 (clips, 3, t, h, w) anywhere -> float32 on the device."""
-        clips = clips.to(device, non_blocking=True).contiguous(memory_format=self.memory_format)
-        return normalize_clip(clips, self.mean, self.std)
 
 
 @dataclass(kw_only=True)
@@ -301,48 +272,33 @@ class Trainer:
             if batch.clips is not None:
                 yield self.preprocessing(batch.clips, self.process.device)
 
-    @torch.no_grad()
     def _validate(self, epoch: int) -> float:
         """Top-1 in percent over the whole validation list, the centre clip of each video."""
-        self.model.eval()
-        sums = torch.zeros(3, dtype=torch.float64, device=self.process.device)
-        failures: list[Failure] = []
-        bar = progress(
+        result = validate(
+            self.model,
             self.val_loader,
-            total=len(self.val_loader),
-            name="validation",
-            is_main=self.process.is_main,
+            preprocessing=self.preprocessing,
+            precision=self.precision,
+            process=self.process,
         )
-        for batch in bar:
-            failures.extend(batch.failures)
-            if batch.clips is None:
-                continue
-            labels = batch.labels.to(self.process.device)
-            with self.precision.autocast():
-                logits = self.model(self.preprocessing(batch.clips, self.process.device)).float()
-            sums[0] += F.cross_entropy(logits, labels, reduction="sum")
-            sums[1] += (logits.argmax(dim=1) == labels).sum()
-            sums[2] += len(labels)
-        loss, correct, scored = self.process.sum(sums).tolist()
-        failed = [failure for part in self.process.gather(failures) for failure in part]
-        for path, reason in failed:
+        for path, reason in result.failed:
             logger.warning("not validated, unreadable: %s: %s", path, reason)
-        if not scored:
+        if not result.scored:
             raise ValueError(f"none of the {self.num_val} validation videos could be read")
         self.metrics.write(
             "val_epoch",
             step=epoch * self.batches.batches_an_epoch,
             epoch=epoch,
-            loss=loss / scored,
-            top1=100 * correct / scored,
+            loss=result.loss,
+            top1=result.top1,
             videos_expected=self.num_val,
-            videos_scored=int(scored),
+            videos_scored=result.scored,
         )
         logger.info(
             "validation after epoch %d: top-1 %.2f%%, loss %.4f (%d of %d videos, centre clip)",
-            *(epoch, 100 * correct / scored, loss / scored, int(scored), self.num_val),
+            *(epoch, result.top1, result.loss, result.scored, self.num_val),
         )
-        return 100 * correct / scored
+        return result.top1
 
     def _save(
         self,
