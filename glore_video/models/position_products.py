@@ -61,13 +61,21 @@ def expand(
         bias: (channels,).
         channels_last: memory format of x, of the nodes and of the result.
     """
-    if x is not None and x.dtype == nodes.dtype:
-        y = _matmul_add(x, mixing.transpose(1, 2), nodes, channels_last)
+    if channels_last:
+        # Transposed last: autograd would copy what is changed in place through a view.
+        left, right, rows = nodes.transpose(1, 2), mixing, bias
+        x = None if x is None else x.transpose(1, 2)
     else:
-        y = _matmul(mixing.transpose(1, 2), nodes, channels_last)
-        if x is not None:
-            y = x + y
-    return y if bias is None else y.add_(bias[:, None].to(y.dtype))
+        left, right = mixing.transpose(1, 2), nodes
+        rows = None if bias is None else bias[:, None]
+    if x is not None and x.dtype == nodes.dtype:
+        y = torch.baddbmm(x, left, right)
+    else:
+        y = torch.bmm(left, right)
+        y = y if x is None else x + y
+    if rows is not None:
+        y = y.add_(rows.to(y.dtype))
+    return y.transpose(1, 2) if channels_last else y
 
 
 def _gather(
@@ -144,17 +152,8 @@ def is_channels_last(x: Tensor) -> bool:
     )
 
 
-def _matmul(a: Tensor, b: Tensor, channels_last: bool) -> Tensor:
-    """a b, batched, the result laid out as asked without a copy."""
-    return (
-        torch.bmm(b.transpose(1, 2), a.transpose(1, 2)).transpose(1, 2)
-        if channels_last
-        else torch.bmm(a, b)
-    )
-
-
 def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> Tensor:
-    """c + a b, as `_matmul`."""
+    """c + a b, batched, the result laid out as asked without a copy."""
     return (
         torch.baddbmm(c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2)).transpose(1, 2)
         if channels_last

@@ -1,0 +1,300 @@
+"""The reassociated order against the published one: values, gradients, statistics, memory, roads."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from glore_video.models.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
+from glore_video.models.glore_unit_orders import cheaper_order, multiply_adds
+
+UNITS = [(GloreUnit1d, (7,)), (GloreUnit2d, (3, 5)), (GloreUnit3d, (2, 3, 4))]
+LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+
+
+def two_orders(kind=GloreUnit3d, sizes=(6, 3, 4), *, normalize=True, dtype=torch.float64):
+    """The same random unit twice: published order, reassociated order."""
+    torch.manual_seed(0)
+    unit = kind(*sizes, normalize=normalize).to(dtype)
+    for name, parameter in unit.named_parameters():
+        if name.startswith("blocker") or name.endswith("bias"):
+            nn.init.normal_(parameter)
+    nn.init.normal_(unit.blocker.running_mean)
+    nn.init.uniform_(unit.blocker.running_var, 0.1, 1.0)
+    other = copy.deepcopy(unit)
+    unit.order, other.order = "published", "reassociated"
+    return unit, other
+
+
+def output_and_gradients(unit, x, weights):
+    x = x.detach().requires_grad_()
+    y = unit(x)
+    return [y.detach(), *torch.autograd.grad((y * weights).sum(), (x, *unit.parameters()))]
+
+
+def relative(got, expected):
+    return ((got - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize(("kind", "positions"), UNITS)
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_outputs_gradients_and_statistics_are_the_published_ones(
+    kind, positions, normalize, training, channels_last
+):
+    published, unit = (u.train(training) for u in two_orders(kind, normalize=normalize))
+    x = torch.randn(3, 6, *positions, dtype=torch.float64)
+    if channels_last and x.dim() in LAST:
+        x = x.contiguous(memory_format=LAST[x.dim()])
+    weights = torch.randn_like(x)
+    expected = output_and_gradients(published, x, weights)
+    for got, wanted in zip(output_and_gradients(unit, x, weights), expected, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
+    for name, buffer in published.named_buffers():
+        torch.testing.assert_close(unit.get_buffer(name), buffer, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+def test_single_precision(normalize):
+    published, unit = two_orders(sizes=(64,), normalize=normalize, dtype=torch.float32)
+    x = torch.randn(4, 64, 4, 10, 10)
+    weights = torch.randn_like(x)
+    expected = output_and_gradients(published, x, weights)
+    for got, wanted in zip(output_and_gradients(unit, x, weights), expected, strict=True):
+        assert relative(got, wanted) < 1e-5
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_gradients_of_gradients(channels_last):
+    _, unit = two_orders(GloreUnit2d, (3, 2, 2))
+    names = [name for name, _ in unit.named_parameters()]
+    x = torch.randn(2, 3, 2, 2, dtype=torch.float64)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last)
+
+    def call(x, *parameters):
+        return torch.func.functional_call(unit, dict(zip(names, parameters, strict=True)), (x,))
+
+    inputs = (x.requires_grad_(), *unit.parameters())
+    assert torch.autograd.gradcheck(call, inputs)
+    assert torch.autograd.gradgradcheck(call, inputs)
+
+
+def test_input_without_gradient():
+    published, unit = two_orders()
+    x = torch.randn(2, 6, 2, 3, 4, dtype=torch.float64)
+    expected = torch.autograd.grad(published(x).square().sum(), tuple(published.parameters()))
+    grads = torch.autograd.grad(unit(x).square().sum(), tuple(unit.parameters()))
+    for got, wanted in zip(grads, expected, strict=True):
+        torch.testing.assert_close(got, wanted, rtol=1e-11, atol=1e-11)
+
+
+def test_running_statistics_of_several_steps_without_momentum():
+    published, unit = two_orders()
+    for u in (published, unit):
+        u.blocker.reset_running_stats()
+        u.blocker.momentum = None
+    for _ in range(3):
+        x = torch.randn(2, 6, 2, 3, 4, dtype=torch.float64)
+        published(x), unit(x)
+    assert unit.blocker.num_batches_tracked == 3
+    torch.testing.assert_close(unit.blocker.running_mean, published.blocker.running_mean)
+    torch.testing.assert_close(unit.blocker.running_var, published.blocker.running_var)
+
+
+@pytest.mark.parametrize("blocker", [nn.SyncBatchNorm(6), nn.GroupNorm(2, 6), nn.Identity()])
+def test_another_blocker_is_called(blocker):
+    published, unit = (u.eval() for u in two_orders(normalize=False))
+    published.blocker = unit.blocker = blocker.double().eval()
+    x = torch.randn(2, 6, 2, 3, 4, dtype=torch.float64)
+    torch.testing.assert_close(unit(x), published(x))
+
+
+def test_batch_norm_without_statistics_or_weights():
+    published, unit = two_orders()
+    for u in (published, unit):
+        u.blocker = nn.BatchNorm3d(6, affine=False, track_running_stats=False).double()
+    x = torch.randn(2, 6, 2, 3, 4, dtype=torch.float64)
+    for u in (published, unit):
+        u.eval()
+    torch.testing.assert_close(unit(x), published(x))
+
+
+def test_a_single_value_has_no_statistics():
+    unit = GloreUnit1d(4, order="reassociated")
+    with pytest.raises(ValueError, match="more than one value a channel"):
+        unit(torch.ones(1, 4, 1))
+
+
+def test_multiply_adds_of_res3():
+    """512 channels, 128 nodes, 256 states, 4 x 28 x 28 positions, by hand."""
+    assert multiply_adds(512, 128, 256, 3136, "published") == 1_245_708_288
+    assert multiply_adds(512, 128, 256, 3136, "reassociated") == 662_700_032
+
+
+@pytest.mark.parametrize(
+    ("channels", "positions", "order"),
+    [
+        (512, 170, "published"),
+        (512, 171, "reassociated"),
+        (1024, 341, "published"),
+        (1024, 342, "reassociated"),
+        (2048, 196, "published"),
+    ],
+)
+def test_auto_takes_what_multiplies_less(channels, positions, order):
+    nodes, states = channels // 4, channels // 2
+    assert cheaper_order(channels, nodes, states, positions) == order
+    with torch.device("meta"):
+        assert GloreUnit3d(channels).resolve_order(positions) == order
+    costs = {o: multiply_adds(channels, nodes, states, positions, o) for o in ("published", order)}
+    assert costs[order] <= costs["published"]
+
+
+def test_many_nodes_and_few_states_stay_published():
+    assert cheaper_order(64, 64, 8, 10**6) == "published"
+
+
+def test_replaced_layers_are_called():
+    unit = GloreUnit3d(8, order="reassociated")
+    assert unit.resolve_order(1) == "reassociated"
+    unit.conv_state = nn.Sequential(unit.conv_state)
+    assert unit.resolve_order(1) == "published"
+
+
+def test_bad_order_is_named():
+    with pytest.raises(ValueError, match="one of auto, published, reassociated, got 'reassociate'"):
+        GloreUnit(8, order="reassociate")
+
+
+def saved_shapes(unit, x):
+    shapes = {}
+    parameters = {p.untyped_storage().data_ptr() for p in unit.parameters()}
+
+    def pack(tensor):
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in parameters:
+            shapes[storage.data_ptr()] = (storage.nbytes(), tuple(tensor.shape))
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        kept = unit(x.requires_grad_())
+    del kept
+    return [shape for _, shape in shapes.values()], sum(size for size, _ in shapes.values())
+
+
+@pytest.mark.parametrize(("channels", "positions"), [(64, (4, 8, 8)), (128, (4, 6, 6))])
+def test_only_input_and_nodes_are_saved_over_positions(channels, positions):
+    published, unit = two_orders(sizes=(channels,), dtype=torch.float32)
+    x = torch.randn(8, channels, *positions)
+    length = x[0, 0].numel()
+    shapes, size = saved_shapes(unit, x)
+    over_positions = [shape for shape in shapes if length in shape]
+    assert sorted(over_positions) == [(8, channels // 4, length), (8, channels, length)]
+    assert size < 0.75 * saved_shapes(published, x)[1]
+
+
+class Copies(TorchDispatchMode):
+    """Notes the sizes of tensors that are copied into another layout."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = []
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        if func.overloadpacket in (torch.ops.aten.clone, torch.ops.aten.copy_):
+            self.sizes.append(args[0].numel())
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dim", [2, 3])
+def test_channels_last_stays_without_copies(dim, training):
+    unit = GloreUnit(16, dimension=dim, order="reassociated").train(training)
+    x = torch.randn(2, 16, *(4, 5, 6)[:dim]).contiguous(memory_format=LAST[dim + 2])
+    with Copies() as copies:
+        y = unit(x.requires_grad_())
+        grad = torch.autograd.grad(y, x, torch.ones_like(y))[0]
+    assert y.is_contiguous(memory_format=LAST[dim + 2])
+    assert grad.is_contiguous(memory_format=LAST[dim + 2])
+    assert all(size < x[:, :4].numel() for size in copies.sizes)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("positions", [(4, 28, 28), (32, 40, 40)])  # 8 x 224 and 64 x 320 at Res3
+def test_mixed_precision_neither_overflows_nor_loses_precision(
+    dtype, normalize, training, positions
+):
+    torch.manual_seed(0)
+    unit = GloreUnit3d(16, normalize=normalize, order="reassociated").train(training)
+    nn.init.ones_(unit.blocker.weight)
+    # Positive, as after a ReLU, so that sums over positions do not cancel; ten times as large.
+    x = 10 * torch.randn(1, 16, *positions).abs()
+    if not training:
+        exact = copy.deepcopy(unit).double().train()
+        exact.blocker.momentum = 1.0
+        exact(x.double())
+        unit.blocker.load_state_dict(exact.blocker.state_dict())
+    exact = copy.deepcopy(unit).double()(x.double())
+    for autocast in (True, False):
+        half = copy.deepcopy(unit) if autocast else copy.deepcopy(unit).to(dtype)
+        with torch.autocast("cpu", dtype=dtype, enabled=autocast):
+            y = half(x.to(dtype).requires_grad_())
+        assert y.dtype == dtype
+        if not autocast and not training and not normalize:
+            continue  # fp16 cannot hold the running statistics themselves
+        assert relative(y.double() - x, exact - x) < (0.02 if dtype == torch.float16 else 0.15)
+        (y.float().mean()).backward()
+        assert all(torch.isfinite(p.grad).all() for p in half.parameters())
+
+
+def test_mixed_precision_keeps_a_single_precision_input():
+    unit = GloreUnit3d(8, order="reassociated")
+    nn.init.ones_(unit.blocker.weight)
+    x = torch.randn(2, 8, 3, 4, 5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = unit(x)
+    assert y.dtype == torch.float32
+    assert relative(y - x, unit(x) - x) < 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("training", [True, False])
+def test_compiled_once_for_all_clip_lengths(training):
+    torch._dynamo.reset()
+    _, unit = two_orders(sizes=(8,), dtype=torch.float32)
+    unit.order = "auto"
+    unit.train(training)
+    eager = copy.deepcopy(unit)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(unit, fullgraph=True, backend=counter)
+    counts = []
+    for frames in (2, 3, 4, 5, 6):
+        x = torch.randn(2, 8, frames, 5, 5)
+        weights = torch.randn_like(x)
+        for got, wanted in zip(
+            output_and_gradients(compiled, x, weights),
+            output_and_gradients(eager, x, weights),
+            strict=True,
+        ):
+            torch.testing.assert_close(got, wanted, rtol=1e-4, atol=1e-5)
+        counts.append(counter.frame_count)
+    assert counts == [1, 2, 2, 2, 2]  # the first static, the second for any length
+    torch._dynamo.reset()
+
+
+def test_exported_for_any_clip_length():
+    _, unit = two_orders(sizes=(8,), dtype=torch.float32)
+    unit.eval()
+    frames = torch.export.Dim("frames", min=2, max=64)
+    program = torch.export.export(
+        unit, (torch.randn(2, 8, 4, 5, 5),), dynamic_shapes=({2: frames},)
+    )
+    x = torch.randn(2, 8, 7, 5, 5)
+    torch.testing.assert_close(program.module()(x), unit(x))
