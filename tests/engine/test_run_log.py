@@ -6,23 +6,33 @@ from glore_video.engine import run_log
 from glore_video.engine.run_log import MetricsLog, progress
 
 
-def lines_of(caplog, monkeypatch, *, seconds_an_item, **options):
+class Spoken(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.INFO)
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+
+
+def lines_of(monkeypatch, *, seconds_an_item, **options):
     clock = iter(range(0, 10_000, seconds_an_item))
     monkeypatch.setattr(run_log.time, "monotonic", lambda: next(clock))
-    monkeypatch.setattr(logging.getLogger("glore_video"), "propagate", True)
-    with caplog.at_level(logging.INFO, logger="glore_video"):
-        items = progress(range(4), total=6, name="test", is_main=True, **options)
-        assert list(items) == [0, 1, 2, 3]
-    return [record.getMessage() for record in caplog.records]
+    spoken = Spoken()
+    monkeypatch.setattr(run_log, "logger", logging.Logger("test"))
+    run_log.logger.addHandler(spoken)
+    items = progress(range(4), total=6, name="test", is_main=True, **options)
+    assert list(items) == [0, 1, 2, 3]
+    return spoken.lines
 
 
-def test_plain_lines_now_and_then(caplog, monkeypatch):
-    spoken = lines_of(caplog, monkeypatch, seconds_an_item=20, initial=2)
+def test_plain_lines_now_and_then(monkeypatch):
+    spoken = lines_of(monkeypatch, seconds_an_item=20, initial=2)
     assert spoken == ["test: 3 of 6", "test: 5 of 6"]
 
 
-def test_no_plain_lines(caplog, monkeypatch):
-    assert lines_of(caplog, monkeypatch, seconds_an_item=99, plain_seconds=0) == []
+def test_no_plain_lines(monkeypatch):
+    assert lines_of(monkeypatch, seconds_an_item=99, plain_seconds=0) == []
 
 
 def test_metrics_after_a_step_are_forgotten(tmp_path):
