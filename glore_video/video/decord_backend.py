@@ -9,6 +9,7 @@ its frames were equal to PyAV's bit for bit.
 
 import os
 
+import numpy as np
 from torch import Tensor, from_numpy
 
 from .pyav_backend import PyavReader
@@ -43,10 +44,13 @@ class DecordReader(SecondDecoder):
     def _fetch(self, wanted: list[int]) -> Tensor | None:
         assert self._video is not None
         try:
-            return from_numpy(self._video.get_batch(wanted).asnumpy())
+            frames = self._video.get_batch(wanted)
         except _ERRORS:
             self._video = None
             return None
+        if isinstance(frames, Tensor):  # somebody else in this process has set decord's bridge
+            return frames
+        return from_numpy(frames.asnumpy() if hasattr(frames, "asnumpy") else np.asarray(frames))
 
 
 def open_decord(

@@ -1,6 +1,7 @@
 import logging
 import sys
 
+import numpy as np
 import pytest
 from encoded_videos import encode
 
@@ -63,3 +64,16 @@ def test_without_decord(corpus, monkeypatch):
     monkeypatch.setitem(sys.modules, "decord", None)
     with pytest.raises(ImportError, match="the video backend 'decord' needs the package decord"):
         open_video(corpus["h264"].path, backend="decord")
+
+
+def test_bridge_that_somebody_else_has_set(corpus, oracle):
+    import decord
+
+    decord.bridge.set_bridge("torch")
+    try:
+        with open_video(corpus["h264"].path, backend="decord") as video:
+            assert np.array_equal(
+                video.frames([30, 2]).numpy(), [oracle["h264"][i] for i in (30, 2)]
+            )
+    finally:
+        decord.bridge.reset_bridge()
