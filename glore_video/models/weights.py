@@ -69,6 +69,8 @@ class LoadReport:
             f"{'parameters':<28}" + "".join(f"{name:>10}" for name in columns),
         ]
         for name, keys in rows:
+            if name.startswith(" ") and not keys:
+                continue
             groups = [self.group(key) for key in keys]
             counts = "".join(f"{groups.count(column):>10}" for column in columns)
             few = f"  {brief(keys)}" if keys and name not in ("loaded", rows[1][0]) else ""

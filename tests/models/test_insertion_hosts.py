@@ -23,7 +23,9 @@ def hub(name: str) -> nn.Module:
 
 
 @pytest.mark.parametrize("name", ["c2d_r50", "i3d_r50", "slow_r50", "slowfast_r50"])
-@pytest.mark.parametrize("kind", ["", "glore_", "nonlocal_"])
+@pytest.mark.parametrize(
+    "kind", ["glore_", *(pytest.param(k, marks=pytest.mark.slow) for k in ("", "nonlocal_"))]
+)
 def test_every_key_of_the_hub_models_is_matched(name, kind):
     with torch.device("meta"):
         state = hub(name).state_dict()

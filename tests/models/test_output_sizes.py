@@ -21,6 +21,7 @@ BY_THEIR_LAYERS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "after", "channels"), BY_THEIR_LAYERS)
 def test_torchvision_blocks(name, after, channels):
     model = insert_glore(getattr(vision, name)(), after=after, nodes=2, states=2).eval()
@@ -29,6 +30,7 @@ def test_torchvision_blocks(name, after, channels):
     assert [unit.channels for unit in glore_units(model).values()] == channels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "after", "channels"),
     [
