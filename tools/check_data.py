@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _check(args: argparse.Namespace) -> int:
     source: Path = args.source
     manifest: Path = args.out or source.absolute().with_name(f"{source.stem}.manifest.csv")
+    if args.against:
+        compare_with_names([], args.against)  # to know now, and not hours later, that it is no list
     listing = list_videos(source, manifest, prefix=args.prefix, separator=args.separator)
     try:
         rows = check_videos(

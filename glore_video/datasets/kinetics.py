@@ -97,10 +97,8 @@ def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> Clip
     return Clip(label.replace("_", " ").strip(), youtube_id, first, last)
 
 
-def find_video_files(folder: Path, *, without: Path | None = None) -> dict[str, str]:
+def find_video_files(folder: Path) -> dict[str, str]:
     """Paths of all videos below a folder by their names without suffix; the first of equal ones.
-
-    without: a folder that is not looked into.
 
     Raises FileNotFoundError if there is no such folder, ValueError if it holds no videos.
     """
@@ -108,10 +106,7 @@ def find_video_files(folder: Path, *, without: Path | None = None) -> dict[str, 
         raise FileNotFoundError(f"{folder}: no such folder")
     found: dict[str, str] = {}
     for parent, folders, names in os.walk(folder):
-        skipped = os.path.abspath(without) if without else None
-        folders[:] = sorted(
-            each for each in folders if os.path.abspath(os.path.join(parent, each)) != skipped
-        )
+        folders.sort()
         for name in sorted(names):
             stem, suffix = os.path.splitext(name)
             if suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):

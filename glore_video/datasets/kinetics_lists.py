@@ -67,8 +67,7 @@ def prepare_kinetics(
         if not clips[split]:
             raise ValueError(f"{path}: no clips in it")
     names = class_names_of(clip for each in clips.values() for clip in each)
-    folder = out / "videos"
-    files = find_video_files(videos, without=folder if encoding else None)
+    files = find_video_files(videos)
     covered = {split: coverage(each, files) for split, each in clips.items()}
     if not any(each.found for each in covered.values()):
         raise ValueError(
@@ -80,6 +79,7 @@ def prepare_kinetics(
     }
     failures: list[Failure] = []
     if encoding is not None:
+        folder = out / "videos"
         targets = {
             file: folder / f"{Path(file).stem}.mp4" for file in dict.fromkeys(sources.values())
         }

@@ -68,15 +68,15 @@ def test_bad_lines_are_named(tmp_path, row, message):
 def test_videos_are_found_in_any_folder_by_either_name(tmp_path):
     one = touch(tmp_path / "train" / "zumba" / "abc_000001_000011.mp4")
     two = touch(tmp_path / "x-y.webm")
-    touch(tmp_path / "out" / "new_000001_000011.mp4")
     touch(tmp_path / ".hidden.mp4")
-    files = find_video_files(tmp_path, without=tmp_path / "out")
+    files = find_video_files(tmp_path)
     assert files == {"abc_000001_000011": str(one), "x-y": str(two)}
     assert video_of(Clip("", "abc", 1, 11), files) == str(one)
     assert video_of(Clip("", "abc", 2, 12), files) is None
     assert video_of(Clip("", "x-y", 5, 15), files) == str(two)
+    (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no videos in it"):
-        find_video_files(tmp_path / "train" / "zumba" / "..", without=tmp_path / "train" / "zumba")
+        find_video_files(tmp_path / "empty")
     with pytest.raises(FileNotFoundError, match="nowhere: no such folder"):
         find_video_files(tmp_path / "nowhere")
 
@@ -113,6 +113,13 @@ def test_against_an_official_list(tmp_path, official):
     (missing,) = compared.missing
     assert missing.startswith("not here")
     assert compared.surplus == ("more_000001_000011.mp4",)
+
+
+def test_two_clips_of_one_video_are_told_apart(tmp_path):
+    rows = ("zumba,abc,1,11,val", "zumba,abc,20,30,val")
+    official = annotations(tmp_path / "a.csv", *rows)
+    compared = compare_with_names(["abc_000001_000011.mp4"], official)
+    assert (compared.expected, compared.missing) == (2, ("abc_000020_000030",))
 
 
 @pytest.mark.parametrize(

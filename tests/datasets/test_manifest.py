@@ -86,6 +86,8 @@ def test_what_a_killed_writer_wrote_is_known_to_the_next(tmp_path):
     with ManifestWriter(manifest) as writer:
         assert {path: row.size for path, row in writer.known.items()} == {"a": 0, "b": 2, "c": 0}
         writer.add(ok("d é"), b"DD")
+    with ManifestWriter(manifest) as writer:
+        assert writer.known.keys() == {"a", "b", "c", "d é"}
         writer.finish([writer.known[path] for path in ("c", "d é", "b", "a")])
     rows = list(read_rows(manifest))
     assert [row.path for row in rows] == ["c", "d é", "b", "a"]

@@ -59,6 +59,7 @@ def times_of(path):
         ("vfr.mkv", {"b_frames": 2, "numbers": range(12), "times": IRREGULAR}),
         ("b frames.avi", {"codec": "mpeg4", "b_frames": 2}),
         ("t.ts", {"b_frames": 2}),
+        ("all keyframes.avi", {"codec": "mjpeg", "pixel_format": "yuvj420p"}),
         ("odd.mp4", {"size": (129, 193), "pixel_format": "yuv444p"}),
         ("ten bit: é.mp4", {"pixel_format": "yuv420p10le"}),
     ],

@@ -4,6 +4,7 @@ import pytest
 import torch
 from encoded_videos import encode
 
+from glore_video.datasets import video_dataset
 from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.video import ClipSampling, VideoError, open_video
@@ -191,3 +192,29 @@ def test_damaged_video_is_unreadable_or_shorter(damaged):
     last = torch.stack([frames[count - 10 + i, :, 16:80] for i in (0, 3, 6, 9)])
     assert torch.equal(views.view(10), last.permute(3, 0, 1, 2))
     assert clip.shape == (3, 4, 64, 64)
+
+
+class Shrinking:
+    """A reader that finds out by decoding how few frames it has."""
+
+    def __init__(self, known, whole):
+        self.num_frames = known
+        self.whole = whole
+
+    def frames(self, indices):
+        if max(indices) >= self.whole:
+            self.num_frames = self.whole
+            raise VideoError("a.mp4", f"only {self.whole} frames are whole")
+        return list(indices)
+
+
+def test_frames_are_chosen_anew_where_fewer_are_whole():
+    def last(video):
+        return [video.num_frames - 1]
+
+    assert video_dataset._frames(Shrinking(40, 20), last, "use_prefix") == [19]
+    for known, whole, policy in ((40, 20, "error"), (40, 0, "use_prefix"), (40, 40, "error")):
+        video = Shrinking(known, whole)
+        chosen = last if whole != 40 else lambda _: [40]
+        with pytest.raises(VideoError, match=f"only {whole} frames"):
+            video_dataset._frames(video, chosen, policy)

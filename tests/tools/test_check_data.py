@@ -76,6 +76,7 @@ def test_user_errors_are_one_line(main, data, capsys, arguments, message):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert message in line
+    assert not (data / "list.manifest.csv").exists()
 
 
 def processes_of_group(group):
