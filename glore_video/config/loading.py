@@ -146,6 +146,10 @@ def _known(tree: dict[str, Any], *, source: str) -> dict[str, Any]:
     """Drop keys of SlowFast's that mean nothing here (with a warning), refuse unknown ones."""
     without_effect: list[str] = []
     kept = _filter(tree, Config, "", source, without_effect)
+    # SlowFast tells its C2D without temporal pooling by the class alone.
+    model = tree.get("MODEL")
+    if isinstance(model, dict) and model.get("MODEL_NAME") == "ResNet_nopool":
+        kept["MODEL"]["ARCH"] = "c2d_nopool"
     if without_effect:
         logger.warning("%s: no effect here: %s", source, ", ".join(without_effect))
     return kept

@@ -198,6 +198,21 @@ class NonLocal(Section):
         "dot_product", "how the affinities are normalised"
     )
 
+    POOL: tuple[tuple[tuple[Positive, Positive, Positive], ...], ...] = key(
+        (), "stage -> pathway -> pooling of keys and values (frames, height, width); empty: 1, 2, 2"
+    )
+
+    @model_validator(mode="after")
+    def _one_pool(self) -> NonLocal:
+        if len({pool for pathways in self.POOL for pool in pathways}) > 1:
+            raise ValueError("NONLOCAL.POOL must be the same for all stages and pathways")
+        return self
+
+    @property
+    def pool(self) -> tuple[int, int, int]:
+        """What every block pools by."""
+        return self.POOL[0][0] if self.POOL and self.POOL[0] else (1, 2, 2)
+
 
 class Solver(Section):
     OPTIMIZING_METHOD: Literal["sgd"] = key("sgd", "optimiser")

@@ -84,6 +84,7 @@ def build_model(config: Config) -> nn.Module:
             model,
             after=locate(model, config.NONLOCAL.LOCATION),
             instantiation=config.NONLOCAL.INSTANTIATION,
+            pool=config.NONLOCAL.pool,
         )
     return model.to(memory_format=_memory_format(config))
 
@@ -296,7 +297,7 @@ def load_initial_weights(config: Config, model: nn.Module) -> None:
         logger.info("starting from %s: %s", path, report)
 
 
-def test_checkpoint(config: Config) -> Path:
+def test_checkpoint(config: Config) -> Path | str:
     """The weights to test: TEST.CHECKPOINT_FILE_PATH, this run's last, or those it starts from."""
     if config.TEST.CHECKPOINT_FILE_PATH:
         return resolve_checkpoint(config.TEST.CHECKPOINT_FILE_PATH, key="TEST.CHECKPOINT_FILE_PATH")

@@ -61,8 +61,13 @@ def _checkpoints(output_dir: str | Path) -> list[tuple[tuple[int, int], Path]]:
     )
 
 
-def resolve_checkpoint(path: str | Path, *, key: str) -> Path:
-    """A weights file as it is; for a run's OUTPUT_DIR its last checkpoint. `key` is for errors."""
+def resolve_checkpoint(path: str | Path, *, key: str) -> Path | str:
+    """A file or URL of weights as it is; for a run's OUTPUT_DIR its last checkpoint.
+
+    `key` is for errors: FileNotFoundError if there is no such file, or no checkpoint in the folder.
+    """
+    if "://" in str(path):
+        return str(path)
     path = Path(path)
     if path.is_file():
         return path

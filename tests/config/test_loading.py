@@ -132,6 +132,19 @@ def test_slowfast_keys_without_effect_warn(tmp_path, caplog):
     assert "no effect here: BN.GLOBAL_SYNC, MVIT" in record.getMessage()
 
 
+def test_slowfast_c2d_without_pooling(tmp_path):
+    text = "MODEL: {ARCH: c2d, MODEL_NAME: ResNet_nopool}\n"
+    assert load_config(write(tmp_path / "c.yaml", text)).MODEL.ARCH == "c2d_nopool"
+
+
+def test_nonlocal_pooling():
+    assert load_config().NONLOCAL.pool == (1, 2, 2)
+    pairs = ["NONLOCAL.POOL", "[[[1, 3, 3]], [[1, 3, 3]]]"]
+    assert load_config(None, pairs).NONLOCAL.pool == (1, 3, 3)
+    with pytest.raises(ValueError, match="NONLOCAL.POOL must be the same"):
+        load_config(None, ["NONLOCAL.POOL", "[[[1, 3, 3]], [[1, 2, 2]]]"])
+
+
 def test_multigrid_is_refused_only_when_on(tmp_path):
     off = write(tmp_path / "off.yaml", "MULTIGRID: {LONG_CYCLE: False}\n")
     assert load_config(off) == Config()

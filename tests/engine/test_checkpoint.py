@@ -73,6 +73,10 @@ def test_old_checkpoints_are_removed(tmp_path):
     assert names_left(tmp_path, keep=2) == sorted([*whole[1:], last])
 
 
+def test_url_is_left_to_the_loader():
+    assert resolve_checkpoint("https://x.org/a.pth", key="K") == "https://x.org/a.pth"
+
+
 def test_missing_checkpoint_names_the_key(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"TEST\.X = .*none: no such file or folder"):
         resolve_checkpoint(tmp_path / "none", key="TEST.X")
