@@ -254,6 +254,18 @@ def test_mixed_precision_neither_overflows_nor_loses_precision(
         assert all(torch.isfinite(p.grad).all() for p in half.parameters())
 
 
+def test_half_precision_graph_of_any_size():
+    unit = GloreUnit3d(16, order="reassociated")
+    nn.init.ones_(unit.blocker.weight)
+    nn.init.ones_(unit.conv_state.weight)
+    nn.init.constant_(unit.conv_proj.weight, 0.04)
+    torch.manual_seed(0)
+    x = 150 * torch.randn(2, 16, 4, 10, 10).abs().half()  # B about 77, X B about 9000, V 150,000
+    exact = copy.deepcopy(unit).double()(x.double())
+    y = unit.half()(x)
+    assert relative(y.double() - x, exact - x) < 0.05
+
+
 def test_mixed_precision_keeps_a_single_precision_input():
     unit = GloreUnit3d(8, order="reassociated")
     nn.init.ones_(unit.blocker.weight)

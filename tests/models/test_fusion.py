@@ -1,0 +1,171 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from glore_video.models.complexity import count_complexity
+from glore_video.models.fusion import fuse_for_inference
+from glore_video.models.glore_unit import GloreUnit3d
+from glore_video.models.insertion import glore_units, insert_glore
+from glore_video.models.preact_resnet3d import PreactBottleneck
+from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.zoo import create_model, list_models
+
+
+def trained(model, clip, passes=1):
+    """Random batch norms, their statistics those of the clip, in eval mode."""
+    norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+    for norm in norms:
+        norm.momentum = 1.0
+        if norm.affine:
+            nn.init.uniform_(norm.weight, 0.5, 1.5)
+            nn.init.normal_(norm.bias, std=0.1)
+    with torch.no_grad():
+        for _ in range(passes):
+            model.train()(clip)
+    return model.eval()
+
+
+def norms(model):
+    return [p for p, m in model.named_modules() if isinstance(m, nn.BatchNorm3d)]
+
+
+def relative(got, expected):
+    return ((got - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize("order", ["auto", "published", "reassociated"])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_unit(order, normalize):
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 3, 4, 5)
+    unit = trained(GloreUnit3d(8, normalize=normalize, order=order), x)
+    fused = fuse_for_inference(unit)
+    assert isinstance(fused.gcn.conv2, nn.Identity)
+    assert isinstance(fused.blocker, nn.Identity)
+    assert relative(fused(x) - x, unit(x) - x) < 1e-5
+    assert list(unit.state_dict()) == list(GloreUnit3d(8).state_dict())
+
+
+def test_every_pair_of_a_network_with_units():
+    torch.manual_seed(0)
+    clip = torch.randn(2, 3, 4, 32, 32)
+    model = insert_glore(TinyResNet3d(5), after=["stage1.0", "stage2.0"], nodes=4, states=6)
+    model = trained(model, clip)
+    before = copy.deepcopy(model.state_dict())
+    fused = fuse_for_inference(model)
+    assert norms(fused) == []
+    assert not any(p.requires_grad for p in fused.parameters())
+    assert relative(fused(clip), model(clip)) < 1e-5
+    assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
+    costs = [count_complexity(m, (3, 4, 32, 32)) for m in (model, fused)]
+    assert costs[1].gmacs < costs[0].gmacs
+    assert costs[1].parameters < costs[0].parameters
+
+
+def test_batch_norms_before_a_sum_or_a_relu_stay():
+    torch.manual_seed(0)
+    x = torch.randn(2, 8, 3, 6, 6)
+    block = PreactBottleneck(8, 4, 16, temporal_kernel=3, stride=(1, 2, 2), project=True)
+    block = trained(block, x)
+    fused = fuse_for_inference(block)
+    assert norms(fused) == ["conv_m1.bn", "conv_w1.bn"]
+    assert relative(fused(x), block(x)) < 1e-5
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_temporal_convolutions_of_every_setting(kernel, channels_last):
+    conv = nn.Conv3d(
+        4, 6, (kernel, 1, 1), stride=(2, 1, 1), padding=(kernel, 0, 0), dilation=(2, 1, 1), groups=2
+    )
+    model = nn.Sequential(conv, nn.ReLU()).eval()
+    x = torch.randn(2, 4, 5, 3, 4)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+        model = model.to(memory_format=torch.channels_last_3d)
+    fused = fuse_for_inference(model)
+    assert type(fused[0]) is not nn.Conv3d
+    got = fused(x)
+    torch.testing.assert_close(got, model(x))
+    assert got.is_contiguous(memory_format=torch.channels_last_3d) == channels_last
+
+
+class Shared(nn.Module):
+    """Its convolution is used a second time without the batch norm."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(2, 2, 3, padding=1)
+        self.bn = nn.BatchNorm3d(2)
+
+    def forward(self, x):
+        return self.bn(self.conv(x)) + self.conv(x)
+
+
+class TwoUses(Shared):
+    def forward(self, x):
+        y = self.conv(x)
+        return self.bn(y) + y
+
+
+@pytest.mark.parametrize("kind", [Shared, TwoUses])
+def test_convolutions_with_other_uses_stay(kind):
+    torch.manual_seed(0)
+    x = torch.randn(2, 2, 3, 4, 4)
+    model = trained(kind(), x)
+    fused = fuse_for_inference(model)
+    assert norms(fused) == ["bn"]
+    assert torch.equal(fused(x), model(x))
+
+
+def test_hooks_keep_their_layers():
+    x = torch.randn(2, 2, 3, 4, 4)
+    model = trained(nn.Sequential(nn.Conv3d(2, 2, 1), nn.BatchNorm3d(2)), x)
+    model[0].register_forward_hook(double_output)
+    fused = fuse_for_inference(model)
+    assert norms(fused) == ["1"]
+    assert torch.equal(fused(x), model(x))
+
+
+def double_output(module, inputs, output):
+    return 2 * output
+
+
+def test_train_mode_is_refused():
+    model = TinyResNet3d(3)
+    with pytest.raises(ValueError, match=r"the network is in train mode: call model.eval\(\)"):
+        fuse_for_inference(model)
+    model.eval().stage1[0].bn1.train()
+    with pytest.raises(ValueError, match=r"stage1\.0\.bn1 is in train mode"):
+        fuse_for_inference(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in list_models() if "r101" not in n])
+def test_zoo(name):
+    torch.manual_seed(0)
+    clip = torch.randn(2, 3, 8, 64, 64, dtype=torch.float64)
+    model = trained(create_model(name).double(), clip)
+    fused = fuse_for_inference(model)
+    with torch.no_grad():
+        assert relative(fused(clip), model(clip)) < 1e-10
+    stay = {"preact": 21, "glore_r50": 21, "nonlocal": 5}
+    expected = next((n for prefix, n in stay.items() if name.startswith(prefix)), 0)
+    assert len(norms(fused)) == expected
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "most", "most_fused"),
+    [("glore_r50_8x8", 29.75, 29.5), ("glore_r101_8x8", 48.35, 48.1)],
+)
+def test_cost_of_the_papers_networks(name, most, most_fused):
+    model = create_model(name).eval()
+    cost = count_complexity(model, (3, 8, 224, 224))
+    fused = count_complexity(fuse_for_inference(model), (3, 8, 224, 224))
+    assert cost.gmacs < most
+    assert fused.gmacs < most_fused
+    assert cost.skipped_ops == fused.skipped_ops == {}
+    assert len(glore_units(model)) == 5
