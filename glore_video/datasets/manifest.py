@@ -12,7 +12,8 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, get_args
@@ -23,7 +24,7 @@ Status = Literal["ok", "damaged", "unreadable", "missing", "timeout"]
 _STATUSES = get_args(Status)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
     """What is known of one video.
 
@@ -62,6 +63,7 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
+_cells = attrgetter(*COLUMNS)
 _TYPES = {"int": int, "float": float, "str": str, "Status": str}
 _CONVERT: tuple[Any, ...] = tuple(_TYPES[str(field.type)] for field in fields(Row))
 
@@ -217,7 +219,7 @@ class ManifestWriter:
         row = replace(row, index_offset=self._indices.tell(), index_size=len(index))
         self._indices.write(index)
         self._indices.flush()
-        self._csv.writerow(astuple(row))
+        self._csv.writerow(_cells(row))
         self._rows.flush()
         self._know([row], index_file(self.partial))
 
@@ -240,7 +242,7 @@ class ManifestWriter:
                     data = self._index_of(row, sources)
                     row = replace(row, index_offset=indices.tell(), index_size=len(data))
                     indices.write(data)
-                    writer.writerow(astuple(row))
+                    writer.writerow(_cells(row))
                 for each in (file, indices):
                     each.flush()
                     os.fsync(each.fileno())
