@@ -3,6 +3,7 @@
 Demuxing a ten-second clip takes about a millisecond; decoding it takes a hundred times as long.
 """
 
+import re
 from bisect import bisect_right
 
 import av
@@ -19,7 +20,7 @@ _ONE_FRAME_A_PACKET = {"h264", "hevc", "mpeg4", "vp9", "av1", "mjpeg"}
 # AVI stores no time stamps; the order of packets is the order of frames in these, if nothing is
 # reordered.
 _IN_ORDER_IN_AVI = {"mpeg4", "mjpeg", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"}
-_MPEG4_FRAME_START = b"\x00\x00\x01\xb6"
+_MPEG4_FRAME_START = re.compile(rb"\x00\x00\x01\xb6")
 _MPEG4_B_FRAME = 2
 
 
@@ -29,10 +30,11 @@ def _mpeg4_is_plain(data: bytes) -> bool:
     AVI files pack a B frame and the P frame it needs into one packet, and put an empty frame of
     at most 8 bytes in the place that is left; decoders show nothing for it.
     """
-    at = data.find(_MPEG4_FRAME_START)
-    if len(data) <= 8 or at < 0 or at + 4 >= len(data):
+    start = _MPEG4_FRAME_START.search(data)
+    if len(data) <= 8 or start is None or start.end() >= len(data):
         return False
-    return data[at + 4] >> 6 != _MPEG4_B_FRAME and data.find(_MPEG4_FRAME_START, at + 4) < 0
+    kind = data[start.end()] >> 6
+    return kind != _MPEG4_B_FRAME and _MPEG4_FRAME_START.search(data, start.end()) is None
 
 
 def _is_idr(data: bytes, extradata: bytes | None) -> bool:

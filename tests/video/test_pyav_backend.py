@@ -1,3 +1,7 @@
+import os
+from pathlib import Path
+
+import numpy as np
 import pytest
 
 from glore_video.video import pyav_backend
@@ -56,3 +60,26 @@ def test_reading_begins_at_the_keyframe_before(corpus, packets):
     assert all(pts[24] <= time for time, _ in packets)
     assert pts[36] in dict(packets)
     assert pts[35] not in dict(packets)  # after 26, the next keyframe is sought
+
+
+def test_keyframe_that_is_none_is_not_begun_at(corpus, oracle, tmp_path):
+    name = "mpeg4 mp4, B frames"
+    data = bytearray(corpus[name].path.read_bytes())
+    second = data.index(b"stss") + 16  # box name, version, count, numbers of keyframes from 1 on
+    data[second + 3] += 1
+    path = tmp_path / "a.mp4"
+    path.write_bytes(data)
+    whole = PyavReader(str(corpus[name].path))
+    with whole, PyavReader(str(path)) as video:
+        assert video.survey.packets.keyframes[1] > whole.survey.packets.keyframes[1]
+        first = video.survey.packets.pts.index(video.survey.packets.keyframes[1])
+        for k in (first, first + 1, first + 5):
+            assert np.array_equal(video.frames([k])[0].numpy(), oracle[name][k])
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc")
+def test_no_threads_are_started(corpus):
+    before = len(os.listdir("/proc/self/task"))
+    with PyavReader(str(corpus["h264"].path)) as video:
+        video.frames([0, 5, 30])
+        assert len(os.listdir("/proc/self/task")) == before
