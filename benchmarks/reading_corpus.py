@@ -8,8 +8,8 @@ import numpy as np
 FRAMES, HEIGHT, WIDTH, FPS = 300, 256, 340, 30
 # Kind -> ending, codec, keyframe interval, bits a second.
 KINDS = {
-    "H.264, GOP 250": ("mp4", "libx264", 250, 700_000),
-    "H.264, GOP 30": ("mp4", "libx264", 30, 700_000),
+    "H.264, GOP 250": ("mp4", "libx264", 250, 500_000),
+    "H.264, GOP 30": ("mp4", "libx264", 30, 500_000),
     "MPEG-4 AVI": ("avi", "mpeg4", 12, 900_000),
 }
 
