@@ -1,6 +1,6 @@
+import logging
 from dataclasses import replace
 
-import logging
 import pytest
 import torch
 
