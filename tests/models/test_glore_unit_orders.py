@@ -267,10 +267,10 @@ def test_half_precision_graph_of_any_size():
 
 
 def test_mixed_precision_keeps_a_single_precision_input():
-    torch.manual_seed(0)  # a few units in a hundred are silent: no state passes the ReLU
-    unit = GloreUnit3d(8, order="reassociated")
+    torch.manual_seed(1)  # narrower units are often silent: no state passes the ReLU
+    unit = GloreUnit3d(32, order="reassociated")
     nn.init.ones_(unit.blocker.weight)
-    x = torch.randn(2, 8, 3, 4, 5)
+    x = torch.randn(2, 32, 3, 4, 5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         y = unit(x)
     assert y.dtype == torch.float32
