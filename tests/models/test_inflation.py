@@ -60,7 +60,9 @@ def test_torchvision_resnet50_on_a_repeated_frame(build, frames):
     assert report.format == "2D ResNet of torchvision or timm"
     assert len(report.inflated) == 53
     assert not report.newly_initialised
-    frame = torch.randn(2, 3, 32, 32)
+    network.double()
+    image_network.double()  # so that fifty layers of rounding tell nothing
+    frame = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     head = next(b for b in network.blocks if hasattr(b, "proj"))
     stages = [b for b in network.blocks if hasattr(b, "res_blocks")]
     found = middle_features(network, stages[-1], frame, frames)
@@ -128,7 +130,9 @@ def test_the_published_2d_network_on_a_repeated_frame(tmp_path):
     # The stem, three convolutions in each of 16 blocks, four projections.
     assert len(report.inflated) == 1 + 3 * 16 + 4
     assert report.newly_initialised == ["classifier.weight", "classifier.bias"]
-    frame = torch.randn(2, 3, 32, 32)
+    network.double()
+    state = {key: value.double() for key, value in state.items()}
+    frame = torch.randn(2, 3, 32, 32, dtype=torch.float64)
     found = middle_features(network, network.tail, frame, 44)
     torch.testing.assert_close(found, preact_2d(state, frame), rtol=1e-3, atol=1e-4)
     at_the_end = middle_features(network, network.tail, frame, 2)
