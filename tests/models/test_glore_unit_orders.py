@@ -68,6 +68,7 @@ def test_single_precision(normalize):
         assert relative(got, wanted) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_gradients_of_gradients(channels_last):
     _, unit = two_orders(GloreUnit2d, (3, 2, 2))

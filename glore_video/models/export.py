@@ -1,0 +1,125 @@
+"""Networks as files that run without this package: ONNX, torch.export and AOTInductor packages."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+
+Clips = Tensor | Sequence[Tensor]
+Format = Literal["onnx", "pt2", "aoti"]
+
+FORMATS: tuple[Format, ...] = ("onnx", "pt2", "aoti")
+
+
+def export_network(model: nn.Module, clips: Clips, path: str | Path, *, format: Format) -> None:
+    """Writes a network as one file, for clips of this length and size and any number of them.
+
+    Args:
+        model: a network in eval mode; `fuse_for_inference` first makes the file faster.
+        clips: (batch, 3, frames, height, width), or a list of such for SlowFast's two pathways;
+            their values do not matter. The file's inputs are then named "clips", or "slow_clips"
+            and "fast_clips"; its output is "logits", (batch, classes).
+        path: file to write.
+        format: "onnx" (needs the packages onnx and onnxscript), "pt2" (a torch.export program, for
+            `torch.export.load`), or "aoti" (compiled by AOTInductor for the device of the clips,
+            for `torch._inductor.aoti_load_package`; needs a C++ compiler).
+
+    Raises:
+        ValueError: for another format, a network in train mode, or "onnx" without those packages.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+    if model.training:
+        raise ValueError("only a network in eval mode can be exported: call model.eval() first")
+    if format == "onnx":
+        _need("onnx", "onnxscript")
+    # A batch of one would be taken for a constant.
+    example = _map(clips, lambda clip: clip[:1].expand(2, *clip.shape[1:]).contiguous())
+    batch = torch.export.Dim("batch", min=1)
+    shapes = ({0: batch} if isinstance(example, Tensor) else [{0: batch} for _ in example],)
+    with torch.no_grad():
+        program = torch.export.export(model, (example,), dynamic_shapes=shapes)
+    if format == "pt2":
+        with warnings.catch_warnings():
+            # Of channels-last weights it says that they may be incomplete; they are not.
+            warnings.filterwarnings("ignore", "No complete tensor found")
+            torch.export.save(program, path)
+    elif format == "aoti":
+        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+    else:
+        _save_onnx(program, shapes, input_names(clips), Path(path))
+
+
+def input_names(clips: Clips) -> list[str]:
+    """Names of an ONNX file's inputs."""
+    if isinstance(clips, Tensor):
+        return ["clips"]
+    return ["slow_clips", "fast_clips"]
+
+
+def load_exported(path: str | Path, *, format: Format) -> Callable[[Clips], Tensor]:
+    """What a file of `export_network` computes: clips -> logits, on the CPU for ONNX.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: for "onnx" without the package onnxruntime.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"no such file: {path}")
+    if format == "pt2":
+        return torch.export.load(path).module()
+    if format == "aoti":
+        return torch._inductor.aoti_load_package(str(path))
+    _need("onnxruntime")
+    session = import_module("onnxruntime").InferenceSession(
+        str(path), providers=["CPUExecutionProvider"]
+    )
+    names = [entry.name for entry in session.get_inputs()]
+
+    def run(clips: Clips) -> Tensor:
+        tensors = [clips] if isinstance(clips, Tensor) else clips
+        feeds = {name: t.numpy(force=True) for name, t in zip(names, tensors, strict=True)}
+        return torch.from_numpy(session.run(None, feeds)[0])
+
+    return run
+
+
+def _save_onnx(program: Any, shapes: Any, names: list[str], path: Path) -> None:
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            exported = torch.onnx.export(
+                program,
+                dynamo=True,
+                verbose=False,
+                input_names=names,
+                output_names=["logits"],
+                dynamic_shapes=shapes,
+            )
+    finally:
+        logger.setLevel(level)
+    assert exported is not None
+    exported.save(path, external_data=False)
+
+
+def _map(clips: Clips, function: Callable[[Tensor], Tensor]) -> Clips:
+    return function(clips) if isinstance(clips, Tensor) else [function(clip) for clip in clips]
+
+
+def _need(*packages: str) -> None:
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise ValueError(
+            f"ONNX files need {' and '.join(missing)}: pip install 'glore-video[export]'"
+        )

@@ -1,0 +1,105 @@
+import pytest
+import torch
+from torch import nn
+
+from glore_video.models.backbones import slow_frames
+from glore_video.models.export import export_network, load_exported
+from glore_video.models.fusion import fuse_for_inference
+from glore_video.models.insertion import glore_units, insert_glore
+from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.zoo import create_model
+
+FAMILIES = [
+    "glore_r50_8x8",
+    "glore_c2d_r50",
+    "glore_i3d_r50",
+    "glore_slow_r50",
+    "glore_slowfast_r50",
+    "nonlocal_slow_r50",
+]
+
+
+def small_network():
+    torch.manual_seed(0)
+    model = insert_glore(TinyResNet3d(5), after=["stage1.0", "stage2.0"], nodes=4, states=6)
+    return with_active_units(model)
+
+
+def with_active_units(model):
+    for unit in glore_units(model).values():
+        nn.init.ones_(unit.blocker.weight)
+    return model.eval()
+
+
+def check(model, path, clips, *, format, batches=(1, 3)):
+    """The file gives the network's logits, for numbers of clips that it was not made with."""
+    export_network(model, clips(2), path, format=format)
+    exported = load_exported(path, format=format)
+    for batch in batches:
+        example = clips(batch)
+        with torch.no_grad():
+            expected, got = model(example), exported(example)
+        assert got.shape == expected.shape
+        assert (got - expected).norm() < 1e-5 * expected.norm()
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_torch_export(tmp_path, fused):
+    model = small_network()
+    if fused:  # and with weights in the other memory format
+        model = fuse_for_inference(model).to(memory_format=torch.channels_last_3d)
+    check(model, tmp_path / "a.pt2", lambda n: torch.randn(n, 3, 4, 32, 32), format="pt2")
+
+
+def test_one_clip_is_no_fixed_batch(tmp_path):
+    model = small_network()
+    export_network(model, torch.zeros(1, 3, 4, 32, 32), tmp_path / "a.pt2", format="pt2")
+    exported = load_exported(tmp_path / "a.pt2", format="pt2")
+    assert exported(torch.zeros(5, 3, 4, 32, 32)).shape == (5, 5)
+
+
+@pytest.mark.slow
+def test_onnx_of_a_small_network(tmp_path):
+    pytest.importorskip("onnxscript")
+    onnxruntime = pytest.importorskip("onnxruntime")
+    path = tmp_path / "a.onnx"
+    check(small_network(), path, lambda n: torch.randn(n, 3, 4, 32, 32), format="onnx")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    assert [entry.name for entry in session.get_inputs()] == ["clips"]
+    assert [entry.name for entry in session.get_outputs()] == ["logits"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.onnx"]
+
+
+@pytest.mark.slow
+def test_aot_inductor_package(tmp_path):
+    clips = lambda n: torch.randn(n, 3, 4, 32, 32)  # noqa: E731
+    check(fuse_for_inference(small_network()), tmp_path / "a.pt2", clips, format="aoti")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAMILIES)
+def test_onnx_of_every_family(tmp_path, name):
+    pytest.importorskip("onnxscript")
+    pytest.importorskip("onnxruntime")
+    torch.manual_seed(0)
+    model = fuse_for_inference(with_active_units(create_model(name, num_classes=7)))
+
+    def clips(batch):
+        clip = torch.randn(batch, 3, 8, 64, 64)
+        return [slow_frames(clip, 4), clip] if "slowfast" in name else clip
+
+    check(model, tmp_path / "a.onnx", clips, format="onnx", batches=(1,))
+
+
+def test_errors(tmp_path, monkeypatch):
+    model = small_network()
+    clips = torch.zeros(1, 3, 4, 32, 32)
+    with pytest.raises(ValueError, match="one of onnx, pt2, aoti, got 'tflite'"):
+        export_network(model, clips, tmp_path / "a", format="tflite")
+    with pytest.raises(ValueError, match=r"eval mode.*call model.eval\(\)"):
+        export_network(model.train(), clips, tmp_path / "a", format="pt2")
+    with pytest.raises(FileNotFoundError, match="no such file: .*a.onnx"):
+        load_exported(tmp_path / "a.onnx", format="onnx")
+    monkeypatch.setattr("glore_video.models.export.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match="need onnx and onnxscript: pip install"):
+        export_network(model.eval(), clips, tmp_path / "a.onnx", format="onnx")

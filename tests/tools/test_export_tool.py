@@ -1,0 +1,41 @@
+"""tools/export.py as it is called."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def main():
+    spec = importlib.util.spec_from_file_location("export_tool", ROOT / "tools" / "export.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def test_program_of_a_config_is_checked_on_frames(main, tmp_path, capsys):
+    path = tmp_path / "a.pt2"
+    cfg = str(ROOT / "configs" / "quickstart.yaml")
+    assert main(["--cfg", cfg, "--format", "pt2", "--output", str(path)]) == 0
+    out = capsys.readouterr().out
+    difference = float(re.search(r"relative difference of the logits (\S+),", out)[1])
+    assert difference < 1e-5
+    assert re.search(r"ms a clip: network \d+\.\d, file \d+\.\d", out)
+    assert torch.export.load(path) is not None
+
+
+def test_a_file_that_differs_is_refused(main, tmp_path, capsys):
+    cfg = str(ROOT / "configs" / "quickstart.yaml")
+    arguments = ["--cfg", cfg, "--format", "pt2", "--output", str(tmp_path / "a.pt2")]
+    assert main([*arguments, "--tolerance", "-1"]) == 2
+    assert "differs from the network by more than -1" in capsys.readouterr().err
+
+
+def test_unknown_network_is_one_line(main, capsys):
+    assert main(["--model", "glore_r51"]) == 2
+    assert "unknown model 'glore_r51'" in capsys.readouterr().err

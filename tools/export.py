@@ -1,0 +1,119 @@
+"""A network as one file for other runtimes, checked against the network on real frames.
+
+python tools/export.py --model glore_r50_8x8 --weights weights.pth --format onnx --output glore.onnx
+python tools/export.py --cfg configs/quickstart.yaml --weights checkpoint.pyth --format pt2
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from glore_video.cli import guarded
+from glore_video.config import load_config
+from glore_video.datasets.synthetic_rendering import render_video
+from glore_video.engine.build import build_model
+from glore_video.models import create_model, load_weights
+from glore_video.models.complexity_table import protocol
+from glore_video.models.export import FORMATS, export_network, load_exported
+from glore_video.models.fusion import fuse_for_inference
+from glore_video.video import open_video
+from glore_video.video.transforms import centre_crop, normalize_clip, resize_short_side, to_clip
+
+MEAN, STD = (0.45, 0.45, 0.45), (0.225, 0.225, 0.225)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--model", metavar="NAME", help="a network of the zoo")
+    source.add_argument("--cfg", metavar="FILE", help="configuration, YAML")
+    parser.add_argument("--weights", metavar="FILE", help="checkpoint or weights; else random ones")
+    parser.add_argument("--format", choices=FORMATS, default="onnx")
+    parser.add_argument("--output", metavar="FILE", help="by default network.<format>")
+    parser.add_argument("--frames", type=int, help="of a clip; instead of the network's own")
+    parser.add_argument("--crop", type=int, metavar="PIXELS", help="instead of the network's own")
+    parser.add_argument("--video", metavar="FILE", help="to check with; else a rendered one")
+    parser.add_argument("--no-fuse", dest="fuse", action="store_false", help="keep batch norms")
+    parser.add_argument("--tolerance", type=float, default=1e-4, help="of the relative difference")
+    args = parser.parse_args(argv)
+    return guarded(lambda: export(args))
+
+
+def export(args: argparse.Namespace) -> int:
+    model, frames, crop, mean, std = network(args)
+    clips = normalize_clip(to_clip(pictures(args.video, frames, crop))[None], mean, std)
+    path = Path(args.output or f"network.{args.format}")
+    export_network(
+        fuse_for_inference(model) if args.fuse else model, clips, path, format=args.format
+    )
+    exported = load_exported(path, format=args.format)
+    with torch.no_grad():
+        expected, got = model(clips), exported(clips)
+        difference = ((got - expected).norm() / expected.norm()).item()
+        seconds = [fastest(run, clips) for run in (model, exported)]
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, clips {tuple(clips.shape)}")
+    print(f"relative difference of the logits {difference:.1e}, same top-1: {same(got, expected)}")
+    print(
+        f"ms a clip: network {seconds[0] * 1e3:.1f}, file {seconds[1] * 1e3:.1f} "
+        f"({seconds[1] / seconds[0]:.2f} of it)"
+    )
+    if not difference <= args.tolerance:
+        raise ValueError(f"{path} differs from the network by more than {args.tolerance:g}")
+    return 0
+
+
+def network(
+    args: argparse.Namespace,
+) -> tuple[nn.Module, int, int, Sequence[float], Sequence[float]]:
+    """The network in eval mode, frames and pixels of its clips, mean and deviation of its input."""
+    if args.cfg:
+        config = load_config(args.cfg)
+        model = build_model(config)
+        if args.weights:
+            load_weights(model, args.weights)
+        frames, crop = config.DATA.NUM_FRAMES, config.DATA.TEST_CROP_SIZE
+        mean, std = config.DATA.MEAN, config.DATA.STD
+    else:
+        model = create_model(args.model, pretrained=args.weights or False)
+        frames, crop, _ = protocol(args.model)
+        mean, std = MEAN, STD
+    return model.eval(), args.frames or frames, args.crop or crop, mean, std
+
+
+def pictures(video: str | None, frames: int, crop: int) -> Tensor:
+    """uint8 (frames, height, width, 3): frames all over the video, a square of its middle."""
+    if video:
+        with open_video(video) as opened:
+            indices = np.linspace(0, opened.num_frames - 1, frames).astype(int).tolist()
+            shown = torch.as_tensor(opened.frames(indices))
+    else:
+        shown = torch.from_numpy(
+            render_video(("up", "left"), seed=0, num_frames=frames, size=max(48, crop + crop % 2))
+        )
+    return centre_crop(resize_short_side(shown, crop), crop)
+
+
+def fastest(run: Callable[[Tensor], Tensor], clips: Tensor, rounds: int = 5) -> float:
+    """Seconds."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run(clips)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def same(a: Tensor, b: Tensor) -> str:
+    return "yes" if torch.equal(a.argmax(1), b.argmax(1)) else "no"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
