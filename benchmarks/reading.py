@@ -110,10 +110,13 @@ def take_turns(
 ) -> None:
     """Measure and print a table; the first task's time is divided by those of the others."""
     figures: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in tasks}
+    order = list(tasks)
     for turn, what in enumerate([*arguments[:1], *arguments]):
-        for name, task in tasks.items():
+        random.Random(turn).shuffle(order)  # none comes always after the one that empties caches
+        for name in order:
+            result = None  # what the last one made is freed before the clock starts
             cpu, wall = time.process_time(), time.perf_counter()
-            result = task(*what)
+            result = tasks[name](*what)
             cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
             if turn > 0:  # the first turn imports, and fills caches
                 right = result is not None and check(*what, result)
