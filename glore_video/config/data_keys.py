@@ -1,0 +1,110 @@
+"""Keys of videos, clips, crops and their reading."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from glore_video.config.fields import (
+    Float,
+    Fraction01,
+    NonNegative,
+    NonNegativeFloat,
+    Positive,
+    Section,
+    key,
+)
+
+
+class Data(Section):
+    PATH_TO_DATA_DIR: str = key(
+        "", "folder with train.csv, val.csv, test.csv, or with train/, val/, test/ of class folders"
+    )
+    PATH_PREFIX: str = key(
+        "", "folder that relative paths in lists start from; empty: the list's own"
+    )
+    PATH_LABEL_SEPARATOR: str = key(" ", "what stands between path and label (the last one splits)")
+    CLASS_NAMES_PATH: str = key(
+        "",
+        "text file, one class name a line; empty: class_names.txt beside the lists, or Kinetics'",
+    )
+    NUM_FRAMES: Positive = key(8, "frames a clip (SlowFast networks: of the fast pathway)")
+    SAMPLING_RATE: Positive = key(8, "stride: frames between sampled frames, at TARGET_FPS")
+    CLIP_SPACING: Literal["stride", "linspace"] = key(
+        "stride", "exact stride, or SlowFast's even spread over NUM_FRAMES * SAMPLING_RATE frames"
+    )
+    TARGET_FPS: NonNegativeFloat = key(
+        30, "frames/s in which SAMPLING_RATE counts; 0: the video's own"
+    )
+    SHORT_VIDEO: Literal["repeat_last", "cycle"] = key(
+        "repeat_last", "how a clip longer than its video is filled"
+    )
+    DECODING_BACKEND: Literal["pyav", "decord"] = key("pyav", "library that reads videos")
+    DAMAGED_VIDEO: Literal["error", "use_prefix"] = key(
+        "error",
+        "a damaged video counts as unreadable, or its frames before the damage are used "
+        "(in training, validation and testing alike)",
+    )
+    TRAIN_JITTER_SCALES: tuple[Positive, Positive] = key(
+        (256, 320), "short side in training, pixels: least, greatest; validation uses the least"
+    )
+    INV_UNIFORM_SAMPLE: bool = key(False, "draw the inverse of the short side evenly, not the side")
+    TRAIN_CROP_SIZE: Positive = key(224, "crop in training and validation, pixels")
+    TEST_CROP_SIZE: Positive = key(256, "crop in testing, pixels")
+    TEST_SHORT_SIDE: NonNegative = key(
+        0,
+        "short side in testing, pixels; 0: TEST_CROP_SIZE with 3 crops, else the training's least",
+    )
+    RANDOM_FLIP: bool = key(True, "mirror half of the training clips left to right")
+    MEAN: tuple[Float, Float, Float] = key((0.45, 0.45, 0.45), "subtracted from RGB in 0..1")
+    STD: tuple[Float, Float, Float] = key((0.225, 0.225, 0.225), "RGB in 0..1 is divided by it")
+    MAX_BAD_FRACTION: Fraction01 = key(
+        0.05, "share of unreadable training videos past which the run stops"
+    )
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> Data:
+        low, high = self.TRAIN_JITTER_SCALES
+        if low > high:
+            raise ValueError(
+                f"DATA.TRAIN_JITTER_SCALES = [{low}, {high}]: the first is the greater"
+            )
+        if self.TRAIN_CROP_SIZE > low:
+            raise ValueError(
+                f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into the least short "
+                f"side, DATA.TRAIN_JITTER_SCALES = [{low}, {high}]"
+            )
+        if self.TEST_SHORT_SIDE and self.TEST_CROP_SIZE > self.TEST_SHORT_SIDE:
+            raise ValueError(
+                f"DATA.TEST_CROP_SIZE = {self.TEST_CROP_SIZE} does not fit into "
+                f"DATA.TEST_SHORT_SIDE = {self.TEST_SHORT_SIDE}"
+            )
+        if min(self.STD) <= 0:
+            raise ValueError(f"DATA.STD = {list(self.STD)}: each must be above 0")
+        return self
+
+
+class Synthetic(Section):
+    LABELS: Literal["", "pair", "same"] = key(
+        "", "render the `relations` videos into DATA.PATH_TO_DATA_DIR if missing: pair or same"
+    )
+    NUM_TRAIN: Positive = key(2000, "training videos to render")
+    NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")
+    NUM_FRAMES: Positive = key(12, "frames a rendered video")
+    SIZE: Positive = key(64, "height and width of a rendered video, pixels")
+    SEED: NonNegative = key(0, "seed of the rendering")
+
+
+class DataLoader(Section):
+    NUM_WORKERS: NonNegative = key(
+        8, "reading processes a training process; 0: read in the trainer"
+    )
+    PIN_MEMORY: bool = key(True, "page-locked batches, for faster copies to a GPU")
+    VIDEO_TIMEOUT: NonNegativeFloat = key(
+        60.0,
+        "seconds a video may take to read before its decoder is killed; 0, or no workers: no limit",
+    )
+    VIDEO_TIMEOUT_ACTION: Literal["skip", "stop"] = key(
+        "skip", "such a video counts as unreadable and the run goes on, or the run stops"
+    )

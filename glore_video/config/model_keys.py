@@ -1,0 +1,76 @@
+"""Keys of the network."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from glore_video.config.fields import (
+    BlockLocations,
+    Float,
+    Int,
+    NonNegative,
+    Positive,
+    Section,
+    key,
+)
+
+
+class Model(Section):
+    ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny"] = key(
+        "preact", "backbone: the paper's pre-activation network, or pytorchvideo's, or the demo's"
+    )
+    NUM_CLASSES: Annotated[Int, Field(ge=2)] = key(400, "classes; labels are 0 .. NUM_CLASSES - 1")
+    CHANNELS_LAST: bool = key(
+        False, "keep the channels of a position together in memory: often faster"
+    )
+    DROPOUT_RATE: Annotated[Float, Field(ge=0, lt=1)] = key(0.5, "dropout before the classifier")
+
+
+class ResNet(Section):
+    DEPTH: Literal[50, 101] = key(50, "layers of the backbone")
+    NUM_BLOCK_TEMP_KERNEL: tuple[tuple[NonNegative, ...], ...] = key(
+        (), "stage -> pathway -> blocks with temporal kernels (i3d, slow, slowfast); empty: all"
+    )
+    ZERO_INIT_FINAL_BN: bool = key(False, "weight of each block's last batch norm starts at zero")
+
+
+class SlowFast(Section):
+    ALPHA: Positive = key(4, "frames of the fast pathway a frame of the slow one")
+    BETA_INV: Positive = key(8, "channels of the slow pathway a channel of the fast one")
+    FUSION_CONV_CHANNEL_RATIO: Positive = key(2, "channels of the fusion a fast channel")
+    FUSION_KERNEL_SZ: Positive = key(7, "frames that a fusion convolution spans")
+
+
+class Glore(Section):
+    LOCATION: BlockLocations = key(
+        (), "blocks a GloRe unit stands after: stage -> pathway -> 0-based blocks"
+    )
+    NORMALIZE: bool = key(True, "divide the node features by the number of positions")
+    NODES: NonNegative = key(0, "graph nodes a unit; 0: a quarter of the channels")
+    STATES: NonNegative = key(0, "features a node; 0: half of the channels")
+
+
+class NonLocal(Section):
+    LOCATION: BlockLocations = key(
+        (), "blocks a non-local block stands after: stage -> pathway -> 0-based blocks"
+    )
+    INSTANTIATION: Literal["softmax", "dot_product"] = key(
+        "dot_product", "how the affinities are normalised"
+    )
+
+    POOL: tuple[tuple[tuple[Positive, Positive, Positive], ...], ...] = key(
+        (), "stage -> pathway -> pooling of keys and values (frames, height, width); empty: 1, 2, 2"
+    )
+
+    @model_validator(mode="after")
+    def _one_pool(self) -> NonLocal:
+        if len({pool for pathways in self.POOL for pool in pathways}) > 1:
+            raise ValueError("NONLOCAL.POOL must be the same for all stages and pathways")
+        return self
+
+    @property
+    def pool(self) -> tuple[int, int, int]:
+        """What every block pools by."""
+        return self.POOL[0][0] if self.POOL and self.POOL[0] else (1, 2, 2)

@@ -1,0 +1,111 @@
+"""Keys of training, testing, optimiser and logs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from glore_video.config.fields import (
+    Float,
+    NonNegative,
+    NonNegativeFloat,
+    Positive,
+    Section,
+    key,
+)
+
+
+class Train(Section):
+    ENABLE: bool = key(True, "train before testing")
+    DATASET: str = key("kinetics", "name of the data set, for the log only")
+    BATCH_SIZE: Positive = key(64, "clips a step, over all processes together")
+    EVAL_PERIOD: Positive = key(
+        10, "epochs between validations (the last epoch is always validated)"
+    )
+    CHECKPOINT_PERIOD: Positive = key(10, "epochs between checkpoints (the last is always kept)")
+    CHECKPOINT_STEPS: NonNegative = key(0, "steps between checkpoints within an epoch; 0: none")
+    KEEP_CHECKPOINTS: NonNegative = key(
+        0, "checkpoints after whole epochs to keep, the last ones and the best; 0: all"
+    )
+    AUTO_RESUME: bool = key(True, "go on from the last checkpoint in OUTPUT_DIR if there is one")
+    CHECKPOINT_FILE_PATH: str = key(
+        "", "weights to start from: a file, or another run's OUTPUT_DIR (its last checkpoint)"
+    )
+    CHECKPOINT_ALLOW: tuple[Literal["head", "units"], ...] = key(
+        (), "groups of parameters that CHECKPOINT_FILE_PATH may lack: head, units"
+    )
+    MIXED_PRECISION: bool = key(False, "forward pass under autocast, in AMP_DTYPE")
+    AMP_DTYPE: Literal["bf16", "fp16"] = key("bf16", "autocast type; fp16 scales the loss")
+
+
+class Test(Section):
+    ENABLE: bool = key(True, "test after training")
+    DATASET: str = key("kinetics", "name of the data set, for the log only")
+    BATCH_SIZE: Positive = key(8, "clips (views) a forward pass, over all processes together")
+    CHECKPOINT_FILE_PATH: str = key(
+        "", "weights to test: a file or a run's OUTPUT_DIR; empty: this run's last checkpoint"
+    )
+    NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")
+    NUM_SPATIAL_CROPS: Literal[1, 3] = key(
+        3, "crops a clip: 3 along the longer side, or the centre"
+    )
+    VIEW_SPACING: Literal["slowfast", "ends"] = key(
+        "slowfast",
+        "clip i of N starts at i*delta/N (slowfast) or i*delta/(N-1) (ends: reaches the last frame)",
+    )
+
+
+class Solver(Section):
+    OPTIMIZING_METHOD: Literal["sgd"] = key("sgd", "optimiser")
+    BASE_LR: NonNegativeFloat = key(
+        0.1, "learning rate for TRAIN.BATCH_SIZE as given (never scaled)"
+    )
+    LR_POLICY: Literal["cosine", "steps_with_relative_lrs"] = key(
+        "cosine", "learning rate over epochs"
+    )
+    COSINE_END_LR: NonNegativeFloat = key(0.0, "learning rate that the cosine ends at")
+    COSINE_AFTER_WARMUP: bool = key(False, "the cosine starts after the warm-up, not at epoch 0")
+    STEPS: tuple[NonNegativeFloat, ...] = key(
+        (), "epochs at which each of LRS begins; the first is 0"
+    )
+    LRS: tuple[NonNegativeFloat, ...] = key(
+        (), "learning rates from each of STEPS on, over BASE_LR"
+    )
+    MAX_EPOCH: Positive = key(300, "epochs to train")
+    MOMENTUM: Annotated[Float, Field(ge=0, lt=1)] = key(0.9, "momentum")
+    DAMPENING: NonNegativeFloat = key(0.0, "dampening of the momentum")
+    NESTEROV: bool = key(True, "Nesterov's momentum")
+    WEIGHT_DECAY: NonNegativeFloat = key(1e-4, "weight decay (batch norm: BN.WEIGHT_DECAY)")
+    ZERO_WD_1D_PARAM: bool = key(False, "no weight decay on biases and other vectors")
+    WARMUP_EPOCHS: NonNegativeFloat = key(0.0, "epochs of linear warm-up")
+    WARMUP_START_LR: NonNegativeFloat = key(0.01, "learning rate that the warm-up starts from")
+    CLIP_GRAD_L2NORM: NonNegativeFloat = key(0.0, "greatest norm of the whole gradient; 0: off")
+
+    @model_validator(mode="after")
+    def _schedule_is_whole(self) -> Solver:
+        if self.LR_POLICY == "steps_with_relative_lrs":
+            steps = list(self.STEPS)
+            if not steps or steps[0] != 0 or steps != sorted(steps) or len(steps) > len(self.LRS):
+                raise ValueError(
+                    f"SOLVER.STEPS = {steps} and SOLVER.LRS = {list(self.LRS)}: a rate for each step "
+                    "is needed, STEPS rising from 0"
+                )
+        if self.NESTEROV and (self.MOMENTUM == 0 or self.DAMPENING != 0):
+            raise ValueError(
+                f"SOLVER.NESTEROV = True needs SOLVER.MOMENTUM above 0 (is {self.MOMENTUM}) and "
+                f"SOLVER.DAMPENING 0 (is {self.DAMPENING})"
+            )
+        return self
+
+
+class BatchNorm(Section):
+    USE_PRECISE_STATS: bool = key(
+        False, "before validating or saving, take batch norm statistics anew over whole batches"
+    )
+    NUM_BATCHES_PRECISE: Positive = key(200, "batches for USE_PRECISE_STATS (at most an epoch's)")
+    WEIGHT_DECAY: NonNegativeFloat = key(0.0, "weight decay on batch norm weights and biases")
+
+
+class TensorBoard(Section):
+    ENABLE: bool = key(True, "write OUTPUT_DIR/tensorboard")
