@@ -6,15 +6,17 @@ import logging
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import torch
 
 from glore_video.config import Config, to_yaml
+from glore_video.datasets.video_dataset import TestViews
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.tester import score_videos
-from glore_video.evaluation import Summary, summarize, write_results
+from glore_video.evaluation import Summary, ViewPlan, summarize, write_results
 from glore_video.models import count_complexity, load_weights
 from glore_video.video import span
 
@@ -75,6 +77,7 @@ def _test(
     load_weights(model, checkpoint)
     model.to(process.device)
     loader, num_views = build.build_test_loader(config, data.test, process)
+    views = cast(TestViews, loader.dataset)
     logger.info("testing %s on %d videos, %d views each", checkpoint, len(data.test), num_views)
     folder = Path(config.OUTPUT_DIR) / "test"
     scores = score_videos(
@@ -101,7 +104,12 @@ def _test(
         scores,
         summary,
         class_names=data.class_names,
-        num_crops=config.TEST.NUM_SPATIAL_CROPS,
+        plan=ViewPlan(
+            clips=config.TEST.NUM_ENSEMBLE_VIEWS,
+            crops=config.TEST.NUM_SPATIAL_CROPS,
+            spacing=config.TEST.VIEW_SPACING,
+            short_side=views.short_side,
+        ),
         seconds=time.perf_counter() - start,
         checkpoint=str(checkpoint),
     )

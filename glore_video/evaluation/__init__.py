@@ -1,7 +1,11 @@
 """View averaging, accuracies and the files a test leaves."""
 
+from glore_video.evaluation.ensembling import Ensemble, ViewChoice, choose_views, ensemble
 from glore_video.evaluation.results import Scores, Summary, summarize, write_results
+from glore_video.evaluation.saved_scores import SavedScores, ViewPlan, load_scores, save_scores
 from glore_video.evaluation.views import (
+    METHODS,
+    Method,
     clip_accuracy,
     top_k_accuracy,
     top_predictions,
@@ -9,9 +13,19 @@ from glore_video.evaluation.views import (
 )
 
 __all__ = [
+    "METHODS",
+    "Ensemble",
+    "Method",
+    "SavedScores",
     "Scores",
     "Summary",
+    "ViewChoice",
+    "ViewPlan",
+    "choose_views",
     "clip_accuracy",
+    "ensemble",
+    "load_scores",
+    "save_scores",
     "summarize",
     "top_k_accuracy",
     "top_predictions",

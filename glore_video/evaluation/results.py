@@ -7,19 +7,22 @@ import io
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
-from glore_video.evaluation.views import (
-    clip_accuracy,
-    top_k_accuracy,
-    top_predictions,
-    video_probabilities,
+from glore_video.evaluation.intervals import mean_interval
+from glore_video.evaluation.metrics import (
+    accuracies,
+    calibration_error,
+    mean_average_precision,
 )
+from glore_video.evaluation.saved_scores import SavedScores, ViewPlan, save_scores
+from glore_video.evaluation.views import clip_accuracy, top_predictions, video_probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +46,10 @@ class Scores:
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Accuracies in percent; NaN if no video was scored.
+    """Figures in percent; NaN if no video was scored.
 
     videos_expected counts all: those that were scored, those that failed and those left out.
+    video_top1_interval holds 95% of the bootstrap's samples of videos.
     """
 
     video_top1: float
@@ -54,18 +58,28 @@ class Summary:
     num_views: int
     videos_expected: int
     videos_scored: int
+    video_top1_interval: tuple[float, float]
+    mean_class_accuracy: float
+    mean_average_precision: float
+    calibration_error: float
 
 
 def summarize(scores: Scores, num_views: int) -> Summary:
     logits, labels = torch.from_numpy(scores.logits), torch.from_numpy(scores.labels)
     probabilities = video_probabilities(logits)
+    figures = accuracies(probabilities, labels)
+    right = probabilities.argmax(dim=1) == labels if len(labels) else labels > 0
     return Summary(
-        video_top1=top_k_accuracy(probabilities, labels, 1),
-        video_top5=top_k_accuracy(probabilities, labels, 5),
+        video_top1=figures.top1,
+        video_top5=figures.top5,
         clip_top1=clip_accuracy(logits, labels),
         num_views=num_views,
         videos_expected=len(labels) + len(scores.failed) + len(scores.left_out),
         videos_scored=len(labels),
+        video_top1_interval=mean_interval(100.0 * right.numpy()),
+        mean_class_accuracy=figures.class_mean,
+        mean_average_precision=mean_average_precision(probabilities, labels),
+        calibration_error=calibration_error(probabilities, labels),
     )
 
 
@@ -75,33 +89,32 @@ def write_results(
     summary: Summary,
     *,
     class_names: Sequence[str],
-    num_crops: int,
+    plan: ViewPlan,
     seconds: float,
     checkpoint: str,
+    extras: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the three files, each whole or not at all.
 
-    scores.npz holds paths, labels, logits (videos, views, classes), and for each view its clip and
-    its crop; it loads without pickle.
+    scores.npz holds paths, labels, logits (videos, views, classes), for each view its clip and
+    its crop, and how clips and crops were taken; it loads without pickle.
+
+    Args:
+        extras: more keys of summary.json, such as parameters and gmacs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    views = np.arange(summary.num_views)
-    arrays = io.BytesIO()
-    np.savez_compressed(
-        arrays,
-        paths=np.array(scores.paths, dtype=np.str_),
+    saved = SavedScores(
+        source=str(folder),
+        paths=scores.paths,
         labels=scores.labels,
         logits=scores.logits,
-        clip_of_view=views // num_crops,
-        crop_of_view=views % num_crops,
-        class_names=np.array(class_names, dtype=np.str_),
+        class_names=tuple(class_names),
+        plan=plan,
     )
-    _replace(folder / "scores.npz", arrays.getvalue())
-    _replace(folder / "predictions.csv", _predictions(scores, class_names).encode())
-    numbers = {
-        name: None if isinstance(value, float) and math.isnan(value) else value
-        for name, value in vars(summary).items()
-    }
+    save_scores(folder / "scores.npz", saved)
+    table = _predictions(scores, class_names).encode("utf-8", "surrogateescape")
+    replace_file(folder / "predictions.csv", table)
+    numbers = {name: _without_nan(value) for name, value in vars(summary).items()}
     text = json.dumps(
         {
             **numbers,
@@ -109,10 +122,18 @@ def write_results(
             "left_out": [{"path": path, "reason": reason} for path, reason in scores.left_out],
             "seconds": round(seconds, 3),
             "checkpoint": checkpoint,
+            **(extras or {}),
         },
         indent=2,
     )
-    _replace(folder / "summary.json", (text + "\n").encode())
+    replace_file(folder / "summary.json", (text + "\n").encode())
+
+
+def _without_nan(value: Any) -> Any:
+    """None for NaN, which JSON does not know."""
+    if isinstance(value, tuple):
+        return [_without_nan(part) for part in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _predictions(scores: Scores, class_names: Sequence[str]) -> str:
@@ -133,7 +154,8 @@ def _predictions(scores: Scores, class_names: Sequence[str]) -> str:
     return text.getvalue()
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file whole, or leave what is there."""
     temporary = path.with_name(path.name + ".tmp")
     try:
         temporary.write_bytes(content)

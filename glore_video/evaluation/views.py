@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
+import math
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy
 
+Method = Literal["mean", "max", "logit_mean"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
-def video_probabilities(logits: Tensor) -> Tensor:
-    """Mean over views of the softmax.
+_CHUNK_NUMBERS = 4_000_000  # logits that are turned to float64 at a time: 32 MB
+
+
+def video_probabilities(logits: Tensor, *, method: Method = "mean") -> Tensor:
+    """One distribution over the classes from those of the views.
 
     Args:
-        logits: float (..., views, classes).
+        logits: float (..., views, classes); only a part of it is copied at a time.
+        method: "mean" of the views' softmax, which is what a test reports; "max" over views of the
+            softmax, scaled to sum to 1; "logit_mean": softmax of the mean logits.
 
     Returns:
         float64 (..., classes), each row sums to 1.
+
+    Raises:
+        ValueError: for an unknown method.
     """
-    return logits.double().softmax(dim=-1).mean(dim=-2)
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    *leading, views, classes = logits.shape
+    videos = math.prod(leading)
+    logits = logits.reshape(videos, views, classes)
+    combined = torch.empty(videos, classes, dtype=torch.float64)
+    step = max(1, _CHUNK_NUMBERS // max(1, views * classes))
+    for start in range(0, videos, step):
+        combined[start : start + step] = _combined(logits[start : start + step], method)
+    return combined.reshape(*leading, classes)
+
+
+def _combined(logits: Tensor, method: Method) -> Tensor:
+    """float (videos, views, classes) -> float64 (videos, classes)."""
+    if method == "logit_mean":
+        return logits.double().mean(dim=-2).softmax(dim=-1)
+    probabilities = logits.double().softmax(dim=-1)
+    if method == "mean":
+        return probabilities.mean(dim=-2)
+    greatest = probabilities.amax(dim=-2)
+    return greatest / greatest.sum(dim=-1, keepdim=True)
 
 
 def top_k_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:

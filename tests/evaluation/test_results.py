@@ -3,11 +3,13 @@
 import csv
 import json
 import math
+import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from glore_video.evaluation import Scores, summarize, write_results
+from glore_video.evaluation import Scores, ViewPlan, load_scores, summarize, write_results
 
 
 def make_scores(videos=2):
@@ -28,9 +30,10 @@ def write(folder, scores):
         scores,
         summarize(scores, 2),
         class_names=["x", "y, z", "w"],
-        num_crops=1,
+        plan=ViewPlan(clips=2, crops=1, spacing="ends", short_side=32),
         seconds=1.5,
         checkpoint="c.pyth",
+        extras={"gmacs": 0.5},
     )
 
 
@@ -44,10 +47,17 @@ def test_files(tmp_path):
         "num_views": 2,
         "videos_expected": 3,
         "videos_scored": 2,
+        # Of two videos, one right: a quarter of the samples is all right, a quarter all wrong.
+        "video_top1_interval": [0.0, 100.0],
+        "mean_class_accuracy": 50.0,
+        # Class x ranks its video second of two, w (whose class has 0.1 for both) in a tie.
+        "mean_average_precision": pytest.approx(75.0),
+        "calibration_error": pytest.approx(47.5),
         "failed": [{"path": "d.mp4", "reason": "no frames"}],
         "left_out": [],
         "seconds": 1.5,
         "checkpoint": "c.pyth",
+        "gmacs": 0.5,
     }
     with (tmp_path / "test" / "predictions.csv").open(newline="", encoding="utf-8") as file:
         first, second = csv.DictReader(file)
@@ -76,3 +86,12 @@ def test_nothing_scored(tmp_path):
     write(tmp_path, scores)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["video_top1"], summary["videos_scored"]) == (None, 0)
+    assert summary["video_top1_interval"] == [None, None]
+    assert (summary["mean_class_accuracy"], summary["mean_average_precision"]) == (None, None)
+
+
+def test_file_names_that_are_no_text(tmp_path):
+    scores = replace(make_scores(), paths=(os.fsdecode(b"caf\xe9.mp4"), "b.mp4"))
+    write(tmp_path, scores)
+    assert b"caf\xe9.mp4" in (tmp_path / "predictions.csv").read_bytes()
+    assert load_scores(tmp_path).paths == scores.paths

@@ -1,0 +1,94 @@
+"""Bootstrap intervals: how far a figure moves when the videos are drawn anew.
+
+A bootstrap sample draws as many videos as there are, with replacement. What counts of a sample is
+how often each distinct value is in it, and these counts are multinomial: they are drawn at once,
+which is the same distribution as drawing videos one by one, for a fraction of the time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+LEVEL = 0.95
+SAMPLES = 10_000
+
+_CHUNK_COUNTS = 2_000_000
+
+
+def mean_interval(
+    values: np.ndarray, *, level: float = LEVEL, samples: int = SAMPLES, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of the mean of one value a video; (NaN, NaN) without videos.
+
+    Args:
+        values: real (videos,), for instance 100 where the prediction is right and 0 elsewhere, or
+            the difference of two runs.
+        level: share of the samples inside.
+    """
+    _check(level, samples)
+    if values.ndim != 1:
+        raise ValueError(f"values must be one a video, got shape {values.shape}")
+    if not len(values):
+        return float("nan"), float("nan")
+    means = bootstrap_means(values, samples=samples, seed=seed)
+    return _ends(means, level)
+
+
+def bootstrap_means(values: np.ndarray, *, samples: int, seed: int) -> np.ndarray:
+    """Means of bootstrap samples, float64 (samples,)."""
+    distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
+    drawn = _counts(counts, samples, np.random.default_rng(seed))
+    return np.concatenate([part @ distinct for part in drawn]) / len(values)
+
+
+def class_mean_interval(
+    right: np.ndarray,
+    labels: np.ndarray,
+    *,
+    level: float = LEVEL,
+    samples: int = 2_000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile interval of the mean class accuracy, in percent; (NaN, NaN) without videos.
+
+    Classes that a sample misses are left out of its mean.
+
+    Args:
+        right: bool (videos,).
+        labels: int64 (videos,).
+    """
+    _check(level, samples)
+    if not len(labels):
+        return float("nan"), float("nan")
+    present, places = np.unique(labels, return_inverse=True)
+    counts = np.bincount(2 * places + right.astype(np.int64), minlength=2 * len(present))
+    means = []
+    for part in _counts(counts, samples, np.random.default_rng(seed)):
+        wrong_right = part.reshape(len(part), len(present), 2)  # (samples, classes, wrong or right)
+        totals = wrong_right.sum(axis=2)
+        shares = wrong_right[:, :, 1] / np.maximum(totals, 1)
+        means.append(100 * shares.sum(axis=1) / (totals > 0).sum(axis=1))
+    return _ends(np.concatenate(means), level)
+
+
+def _counts(counts: np.ndarray, samples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+    """How often each distinct video is in each sample, in parts (some samples, distinct)."""
+    total = int(counts.sum())
+    step = max(1, _CHUNK_COUNTS // len(counts))
+    for start in range(0, samples, step):
+        yield rng.multinomial(total, counts / total, size=min(step, samples - start))
+
+
+def _ends(means: np.ndarray, level: float) -> tuple[float, float]:
+    tail = (1 - level) / 2
+    low, high = np.quantile(means, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _check(level: float, samples: int) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, got {level}")
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")

@@ -1,0 +1,88 @@
+"""Accuracy with fewer views, or of several networks averaged, from the logits that tests left: python tools/ensemble.py outputs/x/test/scores.npz --clips 1,3,5,10 --crops 1,3"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from glore_video.cli import guarded
+from glore_video.evaluation import METHODS, ensemble, load_scores
+from glore_video.evaluation.metrics import accuracies
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="Several files are averaged (late fusion); their lists must hold the same videos. "
+        "With `mean` and the views marked = the accuracy is the one that a test with so many views "
+        "reports; views marked ~ come nearest to it.",
+    )
+    parser.add_argument(
+        "scores", nargs="+", metavar="SCORES", help="scores.npz, test folder or OUTPUT_DIR"
+    )
+    parser.add_argument("--clips", metavar="1,5,10", help="numbers of clips (default: all)")
+    parser.add_argument("--crops", metavar="1,3", help="numbers of crops (default: all)")
+    parser.add_argument("--method", action="append", choices=METHODS, help="repeatable; mean")
+    parser.add_argument(
+        "--spacing", choices=("slowfast", "ends"), help="of files that do not say it"
+    )
+    parser.add_argument("--exact", action="store_true", help="refuse views that only come nearest")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers, too")
+    args = parser.parse_args(argv)
+    return guarded(lambda: _print(args))
+
+
+def _print(args: argparse.Namespace) -> int:
+    runs = [load_scores(path) for path in args.scores]
+    most_clips = min(run.plan.clips for run in runs)
+    most_crops = min(run.plan.crops for run in runs)
+    rows, notes = [], {}
+    print(f"{len(runs[0].paths)} videos, {len(runs)} {'test' if len(runs) == 1 else 'tests'}")
+    print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {'top-5':>6}  {'class mean':>10}")
+    for clips in _numbers(args.clips, most_clips, "--clips"):
+        for crops in _numbers(args.crops, most_crops, "--crops"):
+            for method in args.method or ["mean"]:
+                result = ensemble(
+                    runs, clips=clips, crops=crops, method=method, spacing=args.spacing
+                )
+                choice = result.choice
+                if args.exact and not choice.exact:
+                    raise ValueError(f"--exact: {'; '.join(choice.notes)}")
+                numbers = accuracies(result.probabilities, result.labels)
+                print(
+                    f"{clips:>6} x {crops:<2} {'=' if choice.exact else '~'}   {method:<10}  "
+                    f"{numbers.top1:>6.2f}  {numbers.top5:>6.2f}  {numbers.class_mean:>10.2f}"
+                )
+                rows.append(
+                    {
+                        "clips": clips,
+                        "crops": crops,
+                        "method": method,
+                        "exact": choice.exact,
+                        "views": list(choice.views),
+                        "video_top1": numbers.top1,
+                        "video_top5": numbers.top5,
+                        "mean_class_accuracy": numbers.class_mean,
+                    }
+                )
+                notes |= {f"{clips} x {crops}, {note}": None for note in choice.notes}
+    for note in notes:
+        print(note)
+    if args.json:
+        text = json.dumps({"scores": [run.source for run in runs], "ensembles": rows}, indent=2)
+        args.json.write_text(text + "\n", encoding="utf-8")
+    return 0
+
+
+def _numbers(text: str | None, most: int, option: str) -> list[int]:
+    if text is None:
+        return [most]
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise ValueError(f"{option} {text}: numbers with commas between are expected") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
