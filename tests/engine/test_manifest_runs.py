@@ -6,7 +6,7 @@ import pytest
 
 from glore_video.cli import main
 from glore_video.datasets.manifest import ManifestWriter, Row
-from glore_video.engine import build
+from glore_video.engine.build import data as build_data
 from glore_video.video import read_index, reader
 
 
@@ -65,14 +65,14 @@ def test_damaged_videos_are_used_where_the_config_says_so(words, data, options):
 @pytest.mark.parametrize("change", [["VIDEO_TIMEOUT", "0"], ["VIDEO_TIMEOUT_ACTION", "stop"]])
 def test_time_limit_of_the_config_reaches_the_loaders(words, change, options, monkeypatch):
     limits = []
-    real = build.views_loader
+    real = build_data.views_loader
 
     def views_loader(dataset, **settings):
         watchdog = dataset.watchdog
         limits.append((watchdog and watchdog.seconds, settings["stop_on_timeout"]))
         return real(dataset, **settings)
 
-    monkeypatch.setattr(build, "views_loader", views_loader)
+    monkeypatch.setattr(build_data, "views_loader", views_loader)
     key, value = change
     workers = ["DATA_LOADER.NUM_WORKERS", "1"]
     assert main([*words, *workers, f"DATA_LOADER.{key}", value]) == 0

@@ -1,0 +1,48 @@
+"""Config -> networks, data sets, loaders, trainer: beside cli.py the only code that sees a Config."""
+
+from glore_video.engine.build.data import (
+    RunData,
+    build_test_loader,
+    build_train_loader,
+    build_val_loader,
+    build_watchdog,
+    clip_sampling,
+    load_data,
+    load_list,
+    num_workers,
+    render_synthetic,
+    training_batches,
+)
+from glore_video.engine.build.model import (
+    build_model,
+    build_precision,
+    build_preprocessing,
+    load_initial_weights,
+    test_checkpoint,
+)
+from glore_video.engine.build.solver import build_optimizer, build_schedule
+from glore_video.engine.build.training import (
+    build_trainer,
+)
+
+__all__ = [
+    "RunData",
+    "build_model",
+    "build_optimizer",
+    "build_precision",
+    "build_preprocessing",
+    "build_schedule",
+    "build_test_loader",
+    "build_train_loader",
+    "build_trainer",
+    "build_val_loader",
+    "build_watchdog",
+    "clip_sampling",
+    "load_data",
+    "load_initial_weights",
+    "load_list",
+    "num_workers",
+    "render_synthetic",
+    "test_checkpoint",
+    "training_batches",
+]

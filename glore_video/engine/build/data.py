@@ -1,0 +1,201 @@
+"""Lists, data sets and their loaders."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from glore_video.config import Config
+from glore_video.datasets.annotations import load_class_names, load_split
+from glore_video.datasets.loader import (
+    ShardSampler,
+    TrainingBatches,
+    clip_loader,
+    shard,
+    views_loader,
+)
+from glore_video.datasets.synthetic import render_relations
+from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
+from glore_video.datasets.video_list import VideoList
+from glore_video.datasets.watchdog import Watchdog
+from glore_video.engine.distributed import Process
+from glore_video.video import ClipSampling
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Lists and names of a run; a split that the run does not use is None."""
+
+    train: VideoList | None
+    val: VideoList | None
+    test: VideoList | None
+    class_names: tuple[str, ...]
+
+
+def clip_sampling(config: Config) -> ClipSampling:
+    return ClipSampling(
+        num_frames=config.DATA.NUM_FRAMES,
+        stride=config.DATA.SAMPLING_RATE,
+        spacing=config.DATA.CLIP_SPACING,
+        target_fps=config.DATA.TARGET_FPS or None,
+        short_video=config.DATA.SHORT_VIDEO,
+    )
+
+
+def render_synthetic(config: Config) -> None:
+    """Render the synthetic data set if the config names one; it is reused where it is there."""
+    if config.SYNTHETIC.LABELS:
+        if not Path(config.DATA.PATH_TO_DATA_DIR).exists():
+            logger.info(
+                "rendering %d videos into %s",
+                config.SYNTHETIC.NUM_TRAIN + config.SYNTHETIC.NUM_VAL,
+                config.DATA.PATH_TO_DATA_DIR,
+            )
+        render_relations(
+            config.DATA.PATH_TO_DATA_DIR,
+            labels=config.SYNTHETIC.LABELS,
+            num_train=config.SYNTHETIC.NUM_TRAIN,
+            num_val=config.SYNTHETIC.NUM_VAL,
+            num_frames=config.SYNTHETIC.NUM_FRAMES,
+            size=config.SYNTHETIC.SIZE,
+            seed=config.SYNTHETIC.SEED,
+        )
+
+
+def load_list(config: Config, split: str) -> VideoList:
+    """Read and check one split's list. Raises what the user has to mend."""
+    folder = config.DATA.PATH_TO_DATA_DIR
+    if not folder:
+        raise ValueError(
+            "DATA.PATH_TO_DATA_DIR is empty: give the folder with train.csv, val.csv and test.csv, "
+            f"whose lines are `path label`, labels 0 to {config.MODEL.NUM_CLASSES - 1}"
+        )
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
+    return load_split(
+        folder,
+        split,
+        num_classes=config.MODEL.NUM_CLASSES,
+        prefix=config.DATA.PATH_PREFIX,
+        separator=config.DATA.PATH_LABEL_SEPARATOR,
+        use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
+    )
+
+
+def load_data(config: Config) -> RunData:
+    """The lists that the run needs, and the names of the classes."""
+    return RunData(
+        train=load_list(config, "train") if config.TRAIN.ENABLE else None,
+        val=load_list(config, "val") if config.TRAIN.ENABLE else None,
+        test=load_list(config, "test") if config.TEST.ENABLE else None,
+        class_names=load_class_names(
+            config.DATA.PATH_TO_DATA_DIR,
+            num_classes=config.MODEL.NUM_CLASSES,
+            file=config.DATA.CLASS_NAMES_PATH,
+        ),
+    )
+
+
+def build_watchdog(config: Config) -> Watchdog | None:
+    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
+    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
+    return Watchdog(seconds) if seconds and num_workers(config) else None
+
+
+def training_batches(config: Config, videos: VideoList, process: Process) -> TrainingBatches:
+    return TrainingBatches(
+        len(videos),
+        batch_size=config.TRAIN.BATCH_SIZE,
+        seed=config.RNG_SEED,
+        rank=process.rank,
+        world_size=process.world_size,
+    )
+
+
+def build_train_loader(
+    config: Config, videos: VideoList, process: Process
+) -> tuple[DataLoader[Any], TrainingBatches]:
+    """The loader of this process' training clips, and the sampler whose epoch the trainer sets."""
+    batches = training_batches(config, videos, process)
+    clips = TrainingClips(
+        videos=videos,
+        sampling=clip_sampling(config),
+        short_sides=config.DATA.TRAIN_JITTER_SCALES,
+        inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
+        crop_size=config.DATA.TRAIN_CROP_SIZE,
+        flip=config.DATA.RANDOM_FLIP,
+        backend=config.DATA.DECODING_BACKEND,
+        damaged=config.DATA.DAMAGED_VIDEO,
+        seed=config.RNG_SEED,
+        watchdog=build_watchdog(config),
+    )
+    return clip_loader(clips, batches=batches, **_workers(config)), batches
+
+
+def build_val_loader(config: Config, videos: VideoList, process: Process) -> DataLoader[Any]:
+    """The loader of this process' share of the validation list: centre clips."""
+    clips = CentreClips(
+        videos=videos,
+        sampling=clip_sampling(config),
+        short_side=config.DATA.TRAIN_JITTER_SCALES[0],
+        crop_size=config.DATA.TRAIN_CROP_SIZE,
+        backend=config.DATA.DECODING_BACKEND,
+        damaged=config.DATA.DAMAGED_VIDEO,
+        watchdog=build_watchdog(config),
+    )
+    own = shard(len(videos), rank=process.rank, world_size=process.world_size)
+    return clip_loader(
+        clips,
+        sampler=ShardSampler(own),
+        batch_size=max(1, config.TRAIN.BATCH_SIZE // process.world_size),
+        **_workers(config),
+    )
+
+
+def _workers(config: Config) -> dict[str, Any]:
+    return {
+        "num_workers": num_workers(config),
+        "pin_memory": config.DATA_LOADER.PIN_MEMORY,
+        "stop_on_timeout": config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
+    }
+
+
+def num_workers(config: Config) -> int:
+    """DATA_LOADER.NUM_WORKERS, but no more than the cores this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(config.DATA_LOADER.NUM_WORKERS, cores or 1)
+
+
+def build_test_loader(
+    config: Config, videos: VideoList, process: Process
+) -> tuple[DataLoader[Any], int]:
+    """The loader of this process' share of the test videos, and the number of views of each."""
+    data = config.DATA
+    num_crops = config.TEST.NUM_SPATIAL_CROPS
+    default_side = data.TEST_CROP_SIZE if num_crops == 3 else data.TRAIN_JITTER_SCALES[0]
+    views = TestViews(
+        videos=videos,
+        sampling=clip_sampling(config),
+        num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
+        num_crops=num_crops,
+        short_side=data.TEST_SHORT_SIDE or max(default_side, data.TEST_CROP_SIZE),
+        crop_size=data.TEST_CROP_SIZE,
+        spacing=config.TEST.VIEW_SPACING,
+        backend=data.DECODING_BACKEND,
+        damaged=data.DAMAGED_VIDEO,
+        watchdog=build_watchdog(config),
+        indices=shard(len(videos), rank=process.rank, world_size=process.world_size),
+    )
+    loader = views_loader(
+        views,
+        num_workers=num_workers(config),
+        stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
+    )
+    return loader, config.TEST.NUM_ENSEMBLE_VIEWS * num_crops

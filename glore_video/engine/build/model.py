@@ -1,0 +1,102 @@
+"""The network, its precision and its weights."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from glore_video.config import Config
+from glore_video.engine.checkpoint import checkpoint_path, last_checkpoint, resolve_checkpoint
+from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.models import (
+    SlowFastOptions,
+    build_network,
+    insert_glore,
+    insert_nonlocal,
+    load_weights,
+    locate,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def build_model(config: Config) -> nn.Module:
+    """The network with its units, initialised anew from torch's current seed."""
+    model = build_network(
+        config.MODEL.ARCH,
+        depth=config.RESNET.DEPTH,
+        num_classes=config.MODEL.NUM_CLASSES,
+        dropout_rate=config.MODEL.DROPOUT_RATE,
+        zero_init_final_bn=config.RESNET.ZERO_INIT_FINAL_BN,
+        slowfast=SlowFastOptions(
+            alpha=config.SLOWFAST.ALPHA,
+            beta_inv=config.SLOWFAST.BETA_INV,
+            fusion_conv_channel_ratio=config.SLOWFAST.FUSION_CONV_CHANNEL_RATIO,
+            fusion_kernel_size=config.SLOWFAST.FUSION_KERNEL_SZ,
+        ),
+        num_block_temp_kernel=config.RESNET.NUM_BLOCK_TEMP_KERNEL or None,
+    )
+    if config.GLORE.LOCATION:
+        insert_glore(
+            model,
+            after=locate(model, config.GLORE.LOCATION),
+            nodes=config.GLORE.NODES or None,
+            states=config.GLORE.STATES or None,
+            normalize=config.GLORE.NORMALIZE,
+        )
+    if config.NONLOCAL.LOCATION:
+        insert_nonlocal(
+            model,
+            after=locate(model, config.NONLOCAL.LOCATION),
+            instantiation=config.NONLOCAL.INSTANTIATION,
+            pool=config.NONLOCAL.pool,
+        )
+    return model.to(memory_format=_memory_format(config))
+
+
+def build_preprocessing(config: Config) -> Preprocessing:
+    return Preprocessing(
+        mean=config.DATA.MEAN, std=config.DATA.STD, memory_format=_memory_format(config)
+    )
+
+
+def _memory_format(config: Config) -> torch.memory_format:
+    return torch.channels_last_3d if config.MODEL.CHANNELS_LAST else torch.contiguous_format
+
+
+def build_precision(config: Config, device: torch.device) -> Precision:
+    names = {"bf16": torch.bfloat16, "fp16": torch.float16}
+    return Precision(
+        device=device,
+        amp_dtype=names[config.TRAIN.AMP_DTYPE] if config.TRAIN.MIXED_PRECISION else None,
+    )
+
+
+def load_initial_weights(config: Config, model: nn.Module) -> None:
+    """Start from TRAIN.CHECKPOINT_FILE_PATH if there is one."""
+    if config.TRAIN.CHECKPOINT_FILE_PATH:
+        path = resolve_checkpoint(
+            config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
+        )
+        report = load_weights(model, path, allow=config.TRAIN.CHECKPOINT_ALLOW)
+        logger.info("starting from %s: %s", path, report)
+
+
+def test_checkpoint(config: Config) -> Path | str:
+    """The weights to test: TEST.CHECKPOINT_FILE_PATH, this run's last, or those it starts from."""
+    if config.TEST.CHECKPOINT_FILE_PATH:
+        return resolve_checkpoint(config.TEST.CHECKPOINT_FILE_PATH, key="TEST.CHECKPOINT_FILE_PATH")
+    last = last_checkpoint(config.OUTPUT_DIR)
+    if last is not None:
+        return last
+    if config.TRAIN.CHECKPOINT_FILE_PATH:
+        return resolve_checkpoint(
+            config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
+        )
+    raise FileNotFoundError(
+        f"nothing to test: no {checkpoint_path(config.OUTPUT_DIR, 1).parent}/checkpoint_epoch_*.pyth "
+        "(OUTPUT_DIR) and TEST.CHECKPOINT_FILE_PATH is empty"
+    )
