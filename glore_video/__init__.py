@@ -4,14 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from glore_video.models import create_model, insert_glore, list_models, load_weights
+    from glore_video.prediction import predict
 
-__all__ = ["create_model", "insert_glore", "list_models", "load_weights"]
+__all__ = ["create_model", "insert_glore", "list_models", "load_weights", "predict"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     """The public names, imported when first used: the package alone loads no torch, no decoder."""
+    if name == "predict":
+        from glore_video import prediction
+
+        return prediction.predict
     if name in __all__:
         from glore_video import models
 

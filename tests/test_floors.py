@@ -16,10 +16,13 @@ ALLOWED = {
     "datasets": {"video"},
     "evaluation": set(),
     "engine": {"models", "video", "config", "datasets", "evaluation"},
-    "cli": {"models", "video", "config", "datasets", "evaluation", "engine"},
-    "__init__": {"models"},
+    "visualization": {"models", "video"},
+    "prediction": {"models", "video", "datasets", "evaluation", "engine", "visualization"},
+    "serving": {"models", "video", "engine", "visualization", "prediction"},
+    "cli": {"models", "video", "config", "datasets", "evaluation", "engine", "serving"},
+    "__init__": {"models", "prediction"},
 }
-SEES_CONFIG = ("cli.py", "engine/build/", "engine/run.py")
+SEES_CONFIG = ("cli.py", "engine/build/", "engine/ready_model.py", "engine/run.py")
 
 
 def imported_modules(path):

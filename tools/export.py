@@ -1,7 +1,7 @@
 """A network as one file for other runtimes, checked against the network on real frames.
 
 python tools/export.py --model glore_r50_8x8 --weights weights.pth --format onnx --output glore.onnx
-python tools/export.py --cfg configs/quickstart.yaml --weights checkpoint.pyth --format pt2
+python tools/export.py --weights outputs/quickstart --format pt2
 """
 
 import argparse
@@ -15,27 +15,27 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.cli import guarded
-from glore_video.config import load_config
 from glore_video.datasets.synthetic_rendering import render_video
-from glore_video.engine.build import build_model
-from glore_video.models import create_model, load_weights
-from glore_video.models.complexity_table import protocol
+from glore_video.engine.ready_model import ready_model
 from glore_video.models.export import FORMATS, export_network, load_exported
 from glore_video.models.fusion import fuse_for_inference
 from glore_video.video import open_video
 from glore_video.video.transforms import centre_crop, normalize_clip, resize_short_side, to_clip
-
-MEAN, STD = (0.45, 0.45, 0.45), (0.225, 0.225, 0.225)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--model", metavar="NAME", help="a network of the zoo")
-    source.add_argument("--cfg", metavar="FILE", help="configuration, YAML")
-    parser.add_argument("--weights", metavar="FILE", help="checkpoint or weights; else random ones")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--model", default="", metavar="NAME", help="a network of the zoo")
+    source.add_argument("--cfg", default="", metavar="FILE", help="configuration, YAML")
+    parser.add_argument(
+        "--weights",
+        default="",
+        metavar="FILE",
+        help="checkpoint (of a run: enough by itself) or weights; else random ones",
+    )
     parser.add_argument("--format", choices=FORMATS, default="onnx")
     parser.add_argument("--output", metavar="FILE", help="by default network.<format>")
     parser.add_argument("--frames", type=int, help="of a clip; instead of the network's own")
@@ -74,18 +74,12 @@ def network(
     args: argparse.Namespace,
 ) -> tuple[nn.Module, int, int, Sequence[float], Sequence[float]]:
     """The network in eval mode, frames and pixels of its clips, mean and deviation of its input."""
-    if args.cfg:
-        config = load_config(args.cfg)
-        model = build_model(config)
-        if args.weights:
-            load_weights(model, args.weights)
-        frames, crop = config.DATA.NUM_FRAMES, config.DATA.TEST_CROP_SIZE
-        mean, std = config.DATA.MEAN, config.DATA.STD
-    else:
-        model = create_model(args.model, pretrained=args.weights or False)
-        frames, crop, _ = protocol(args.model)
-        mean, std = MEAN, STD
-    return model.eval(), args.frames or frames, args.crop or crop, mean, std
+    ready = ready_model(
+        cfg=args.cfg, model=args.model, weights=args.weights, untrained=not args.weights
+    )
+    frames = args.frames or ready.sampling.num_frames
+    colours = ready.preprocessing
+    return ready.network, frames, args.crop or ready.crop_size, colours.mean, colours.std
 
 
 def pictures(video: str | None, frames: int, crop: int) -> Tensor:

@@ -1,0 +1,147 @@
+"""Where a network looks, all along a video: its units and Grad-CAM, clip after clip."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from glore_video.engine.ready_model import ReadyModel
+from glore_video.evaluation import video_probabilities
+from glore_video.prediction.windows import consecutive_starts
+from glore_video.video import clip_indices, open_video, span
+from glore_video.video.transforms import centre_crop, resize_short_side, to_clip
+from glore_video.visualization.grad_cam import grad_cam
+from glore_video.visualization.overlay import visible_square
+from glore_video.visualization.projection import UnitInspection, inspect_units
+
+
+@dataclass(frozen=True)
+class ClipLook:
+    """What was seen of one clip.
+
+    Attributes:
+        start, end: first frame, and frame after the last, of the time that the maps stand for.
+        frames: those of the clip.
+        units: path -> what the unit did.
+        cam: Grad-CAM, (t, h, w); None if it was not asked for.
+    """
+
+    start: int
+    end: int
+    frames: tuple[int, ...]
+    units: dict[str, UnitInspection]
+    cam: Tensor | None
+
+
+@dataclass(frozen=True)
+class VideoLook:
+    """What was seen of a video.
+
+    Attributes:
+        path, fps, num_frames: the video.
+        square: top, left and side of what the network saw, in pixels of the video.
+        target: the class that importance and Grad-CAM are for; `probability` of it, the mean over
+            the clips.
+        clips: in order of time.
+    """
+
+    path: str
+    fps: Fraction
+    num_frames: int
+    square: tuple[int, int, int]
+    target: int
+    probability: float
+    clips: tuple[ClipLook, ...]
+
+    def importance(self, unit: str) -> Tensor:
+        """Of the nodes of a unit, the mean over the clips, (nodes,)."""
+        return torch.stack([clip.units[unit].importance for clip in self.clips]).mean(0)
+
+    def ranking(self, unit: str) -> list[int]:
+        """Nodes, the one whose importance is furthest from zero first."""
+        return self.importance(unit).abs().argsort(descending=True, stable=True).tolist()
+
+    def activity(self, unit: str) -> tuple[list[float], Tensor]:
+        """Seconds, and the nodes' mean |B| at them, (nodes, times).
+
+        Of a few clips every time step, of six or more each clip's mean.
+        """
+        times: list[float] = []
+        for clip in self.clips:
+            steps = clip.units[unit].activity.shape[1]
+            width = (clip.frames[-1] - clip.frames[0] + 1) / steps
+            times += [float((clip.frames[0] + (i + 0.5) * width) / self.fps) for i in range(steps)]
+        values = torch.cat([clip.units[unit].activity for clip in self.clips], dim=1)
+        if len(self.clips) >= 6:
+            steps = len(times) // len(self.clips)
+            values = values.unflatten(1, (-1, steps)).mean(2)
+            times = [sum(times[i : i + steps]) / steps for i in range(0, len(times), steps)]
+        order = sorted(range(len(times)), key=times.__getitem__)
+        return [times[i] for i in order], values[:, order]
+
+
+def look(
+    path: str | os.PathLike[str],
+    ready: ReadyModel,
+    *,
+    target: int | None = None,
+    most_clips: int = 12,
+    cam: bool = True,
+    layer: str = "",
+    progress: Callable[[int, int], None] | None = None,
+) -> VideoLook:
+    """Look at the centre view of clips that cover a video end to end.
+
+    Args:
+        path: video file.
+        ready: a network with GloRe units.
+        target: class; by default the most probable one over all clips.
+        most_clips: of a longer video so many, spread over it.
+        cam, layer: whether to compute Grad-CAM, and of which layer; see `grad_cam`.
+        progress: called with the number of clips done and that of all.
+
+    Raises:
+        VideoError: if the video can't be read.
+        ValueError: if the network has no GloRe unit, or for an unknown class or layer.
+    """
+    with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
+        count, fps = video.num_frames, video.fps
+        starts = consecutive_starts(count, ready.sampling, fps, most_clips)
+        indices = [clip_indices(start, count, ready.sampling, fps) for start in starts]
+        inputs = [_input(video.frames(each), ready) for each in indices]
+        square = visible_square(
+            video.height, video.width, short_side=ready.short_side, crop_size=ready.crop_size
+        )
+    with torch.no_grad(), ready.precision.autocast():
+        logits = torch.cat([ready.network(ready.input(clip)).float() for clip in inputs]).cpu()
+    probabilities = video_probabilities(logits)
+    chosen = int(probabilities.argmax()) if target is None else target
+    covered = float(span(ready.sampling, fps))
+    middles = [start + covered / 2 for start in starts]
+    edges = [0, *(round((a + b) / 2) for a, b in pairwise(middles)), count]
+    clips = []
+    for number, clip in enumerate(inputs):
+        network_input = ready.input(clip)
+        seen = inspect_units(ready.network, network_input, target=chosen)
+        heat = None
+        if cam:
+            heat = grad_cam(ready.network, network_input, target=chosen, layer=layer)
+        clips.append(
+            ClipLook(edges[number], edges[number + 1], tuple(indices[number]), seen.units, heat)
+        )
+        if progress is not None:
+            progress(number + 1, len(inputs))
+    return VideoLook(
+        os.fspath(path), fps, count, square, chosen, float(probabilities[chosen]), tuple(clips)
+    )
+
+
+def _input(frames: Tensor, ready: ReadyModel) -> Tensor:
+    """uint8 (frames, height, width, 3) -> the centre view, uint8 (3, frames, crop, crop)."""
+    return to_clip(centre_crop(resize_short_side(frames, ready.short_side), ready.crop_size))

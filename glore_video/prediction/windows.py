@@ -1,0 +1,168 @@
+"""Sliding windows over a long video: what happens when."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil, floor
+
+from glore_video.datasets.video_dataset import VideoViews
+from glore_video.engine.ready_model import ReadyModel
+from glore_video.evaluation import video_probabilities
+from glore_video.prediction.recognition import best
+from glore_video.video import ClipSampling, clip_indices, open_video, span, view_starts
+from glore_video.video.reader import VideoReader
+from glore_video.video.transforms import resize_short_side
+
+
+@dataclass(frozen=True)
+class Window:
+    """Probabilities by label, from `start` to `end`, seconds."""
+
+    start: float
+    end: float
+    probabilities: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """What happens when in a video of `duration` seconds; the windows by their start."""
+
+    path: str
+    duration: float
+    class_names: tuple[str, ...]
+    windows: tuple[Window, ...]
+
+    def strongest(self, k: int = 5) -> list[int]:
+        """Labels of the k classes that are most probable over all windows together."""
+        sums = [
+            sum(column) for column in zip(*(w.probabilities for w in self.windows), strict=True)
+        ]
+        return sorted(range(len(sums)), key=lambda label: -sums[label])[:k]
+
+    def at(self, seconds: float) -> Window:
+        """The window whose middle is nearest to a time."""
+        return min(self.windows, key=lambda w: abs((w.start + w.end) / 2 - seconds))
+
+    def top(self, seconds: float, k: int) -> list[tuple[str, float]]:
+        """The k most probable (class name, probability) at a time."""
+        return best(self.at(seconds).probabilities, self.class_names, k)
+
+
+def window_bounds(num_frames: int, window: int, hop: int) -> list[tuple[int, int]]:
+    """First frame and frame after the last of each window; the last ends with the video.
+
+    Raises ValueError unless all three are at least 1.
+    """
+    for name, value in (("num_frames", num_frames), ("window", window), ("hop", hop)):
+        if value < 1:
+            raise ValueError(f"{name} must be at least 1, got {value}")
+    if window >= num_frames:
+        return [(0, num_frames)]
+    starts = [*range(0, num_frames - window, hop), num_frames - window]
+    return [(start, start + window) for start in starts]
+
+
+def window_clips(
+    bounds: tuple[int, int],
+    num_frames: int,
+    sampling: ClipSampling,
+    fps: Fraction | int,
+    *,
+    most: int,
+) -> list[list[int]]:
+    """Frames of the clips that stand for one window: end to end, at most `most`.
+
+    A window that is shorter than a clip has one clip, around its middle, as far as the video goes.
+    """
+    first, end = bounds
+    covered = ceil(span(sampling, fps))
+    if end - first < covered:
+        length = min(covered, num_frames)
+        first = min(max(0, (first + end - length) // 2), num_frames - length)
+        end = first + length
+    count = min(most, max(1, round((end - first) / covered)))
+    starts = view_starts(count, end - first, sampling, fps, spacing="ends")
+    return [
+        [first + index for index in clip_indices(start, end - first, sampling, fps)]
+        for start in starts
+    ]
+
+
+def clip_seconds(sampling: ClipSampling, fps: Fraction) -> float:
+    return float(span(sampling, fps) / fps)
+
+
+def window_timeline(
+    path: str | os.PathLike[str],
+    ready: ReadyModel,
+    *,
+    window: float = 0.0,
+    hop: float = 0.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Timeline:
+    """Slide a window over a video. Memory is that of one window, however long the video is.
+
+    Args:
+        path: video file.
+        ready: the network; its num_clips is the most clips that a window is given.
+        window: seconds; by default the length of a clip, or more where there would be more than 60
+            windows.
+        hop: seconds from one window to the next; half a window by default.
+        progress: called with the number of windows done and that of all.
+
+    Raises:
+        VideoError: if the video can't be read.
+        ValueError: for a negative window or hop.
+    """
+    for name, value in (("window", window), ("hop", hop)):
+        if value < 0:
+            raise ValueError(f"{name} must be above 0 seconds, got {value:g}")
+    with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
+        fps = video.fps
+        duration = float(video.num_frames / fps)
+        seconds = window or max(clip_seconds(ready.sampling, fps), duration / 30)
+        size = max(1, round(seconds * fps))
+        step = max(1, round(hop * fps) if hop else size // 2)
+        bounds = window_bounds(video.num_frames, size, step)
+        windows = []
+        for number, (each, views) in enumerate(_views(video, bounds, ready), start=1):
+            probabilities = video_probabilities(ready.logits(views))
+            start, end = (float(frame / fps) for frame in each)
+            windows.append(Window(start, end, tuple(probabilities.tolist())))
+            if progress is not None:
+                progress(number, len(bounds))
+    return Timeline(os.fspath(path), duration, ready.class_names, tuple(windows))
+
+
+def _views(
+    video: VideoReader, bounds: list[tuple[int, int]], ready: ReadyModel
+) -> Iterator[tuple[tuple[int, int], VideoViews]]:
+    for each in bounds:
+        clips = window_clips(
+            each, video.num_frames, ready.sampling, video.fps, most=ready.num_clips
+        )
+        yield each, views_of(video, clips, ready)
+
+
+def views_of(video: VideoReader, clips: list[list[int]], ready: ReadyModel) -> VideoViews:
+    """The views of these clips, from one decoding of the frames they share."""
+    distinct = sorted({frame for clip in clips for frame in clip})
+    place = {frame: i for i, frame in enumerate(distinct)}
+    return VideoViews(
+        resize_short_side(video.frames(distinct), ready.short_side),
+        tuple(tuple(place[frame] for frame in clip) for clip in clips),
+        (0, 1, 2) if ready.num_crops == 3 else (1,),
+        ready.crop_size,
+    )
+
+
+def consecutive_starts(
+    num_frames: int, sampling: ClipSampling, fps: Fraction, most: int
+) -> list[int]:
+    """Starts of clips that cover a video end to end, or evenly where `most` are fewer."""
+    covered = max(1, floor(span(sampling, fps)))
+    count = max(1, min(most, ceil(num_frames / covered)))
+    return view_starts(count, num_frames, sampling, fps, spacing="ends")

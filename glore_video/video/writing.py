@@ -1,0 +1,94 @@
+"""Frames -> a video file that players and browsers show."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import av
+import numpy as np
+from torch import Tensor
+
+from .errors import VideoError
+from .pyav_file import reason
+
+
+class VideoWriter:
+    """Writes an mp4 without sound, H.264 where this FFmpeg has an encoder for it, else MPEG-4.
+
+    The file appears under its name when the `with` block ends without an error; else nothing stays.
+
+    Args:
+        path: file to write.
+        fps: frames a second, above 0.
+
+    Raises:
+        VideoError: if the file can't be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, fps: Fraction | float) -> None:
+        if not fps > 0:
+            raise ValueError(f"fps must be above 0, got {fps}")
+        self.path = Path(path)
+        self._fps = Fraction(fps).limit_denominator(60000)
+        self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp.mp4")
+        self._container: Any = None
+        self._stream: Any = None
+
+    def write(self, frames: Tensor | np.ndarray) -> None:
+        """uint8 (frames, height, width, 3), RGB, all of one size; an odd last row or column is cut."""
+        array = frames.numpy() if isinstance(frames, Tensor) else frames
+        if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
+            raise ValueError(
+                f"frames must be uint8 (frames, height, width, 3), got {array.dtype} {array.shape}"
+            )
+        height, width = (size - size % 2 for size in array.shape[1:3])
+        if self._stream is None:
+            self._start(height, width)
+        if (self._stream.height, self._stream.width) != (height, width):
+            raise ValueError(f"frames of {width}x{height} pixels after others of another size")
+        for picture in array[:, :height, :width]:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            self._container.mux(self._stream.encode(frame))
+
+    def _start(self, height: int, width: int) -> None:
+        if min(height, width) < 2:
+            raise ValueError(f"frames of at least 2x2 pixels are needed, got {width}x{height}")
+        options = {"movflags": "+faststart"}
+        try:
+            self._container = av.open(f"file:{self._temporary}", "w", options=options)
+        except (av.error.FFmpegError, OSError) as error:
+            raise VideoError(self.path, f"can't be written: {reason(error)}") from None
+        if "libx264" in av.codecs_available:
+            self._stream = self._container.add_stream("libx264", rate=self._fps)
+            self._stream.options = {"crf": "21", "preset": "veryfast"}
+        else:
+            self._stream = self._container.add_stream("mpeg4", rate=self._fps)
+            self._stream.options = {"q:v": "4"}
+        self._stream.height, self._stream.width = height, width
+        self._stream.pix_fmt = "yuv420p"
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._container is not None:
+                if kind is None:
+                    self._container.mux(self._stream.encode())
+                self._container.close()
+                if kind is None:
+                    os.replace(self._temporary, self.path)
+        except (av.error.FFmpegError, OSError) as failure:
+            if kind is None:
+                raise VideoError(self.path, f"can't be written: {reason(failure)}") from None
+        finally:
+            self._temporary.unlink(missing_ok=True)
