@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from glore_video.evaluation.files import replace_file
 from glore_video.evaluation.intervals import mean_interval
 from glore_video.evaluation.metrics import (
     accuracies,
@@ -152,13 +152,3 @@ def _predictions(scores: Scores, class_names: Sequence[str]) -> str:
             cells += [class_names[index], f"{value:.6f}"]
         writer.writerow(cells)
     return text.getvalue()
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave what is there."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

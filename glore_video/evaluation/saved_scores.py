@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, Literal, Protocol, cast
 
 import numpy as np
 
@@ -173,7 +173,17 @@ def video_keys(scores: SavedScores) -> list[tuple[str, int]]:
     return keys
 
 
-def check_same_classes(runs: Sequence[SavedScores]) -> None:
+class HasClasses(Protocol):
+    """What was read from one test."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def class_names(self) -> tuple[str, ...]: ...
+
+
+def check_same_classes(runs: Sequence[HasClasses]) -> None:
     """Raises ValueError unless all have the classes of the first, in its order."""
     first = runs[0]
     for run in runs[1:]:

@@ -1,0 +1,59 @@
+"""Is the difference real? Tests on the same videos, compared one by one: python tools/compare_runs.py outputs/a outputs/b --out comparison"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from glore_video.cli import guarded
+from glore_video.evaluation.comparison import Comparison, compare, load_predictions
+from glore_video.evaluation.comparison_page import text_lines, write_comparison
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog="A run is its OUTPUT_DIR, test folder or scores.npz. Of several, each is compared "
+        "with the first. With --a and --b, run n of the one group is paired with run n of the other.",
+    )
+    parser.add_argument("runs", nargs="*", metavar="RUN", help="two or more")
+    parser.add_argument("--a", nargs="+", default=[], metavar="RUN", help="seeds of one network")
+    parser.add_argument("--b", nargs="+", default=[], metavar="RUN", help="seeds of the other")
+    parser.add_argument(
+        "--allow-missing", action="store_true", help="compare the videos that all runs have"
+    )
+    parser.add_argument(
+        "--correction",
+        choices=("holm", "bh"),
+        default="holm",
+        help="for many classes: Holm (default) or Benjamini-Hochberg",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FOLDER", help="write comparison.json and comparison.html"
+    )
+    args = parser.parse_args(argv)
+    return guarded(lambda: _compare(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    if args.runs and (args.a or args.b):
+        raise ValueError("give either runs or the groups --a and --b, not both")
+    if bool(args.a) != bool(args.b) or (len(args.runs) < 2 and not args.a):
+        raise ValueError("two runs are needed, or the groups --a and --b")
+    first = [load_predictions(path) for path in args.a or args.runs[:1]]
+    seconds = [args.b] if args.b else [[path] for path in args.runs[1:]]
+    comparisons: list[Comparison] = []
+    for paths in seconds:
+        second = [load_predictions(path) for path in paths]
+        comparisons.append(
+            compare(first, second, allow_missing=args.allow_missing, correction=args.correction)
+        )
+    print("\n".join(text_lines(comparisons)))
+    if args.out:
+        write_comparison(args.out, comparisons)
+        print(f"wrote {args.out / 'comparison.html'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
