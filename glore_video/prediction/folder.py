@@ -1,0 +1,88 @@
+"""Predictions for a folder of videos, however many: shared out to processes, resumable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from glore_video.datasets.kinetics import VIDEO_SUFFIXES
+from glore_video.datasets.loader import views_loader
+from glore_video.datasets.watchdog import Watchdog
+from glore_video.engine.distributed import Process
+from glore_video.engine.ready_model import ReadyModel
+from glore_video.engine.run_log import progress
+from glore_video.evaluation import video_probabilities
+from glore_video.prediction.recognition import best
+from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
+
+
+def videos_below(folder: Path) -> list[str]:
+    """Paths of all videos below a folder, sorted; hidden files and folders are left out.
+
+    Raises ValueError if there are none.
+    """
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        found += [
+            os.path.join(parent, name)
+            for name in sorted(names)
+            if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith(".")
+        ]
+    if not found:
+        raise ValueError(
+            f"{folder}: no videos in it or in folders below it ({', '.join(sorted(VIDEO_SUFFIXES))})"
+        )
+    return found
+
+
+def predict_videos(
+    paths: Sequence[str],
+    ready: ReadyModel,
+    file: Path,
+    *,
+    process: Process,
+    workers: int = 0,
+    timeout: float = 0.0,
+) -> list[Result] | None:
+    """Predict each video and write `file`, a CSV.
+
+    Every finished video is on disk at once; the same call again goes on where a stopped one was,
+    tries again what failed, and predicts anew where weights or views are others.
+
+    Args:
+        paths: videos; of several processes all are given all.
+        file: on a disk that all processes see.
+        process: this process among those that share the work.
+        workers: processes that read videos beside this one.
+        timeout: seconds after which reading a video is given up; 0: never. Needs workers.
+
+    Returns:
+        All results in the order of the paths on the main process, None on the others.
+
+    Raises:
+        ValueError: if `file` is there and is something else.
+    """
+    results = ResultsFile(file, rank=process.rank)
+    network = fingerprint(ready)
+    known = results.known(network)
+    process.barrier()  # nobody writes before all have read
+    missing = [index for index, path in enumerate(paths) if path not in known]
+    own = missing[process.rank :: process.world_size]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    watchdog = Watchdog(timeout) if timeout and workers else None
+    loader = views_loader(
+        ready.videos(paths, indices=own, watchdog=watchdog), num_workers=min(workers, len(own))
+    )
+    for item in progress(loader, total=len(own), name="videos", is_main=process.is_main):
+        path = paths[item.index]
+        if item.views is None:
+            result = Result(path, network, reason=item.failures[-1][1])
+        else:
+            probabilities = video_probabilities(ready.logits(item.views))
+            top = best(tuple(probabilities.tolist()), ready.class_names, PLACES)
+            result = Result(path, network, tuple(top))
+        results.append([result])
+    process.barrier()
+    return results.finish(paths, known) if process.is_main else None

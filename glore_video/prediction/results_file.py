@@ -1,0 +1,161 @@
+"""A CSV of predictions that grows video by video, and from which a stopped run goes on."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from glore_video.engine.ready_model import ReadyModel
+
+PLACES = 5
+COLUMNS = (
+    "path",
+    "status",
+    "reason",
+    "network",
+    *(f"top{n}_{what}" for n in range(1, PLACES + 1) for what in ("name", "probability")),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """One video: its most probable classes, or why there are none.
+
+    Attributes:
+        path: the video.
+        network: `fingerprint` of what made the prediction.
+        top: (class name, probability), the most probable first; empty for a video that failed.
+        reason: why it failed.
+    """
+
+    path: str
+    network: str
+    top: tuple[tuple[str, float], ...] = ()
+    reason: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return not self.top
+
+    def cells(self) -> list[str]:
+        reason = " ".join(self.reason.split())
+        cells = [self.path, "failed" if self.failed else "ok", reason, self.network]
+        for name, value in self.top[:PLACES]:
+            cells += [name, f"{value:.6f}"]
+        return cells + [""] * (len(COLUMNS) - len(cells))
+
+    @classmethod
+    def of(cls, cells: Sequence[str]) -> Result:
+        pairs = zip(cells[4::2], cells[5::2], strict=True)
+        top = tuple((name, float(value)) for name, value in pairs if value)
+        return cls(cells[0], cells[3], top, cells[2])
+
+
+def fingerprint(ready: ReadyModel) -> str:
+    """Eight letters that differ between networks, weights and views."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(ready.network.state_dict().items()):
+        digest.update(key.encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    views = (ready.sampling, ready.num_clips, ready.num_crops, ready.spacing, ready.short_side)
+    colours = (ready.crop_size, ready.preprocessing.mean, ready.preprocessing.std)
+    digest.update(repr((views, colours, ready.class_names, ready.damaged)).encode())
+    return digest.hexdigest()[:8]
+
+
+class ResultsFile:
+    """FILE.csv, and beside it, while it is made, FILE.csv.partial-<rank> of each process.
+
+    Args:
+        path: of the finished file.
+        rank: this process' number.
+    """
+
+    def __init__(self, path: Path, *, rank: int = 0) -> None:
+        self.path = path
+        self._own = path.with_name(f"{path.name}.partial-{rank}")
+
+    def known(self, network: str) -> dict[str, Result]:
+        """Videos that this network was already shown, also by a run that was stopped.
+
+        Those that failed are not among them: they are tried again.
+
+        Raises ValueError if FILE.csv is there and is something else.
+        """
+        if self.path.exists() and not _is_ours(self.path):
+            raise ValueError(f"{self.path}: there, but not written by this; name another file")
+        found: dict[str, Result] = {}
+        for path in (self.path, *self._partials()):
+            found.update({result.path: result for result in _read(path)})
+        return {
+            path: result
+            for path, result in found.items()
+            if result.network == network and not result.failed
+        }
+
+    def append(self, results: Iterable[Result]) -> None:
+        """Adds results; a run that is killed afterwards keeps them."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows(result.cells() for result in results)
+        _repair(self._own)
+        with self._own.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+            file.write(text.getvalue())
+
+    def finish(self, order: Sequence[str], known: dict[str, Result]) -> list[Result]:
+        """Puts all processes' results together, in this order, and removes the partial files."""
+        found = dict(known)
+        for path in self._partials():
+            found.update({result.path: result for result in _read(path)})
+        results = [found[path] for path in order if path in found]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(result.cells() for result in results)
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
+        try:
+            temporary.write_bytes(text.getvalue().encode("utf-8", "surrogateescape"))
+            os.replace(temporary, self.path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        for path in self._partials():
+            path.unlink()
+        return results
+
+    def _partials(self) -> list[Path]:
+        start = f"{self.path.name}.partial-"
+        folder = self.path.parent
+        names = sorted(os.listdir(folder)) if folder.is_dir() else []
+        return [folder / name for name in names if name.startswith(start)]
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return next(csv.reader(file), None) == list(COLUMNS)
+
+
+def _read(path: Path) -> list[Result]:
+    if not path.exists():
+        return []
+    content = path.read_bytes().decode("utf-8", "surrogateescape")
+    whole = content[: content.rfind("\n") + 1]  # a run may have been killed within a line
+    results = []
+    for cells in csv.reader(io.StringIO(whole)):
+        if len(cells) == len(COLUMNS) and cells[1] in ("ok", "failed"):
+            results.append(Result.of(cells))
+    return results
+
+
+def _repair(path: Path) -> None:
+    """Cuts off a line that a killed run did not finish."""
+    if path.exists():
+        content = path.read_bytes()
+        if content and not content.endswith(b"\n"):
+            with path.open("r+b") as file:
+                file.truncate(content.rfind(b"\n") + 1)

@@ -1,0 +1,207 @@
+"""What happens in a video, a folder of videos, or in front of a camera.
+
+python tools/predict.py video.mp4 --weights outputs/quickstart
+python tools/predict.py long.mp4 --model glore_r50_8x8 --window 4 --timeline long.png --out named.mp4
+torchrun --nproc-per-node 8 tools/predict.py folder --weights outputs/x --csv predictions.csv
+python tools/predict.py 0 --weights outputs/x     (camera number 0)
+
+Exit status: 0; 1 if videos of a folder failed; 2 for an error.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from glore_video.cli import guarded
+from glore_video.engine.distributed import Process, launch, under_torchrun
+from glore_video.engine.ready_model import ReadyModel, ready_model
+from glore_video.engine.run_log import setup_logging
+from glore_video.prediction import predict, window_timeline
+from glore_video.prediction.folder import predict_videos, videos_below
+from glore_video.prediction.live import watch
+from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
+from glore_video.prediction.terminal import Bar, add_model_arguments, table
+from glore_video.prediction.timeline_files import (
+    check_timeline_path,
+    write_annotated,
+    write_timeline,
+)
+from glore_video.video import VideoError
+from glore_video.video.camera import Camera
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("video", metavar="VIDEO", help="a video, a folder, or a camera's number")
+    add_model_arguments(parser)
+    parser.add_argument("--top", type=int, default=5, help="how many classes to show")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="a folder's: predictions.csv")
+    parser.add_argument("--clips", type=int, default=0, help="of a video, instead of the test's")
+    parser.add_argument("--crops", type=int, default=0, choices=(0, 1, 3), help="of each clip")
+    parser.add_argument("--window", type=float, default=0.0, metavar="SECONDS", help="slide it")
+    parser.add_argument("--hop", type=float, default=0.0, metavar="SECONDS", help="half a window")
+    parser.add_argument("--timeline", metavar="FILE", help="what happens when, .png or .html")
+    parser.add_argument("--out", metavar="FILE.mp4", help="the video with the classes drawn in it")
+    parser.add_argument("--workers", type=int, default=2, help="of a folder: reading processes")
+    parser.add_argument(
+        "--timeout", type=float, default=120.0, metavar="SECONDS", help="of a folder: for a video"
+    )
+    parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="of a camera")
+    parser.add_argument("--seconds", type=float, default=0.0, help="of a camera: then stop")
+    args = parser.parse_args(argv)
+    setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
+    return guarded(lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.top < 1:
+        raise ValueError(f"--top must be at least 1, got {args.top}")
+    if args.workers < 0:
+        raise ValueError(f"--workers must be at least 0, got {args.workers}")
+    source = Path(args.video)
+    windowed = args.window or args.hop or args.timeline or args.out
+    if args.timeline:
+        check_timeline_path(args.timeline)
+    if source.is_dir():
+        if windowed:
+            raise ValueError("--window, --hop, --timeline and --out are for one video")
+        return folder(args, source)
+    if under_torchrun() and os.environ["RANK"] != "0":
+        return 0  # one video has no work for several processes
+    if args.video.isdigit() and not source.exists():
+        return camera(args, int(args.video))
+    if not source.is_file():
+        raise VideoError(args.video, "no such file or folder")
+    return timeline(args, ready(args)) if windowed else one(args, ready(args))
+
+
+def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
+    return ready_model(
+        cfg=args.cfg,
+        model=args.model,
+        weights=args.weights,
+        untrained=args.untrained,
+        device=device or args.device,
+        num_clips=args.clips,
+        num_crops=args.crops,
+    )
+
+
+def one(args: argparse.Namespace, model: ReadyModel) -> int:
+    prediction = predict(args.video, model)
+    if args.csv:
+        row = Result(args.video, fingerprint(model), tuple(prediction.top()))
+        file = ResultsFile(args.csv)
+        file.known(row.network)
+        args.csv.parent.mkdir(parents=True, exist_ok=True)
+        file.finish([args.video], {args.video: row})
+    show(args, args.video, prediction.top(args.top))
+    return 0
+
+
+def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
+    with Bar("windows") as bar:
+        found = window_timeline(args.video, model, window=args.window, hop=args.hop, progress=bar)
+    if args.timeline:
+        write_timeline(found, args.timeline)
+    if args.out:
+        with Bar("film") as bar:
+            write_annotated(
+                found,
+                args.out,
+                k=min(args.top, 3),
+                backend=model.backend,
+                damaged=model.damaged,
+                progress=bar,
+            )
+    for window in found.windows:
+        top = found.top((window.start + window.end) / 2, args.top if args.json else 1)
+        if args.json:
+            print(json.dumps({"start": window.start, "end": window.end, "top": _pairs(top)}))
+        else:
+            name, value = top[0]
+            print(f"{window.start:7.1f} to {window.end:7.1f} s  {100 * value:5.1f}%  {name}")
+    for path in (args.timeline, args.out):
+        if path:
+            print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def folder(args: argparse.Namespace, source: Path) -> int:
+    file = args.csv or Path("predictions.csv")
+    paths = videos_below(source)
+    on_gpu = args.device.startswith("cuda")
+
+    def work(process: Process) -> int:
+        device = str(process.device) if under_torchrun() else args.device
+        try:
+            results = predict_videos(
+                paths,
+                ready(args, device),
+                file,
+                process=process,
+                workers=args.workers,
+                timeout=args.timeout,
+            )
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            raise
+        return 0 if results is None else report(args, results, file)
+
+    if under_torchrun():
+        return launch(work, num_gpus=int(on_gpu))
+    return work(Process(0, 1, torch.device(args.device)))
+
+
+def report(args: argparse.Namespace, results: list[Result], file: Path) -> int:
+    failed = [result for result in results if result.failed]
+    for result in results if args.json or len(results) <= 20 else ():
+        if not result.failed:
+            show(args, result.path, list(result.top[: args.top]))
+    print(f"wrote {file}: {len(results) - len(failed)} videos", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of {len(results)} failed:", file=sys.stderr)
+        for result in failed:
+            print(f"  {result.path}: {result.reason}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def camera(args: argparse.Namespace, number: int) -> int:
+    with Camera(number) as source:
+        try:
+            for seconds, top in watch(
+                source, ready(args), fps=source.fps, every=args.every, k=args.top
+            ):
+                if args.json:
+                    print(json.dumps({"seconds": seconds, "top": _pairs(top)}), flush=True)
+                else:
+                    words = ", ".join(f"{name} {100 * value:.0f}%" for name, value in top[:3])
+                    print(f"{seconds:7.1f} s  {words}", flush=True)
+                if args.seconds and seconds >= args.seconds:
+                    break
+        except KeyboardInterrupt:
+            pass  # the usual way to end it
+    return 0
+
+
+def show(args: argparse.Namespace, path: str, top: list[tuple[str, float]]) -> None:
+    if args.json:
+        print(json.dumps({"path": path, "top": _pairs(top)}))
+    else:
+        print(f"{path}\n{table(top)}")
+
+
+def _pairs(top: list[tuple[str, float]]) -> list[dict[str, object]]:
+    return [{"name": name, "probability": round(value, 6)} for name, value in top]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
