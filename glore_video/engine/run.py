@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
+from torch.utils.data import DataLoader
 
-from glore_video.config import Config, to_yaml
+from glore_video.config import Config, flatten, to_yaml
+from glore_video.datasets.loader import views_loader
 from glore_video.datasets.video_dataset import TestViews
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
-from glore_video.engine.tester import score_videos
-from glore_video.evaluation import Summary, ViewPlan, summarize, write_results
+from glore_video.engine.tester import fingerprint_of_test, score_videos
+from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
 from glore_video.models import count_complexity, load_weights
 from glore_video.video import span
 
@@ -80,9 +84,28 @@ def _test(
     views = cast(TestViews, loader.dataset)
     logger.info("testing %s on %d videos, %d views each", checkpoint, len(data.test), num_views)
     folder = Path(config.OUTPUT_DIR) / "test"
+    parts = ScoreParts(
+        folder / "parts",
+        fingerprint_of_test(
+            {key: value for key, value in flatten(config) if _changes_scores(key)},
+            checkpoint,
+            data.test,
+            process,
+        ),
+    )
+
+    def load(indices: Sequence[int]) -> DataLoader[Any]:
+        if list(indices) == list(views.indices or ()):
+            return loader
+        return views_loader(
+            replace(views, indices=indices),
+            num_workers=loader.num_workers,
+            stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
+        )
+
     scores = score_videos(
         model,
-        loader,
+        load,
         data.test,
         num_views=num_views,
         num_classes=config.MODEL.NUM_CLASSES,
@@ -90,7 +113,7 @@ def _test(
         preprocessing=build.build_preprocessing(config),
         precision=build.build_precision(config, process.device),
         process=process,
-        scratch=folder / "parts",
+        parts=parts,
     )
     if scores is None:
         return None
@@ -113,6 +136,7 @@ def _test(
         seconds=time.perf_counter() - start,
         checkpoint=str(checkpoint),
     )
+    parts.remove()
     if not summary.videos_scored:
         raise ValueError(f"none of the {summary.videos_expected} test videos could be read")
     metrics.write("test", step=0, **vars(summary))
@@ -123,6 +147,18 @@ def _test(
         *(summary.videos_scored, summary.videos_expected, num_views, folder),
     )
     return summary
+
+
+def _changes_scores(key: str) -> bool:
+    """Whether the logits of a test may depend on this key; at most rounding depends on others."""
+    section, _, name = key.rpartition(".")
+    if section == "TRAIN":
+        return name in ("MIXED_PRECISION", "AMP_DTYPE")
+    if section in ("SOLVER", "BN", "TENSORBOARD", "DATA_LOADER", "SYNTHETIC", ""):
+        return False
+    if section == "TEST":
+        return name not in ("ENABLE", "DATASET", "BATCH_SIZE", "CHECKPOINT_FILE_PATH")
+    return not name.startswith(("PATH_", "CLASS_NAMES_PATH", "MAX_BAD_FRACTION"))
 
 
 def describe_run(config: Config) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import shutil
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -18,7 +18,7 @@ from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.engine.distributed import Process
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.run_log import progress
-from glore_video.evaluation import Scores
+from glore_video.evaluation import ScoreParts, Scores
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def score_views(
 
 def score_videos(
     model: nn.Module,
-    loader: DataLoader[Any],
+    load: Callable[[Sequence[int]], DataLoader[Any]],
     videos: VideoList,
     *,
     num_views: int,
@@ -51,62 +51,84 @@ def score_videos(
     preprocessing: Preprocessing,
     precision: Precision,
     process: Process,
-    scratch: Path,
+    parts: ScoreParts,
 ) -> Scores | None:
     """Score this process' videos, then put all processes' together, in the order of the list.
 
+    Videos that a killed test of the same fingerprint has scored are not scored again; those that
+    it could not read are tried once more.
+
     Args:
-        loader: gives the ViewsItem of this process' shard.
+        load: makes a loader of the ViewsItem of the videos at these places of the list.
         num_views: views of each video.
         batch_size: views a forward pass of this process.
-        scratch: folder, on a disk all processes see, for the parts of the scores.
+        parts: where scores are kept until the test is done; the caller removes them.
 
     Returns:
         The scores of the whole list on the main process, None on the others.
     """
     model.eval()
-    indices: list[int] = []
-    logits: list[np.ndarray] = []
+    done = set(process.gather(parts.finished() if process.is_main else [])[0])
+    if done:
+        logger.info("going on: %d of %d videos are scored already", len(done), len(videos))
+    left = [index for index in range(len(videos)) if index not in done]
+    own = left[process.rank :: process.world_size]
+    initial = len(done) // process.world_size
     failed: list[tuple[int, Failure]] = []
-    for item in progress(loader, total=len(loader), name="test", is_main=process.is_main):
-        if item.views is None:
-            failed.extend((item.index, failure) for failure in item.failures)
-            continue
-        indices.append(item.index)
-        scores = score_views(
-            model,
-            item.views,
-            batch_size=batch_size,
-            preprocessing=preprocessing,
-            precision=precision,
-        )
-        logits.append(scores.numpy())
-    shape = (len(logits), num_views, num_classes)
-    own = np.stack(logits) if logits else np.zeros(shape, dtype=np.float32)
-    parts = _gather_arrays(own, process, scratch)
-    all_indices = [index for part in process.gather(indices) for index in part]
+    items = progress(
+        load(own), total=initial + len(own), initial=initial, name="test", is_main=process.is_main
+    )
+    try:
+        for item in items:
+            if item.views is None:
+                failed.extend((item.index, failure) for failure in item.failures)
+                continue
+            scores = score_views(
+                model,
+                item.views,
+                batch_size=batch_size,
+                preprocessing=preprocessing,
+                precision=precision,
+            )
+            parts.add(item.index, scores.numpy())
+    finally:
+        parts.flush()
     all_failed = sorted(failure for part in process.gather(failed) for failure in part)
-    if parts is None:
+    if not process.is_main:
         return None
-    order = np.argsort(all_indices, kind="stable")
+    indices, logits = parts.collect(views=num_views, classes=num_classes)
     return Scores(
-        logits=np.concatenate(parts)[order],
-        labels=videos.labels[np.asarray(all_indices, dtype=np.int64)[order]],
-        paths=tuple(videos.path(all_indices[i]) for i in order),
+        logits=logits,
+        labels=videos.labels[indices],
+        paths=tuple(videos.path(index) for index in indices.tolist()),
         failed=tuple(failure for _, failure in all_failed),
         left_out=videos.left_out,
     )
 
 
-def _gather_arrays(own: np.ndarray, process: Process, scratch: Path) -> Sequence[np.ndarray] | None:
-    """The processes' arrays, on the main one. They go by way of files: they can be gigabytes."""
-    if process.world_size == 1:
-        return [own]
-    scratch.mkdir(parents=True, exist_ok=True)
-    np.save(scratch / f"rank{process.rank}.npy", own)
-    process.barrier()
+def fingerprint_of_test(
+    settings: Mapping[str, Any], checkpoint: Path | str, videos: VideoList, process: Process
+) -> dict[str, Any]:
+    """What the scores of a test depend on, the same on all processes.
+
+    Args:
+        settings: plain values of the configuration.
+        checkpoint: whose content counts; of a URL, its text.
+    """
     if not process.is_main:
-        return None
-    parts = [np.load(scratch / f"rank{rank}.npy") for rank in range(process.world_size)]
-    shutil.rmtree(scratch)
-    return parts
+        return process.gather(None)[0]
+    weights = str(checkpoint)
+    if isinstance(checkpoint, Path):
+        with checkpoint.open("rb") as file:
+            weights = _digest(iter(lambda: file.read(1 << 20), b""))
+    labels = videos.labels.tobytes()
+    listed = _digest([*(os.fsencode(path) + b"\0" for path in videos.paths()), labels])
+    versions = {"torch": torch.__version__, "device": process.device.type}
+    return process.gather({"weights": weights, "list": listed, **versions, **settings})[0]
+
+
+def _digest(pieces: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in pieces:
+        digest.update(piece)
+    return digest.hexdigest()

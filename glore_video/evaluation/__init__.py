@@ -3,6 +3,7 @@
 from glore_video.evaluation.ensembling import Ensemble, ViewChoice, choose_views, ensemble
 from glore_video.evaluation.results import Scores, Summary, summarize, write_results
 from glore_video.evaluation.saved_scores import SavedScores, ViewPlan, load_scores, save_scores
+from glore_video.evaluation.score_parts import ScoreParts
 from glore_video.evaluation.views import (
     METHODS,
     Method,
@@ -17,6 +18,7 @@ __all__ = [
     "Ensemble",
     "Method",
     "SavedScores",
+    "ScoreParts",
     "Scores",
     "Summary",
     "ViewChoice",

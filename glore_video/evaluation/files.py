@@ -6,9 +6,12 @@ import os
 from pathlib import Path
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file whole, or leave what is there."""
-    temporary = path.with_name(path.name + ".tmp")
+def replace_file(path: Path, content: bytes, writer: str = "") -> None:
+    """Write a file whole, or leave what is there.
+
+    writer: tells apart those that may write the same file at the same time.
+    """
+    temporary = path.with_name(f"{path.name}{writer}.tmp")
     try:
         temporary.write_bytes(content)
         os.replace(temporary, path)
