@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
+import shutil
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import torch
 
+logger = logging.getLogger(__name__)
+
 _NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d+))?\.pyth")
 BEST_NAME = "checkpoint_best.pyth"
+_TEMPORARY = ".tmp"
+_NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def checkpoint_path(output_dir: str | Path, epoch: int, step: int = 0) -> Path:
@@ -20,23 +28,127 @@ def checkpoint_path(output_dir: str | Path, epoch: int, step: int = 0) -> Path:
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write to a temporary name, sync, rename: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
+    """Write to a temporary name, sync, rename: a reader sees the old file or the whole new one.
+
+    Temporary files that killed writes left in the folder are removed first.
+
+    Raises OSError, whose message names the file and what to do, if it can't be written (disk full,
+    folder not writable); all earlier checkpoints stay as they are.
+    """
+    temporary = path.with_suffix(_TEMPORARY)
     try:
-        with temporary.open("wb") as file:
-            torch.save(state, file)
-            file.flush()
-            os.fsync(file.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(path.parent)
+        with temporary.open("wb") as raw:
+            file = _RememberingFile(raw)
+            try:
+                torch.save(state, file)
+            except Exception as error:  # torch may hide the file's error in one of its own
+                raise file.error or error from None
+            raw.flush()
+            os.fsync(raw.fileno())
         temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _not_saved(path, state, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+class _RememberingFile:
+    """A file to write to that keeps the first error of writing."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.error: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+
+    def flush(self) -> None:
+        self._file.flush()
+
+
+def _remove_stale(folder: Path) -> None:
+    for path in folder.glob(f"checkpoint_*{_TEMPORARY}"):
+        path.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Have the new name on the disk too, where folders can be synced."""
+    if hasattr(os, "O_DIRECTORY"):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with suppress(OSError):  # some network file systems refuse
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> OSError:
+    """The error in words: what could not be written, how large it is, what to do."""
+    reason = error.strerror or str(error)
+    text = f"could not save {path}: {reason}"
+    if error.errno in _NO_SPACE:
+        with suppress(OSError):
+            free = shutil.disk_usage(path.parent).free
+            text += f" ({_size(state) / 1e6:.1f} MB to write, {free / 1e6:.1f} MB free there)"
+        advice = "make room (TRAIN.KEEP_CHECKPOINTS limits how many are kept) or set OUTPUT_DIR"
+    else:
+        advice = "make its folder writable or set OUTPUT_DIR"
+    text += f"; earlier checkpoints are as they were: {advice}, then start again"
+    mended = OSError(text)
+    mended.errno = error.errno
+    return mended
+
+
+def _size(state: Any) -> int:
+    """Bytes of the tensors in plain containers."""
+    if isinstance(state, torch.Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, dict):
+        return sum(_size(value) for value in state.values())
+    if isinstance(state, (list, tuple)):
+        return sum(_size(value) for value in state)
+    return 0
 
 
 def last_checkpoint(output_dir: str | Path) -> Path | None:
     """The latest checkpoint in a run's OUTPUT_DIR, within an epoch or after one, or None."""
     found = _checkpoints(output_dir)
     return found[-1][1] if found else None
+
+
+def latest_readable(output_dir: str | Path) -> tuple[Path, dict[str, Any]] | None:
+    """The latest checkpoint in a run's OUTPUT_DIR that can be read, and what is in it.
+
+    Warns of each damaged one that it passes over. None if the run has no checkpoint yet.
+
+    Raises ValueError if there are checkpoints and none can be read: starting anew is not for a
+    program to decide.
+    """
+    found = _checkpoints(output_dir)
+    reasons = []
+    for _, path in reversed(found):
+        try:
+            state = read_checkpoint(path)
+        except ValueError as error:
+            reasons.append(str(error))
+            if len(reasons) < len(found):
+                logger.warning("%s; the one before it is taken", error)
+        else:
+            return path, state
+    if reasons:
+        raise ValueError(
+            f"none of the {len(reasons)} checkpoints in {found[0][1].parent} can be read (the last: "
+            f"{reasons[0]}); move them away or set TRAIN.AUTO_RESUME False to start anew"
+        )
+    return None
 
 
 def remove_old_checkpoints(output_dir: str | Path, *, keep: int) -> None:
@@ -89,7 +201,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for damaged files
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        text = str(error).strip().partition("\n")[0]
+        reason = text if " " in text else f"{type(error).__name__} {text}".strip()
         raise ValueError(f"{path}: not a readable checkpoint: {reason}") from None
     if not isinstance(state, dict) or "model_state" not in state or "epoch" not in state:
         raise ValueError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")

@@ -1,6 +1,12 @@
 """Checkpoints: atomic, found again, safe to read."""
 
+import errno
+import io
 import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +15,7 @@ from glore_video.engine import checkpoint as module
 from glore_video.engine.checkpoint import (
     checkpoint_path,
     last_checkpoint,
+    latest_readable,
     read_checkpoint,
     remove_old_checkpoints,
     resolve_checkpoint,
@@ -118,3 +125,111 @@ def test_other_content(tmp_path):
     torch.save([1, 2], tmp_path / "c.pyth")
     with pytest.raises(ValueError, match="not a checkpoint of a run"):
         read_checkpoint(tmp_path / "c.pyth")
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+import torch
+from glore_video.engine.checkpoint import checkpoint_path, save_checkpoint
+save_checkpoint(checkpoint_path(sys.argv[1], 1), {"model_state": {}, "epoch": 1})
+# A limit on the size of files stops a write in its middle, as a full disk does.
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))
+state = {"model_state": {"w": torch.zeros(1_000_000), "v": [torch.zeros(500_000)]}, "epoch": 2}
+try:
+    save_checkpoint(checkpoint_path(sys.argv[1], 2), state)
+except OSError as error:
+    print(error.errno, error)
+"""
+
+
+def test_write_that_stops_in_its_middle(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    number, message = done.stdout.split(" ", 1)
+    assert int(number) == errno.EFBIG
+    assert message.startswith(
+        f"could not save {checkpoint_path(tmp_path, 2)}: File too large (6.0 MB to"
+    )
+    assert re.search(r"[\d.]+ MB free there\); earlier checkpoints are as they were: ", message)
+    assert names_in(tmp_path / "checkpoints") == ["checkpoint_epoch_00001.pyth"]
+    assert read_checkpoint(checkpoint_path(tmp_path, 1))["epoch"] == 1
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_full_disk_names_file_size_and_remedy(tmp_path, monkeypatch, hidden):
+    """torch may turn the file's error into a RuntimeError of its own."""
+
+    def fails(state, file):
+        try:
+            file.write(b"half")
+        except OSError:
+            if hidden:
+                raise RuntimeError("PytorchStreamWriter failed writing file") from None
+            raise
+
+    class Full(io.BytesIO):
+        def write(self, data):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(module.torch, "save", fails)
+    monkeypatch.setattr(Path, "open", lambda self, mode: Full())
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        save_checkpoint(checkpoint_path(tmp_path, 3), STATE)
+    assert caught.value.errno == errno.ENOSPC
+    assert str(checkpoint_path(tmp_path, 3)) in str(caught.value)
+    assert "TRAIN.KEEP_CHECKPOINTS" in str(caught.value)
+
+
+def test_folder_that_takes_no_files(tmp_path):
+    (tmp_path / "checkpoints").write_text("a file")
+    with pytest.raises(OSError, match="make its folder writable or set OUTPUT_DIR"):
+        save_checkpoint(checkpoint_path(tmp_path, 1), STATE)
+
+
+def test_an_error_of_another_kind_passes_as_it_is(tmp_path):
+    with pytest.raises(AttributeError, match="local"):
+        save_checkpoint(checkpoint_path(tmp_path, 1), STATE | {"x": lambda: 1})
+    assert names_in(tmp_path / "checkpoints") == []
+
+
+def test_leftovers_of_killed_writes_go_at_the_next_save(tmp_path):
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    for name in ("checkpoint_epoch_00009.tmp", "checkpoint_best.tmp", "notes.tmp"):
+        (folder / name).write_bytes(b"half")
+    save_checkpoint(checkpoint_path(tmp_path, 1), STATE)
+    assert names_in(folder) == ["checkpoint_epoch_00001.pyth", "notes.tmp"]
+
+
+def save_three(folder):
+    for epoch, step in [(1, 0), (1, 4), (2, 0)]:
+        save_checkpoint(checkpoint_path(folder, epoch, step), STATE | {"epoch": epoch})
+    return [checkpoint_path(folder, epoch, step) for epoch, step in [(1, 0), (1, 4), (2, 0)]]
+
+
+def test_latest_readable_passes_over_damaged_ones(tmp_path, caplog):
+    assert latest_readable(tmp_path / "nothing here") is None
+    first, second, third = save_three(tmp_path)
+    assert latest_readable(tmp_path)[0] == third
+    assert caplog.messages == []
+    third.write_bytes(third.read_bytes()[:-100])
+    second.write_bytes(b"")
+    path, state = latest_readable(tmp_path)
+    assert (path, state["epoch"]) == (first, 1)
+    assert [str(third) in caplog.messages[0], str(second) in caplog.messages[1]] == [True, True]
+    assert caplog.messages[0].endswith("the one before it is taken")
+    assert names_in(tmp_path / "checkpoints") == sorted([first.name, second.name, third.name])
+
+
+def test_all_checkpoints_damaged(tmp_path):
+    for path in save_three(tmp_path):
+        path.write_bytes(b"half")
+    with pytest.raises(ValueError, match="none of the 3 checkpoints .*TRAIN.AUTO_RESUME False"):
+        latest_readable(tmp_path)
