@@ -1,0 +1,49 @@
+import pytest
+
+from glore_video.prediction.results_file import COLUMNS, Result, ResultsFile
+
+TOP = (("a, b", 0.75), ('say "c"', 0.25))
+
+
+def test_written_and_read_again(tmp_path):
+    path = tmp_path / "out put.csv"
+    first = Result("/x/é, ö.mp4", "11", TOP)
+    second = Result("/x/bad\udcff.mp4", "11", reason="two\nlines")
+    file = ResultsFile(path)
+    file.append([first])
+    file.append([second])
+    assert file.finish([second.path, first.path], {}) == [
+        Result(second.path, "11", reason="two lines"),
+        first,
+    ]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["out put.csv"]
+    lines = path.read_bytes().decode("utf-8", "surrogateescape").splitlines()
+    assert lines[0] == ",".join(COLUMNS)
+    assert lines[1] == "/x/bad\udcff.mp4,failed,two lines,11,,,,,,,,,,"
+    assert lines[2] == ('"/x/é, ö.mp4",ok,,11,"a, b",0.750000,"say ""c""",0.250000,,,,,,')
+    assert ResultsFile(path).known("11") == {first.path: first}  # what failed is tried again
+    assert ResultsFile(path).known("12") == {}
+
+
+def test_a_killed_run_goes_on(tmp_path):
+    path = tmp_path / "a.csv"
+    one, two = Result("1.mp4", "n", TOP), Result("2.mp4", "n", TOP)
+    ResultsFile(path, rank=1).append([one])
+    other = ResultsFile(path, rank=0)
+    other.append([two])
+    partial = tmp_path / "a.csv.partial-0"
+    partial.write_bytes(partial.read_bytes() + b"3.mp4,ok,,n,x,0.1")  # killed within a line
+    file = ResultsFile(path, rank=0)
+    assert file.known("n") == {"1.mp4": one, "2.mp4": two}
+    three = Result("3.mp4", "n", TOP)
+    file.append([three])
+    known = ResultsFile(path).known("n")
+    assert file.finish(["1.mp4", "2.mp4", "3.mp4"], known) == [one, two, three]
+
+
+def test_somebody_elses_file_is_not_touched(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("path,label\n")
+    with pytest.raises(ValueError, match="there, but not written by this"):
+        ResultsFile(path).known("n")
+    assert path.read_text() == "path,label\n"

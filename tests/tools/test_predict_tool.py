@@ -1,0 +1,128 @@
+"""tools/predict.py as it is called."""
+
+import csv
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from glore_video.video import open_video
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def main():
+    spec = importlib.util.spec_from_file_location("predict_tool", ROOT / "tools" / "predict.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def read_rows(path):
+    return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+
+
+def test_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+    arguments = [str(moving_video), "--weights", str(tiny_checkpoint)]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == str(moving_video)
+    assert {" ".join(line.split()[:-2]) for line in lines[1:]} <= {"hopping", "jumping <high>", ""}
+    assert main([*arguments, "--json", "--csv", str(tmp_path / "a.csv")]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["path"] == str(moving_video)
+    assert sum(each["probability"] for each in found["top"]) == pytest.approx(1, abs=1e-5)
+    rows = read_rows(tmp_path / "a.csv")
+    assert rows[0]["top1_name"] == found["top"][0]["name"]
+
+
+def test_timeline_and_film(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+    arguments = [str(moving_video), "--weights", str(tiny_checkpoint), "--window", "1"]
+    page, film = tmp_path / "t.html", tmp_path / "named.mp4"
+    assert main([*arguments, "--timeline", str(page), "--out", str(film)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line[:19] for line in out] == [
+        "    0.0 to     1.0 ",
+        "    0.5 to     1.5 ",
+        "    1.0 to     2.0 ",
+        "    1.5 to     2.5 ",
+        "    2.0 to     3.0 ",
+    ]
+    text = page.read_text(encoding="utf-8")
+    assert "jumping &lt;high&gt;" in text
+    assert "<high>" not in text
+    assert text.count("<i ") == 10  # 5 windows x 2 classes
+    with open_video(film) as video, open_video(moving_video) as bare:
+        assert video.num_frames == 30
+        difference = (video.frames([5]).float() - bare.frames([5]).float()).abs()[0].mean(2)
+    assert difference[-16:, :40].mean() > 10  # where the names stand
+    assert difference[:16].mean() < 6
+    assert main([*arguments, "--timeline", str(tmp_path / "t.png")]) == 0
+    assert (tmp_path / "t.png").stat().st_size > 2000
+
+
+def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+    weights = ["--weights", str(tiny_checkpoint)]
+    for arguments, message in (
+        ([str(moving_video)], "name a configuration, a network of the zoo, or weights of a run"),
+        (["nowhere.mp4", *weights], "nowhere.mp4: no such file or folder"),
+        ([str(moving_video), *weights, "--timeline", "a.pdf"], "a.pdf: a timeline is a .png or"),
+        ([str(moving_video), *weights, "--window", "-1"], "window must be above 0 seconds"),
+        ([str(moving_video), *weights, "--top", "0"], "--top must be at least 1, got 0"),
+        ([str(tmp_path), *weights], "no videos in it or in folders below it"),
+        ([str(tmp_path), *weights, "--window", "1"], "are for one video"),
+        (["4711", *weights], "/dev/video4711: no such camera"),
+    ):
+        assert main(arguments) == 2, arguments
+        err = capsys.readouterr().err
+        assert message in err
+        assert len(err.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def folder(tmp_path, moving_video):
+    root = tmp_path / "my vidéos"
+    root.mkdir()
+    for number in range(4):
+        shutil.copy(moving_video, root / f"{number}.mp4")
+    (root / "2.mp4").write_text("nothing")
+    return root
+
+
+def test_a_folder(main, folder, tiny_checkpoint, capsys, tmp_path):
+    file = tmp_path / "p.csv"
+    arguments = [str(folder), "--weights", str(tiny_checkpoint), "--csv", str(file)]
+    assert main([*arguments, "--workers", "0"]) == 1
+    captured = capsys.readouterr()
+    assert "1 of 4 failed:" in captured.err
+    assert f"{folder / '2.mp4'}: can't be opened as video" in captured.err
+    rows = read_rows(file)
+    assert [row["status"] for row in rows] == ["ok", "ok", "failed", "ok"]
+    (folder / "2.mp4").unlink()
+    assert main([*arguments, "--workers", "0"]) == 0
+
+
+@pytest.mark.slow
+def test_a_folder_under_torchrun_equals_one_process(main, folder, tiny_checkpoint, tmp_path):
+    common = [str(folder), "--weights", str(tiny_checkpoint), "--device", "cpu"]
+    assert main([*common, "--csv", str(tmp_path / "one.csv"), "--workers", "0"]) == 1
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    tool = str(ROOT / "tools" / "predict.py")
+    two = ["--csv", str(tmp_path / "two.csv"), "--workers", "1"]
+    done = subprocess.run(
+        [*torchrun, "--nproc-per-node", "2", tool, *common, *two],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert "1 of 4 failed:" in done.stderr
+    assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
+    assert sorted(p.name for p in tmp_path.glob("*.csv*")) == ["one.csv", "two.csv"]

@@ -1,0 +1,83 @@
+"""tools/visualize.py as it is called."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from glore_video.video import open_video
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def main():
+    spec = importlib.util.spec_from_file_location("visualize_tool", ROOT / "tools" / "visualize.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+def test_pictures_of_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+    out = tmp_path / "my pictüres"
+    common = [str(moving_video), "--weights", str(tiny_checkpoint), "--out", str(out)]
+    asked = ["--unit", "stage1.1", "--nodes", "3,0", "--clips", "2", "--class", "jumping <high>"]
+    assert main([*common, *asked]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("jumping <high> ")
+    assert [line.split()[1] for line in lines[1:3]] == ["3", "0"]
+    stem = "moving squäre.stage1.1"
+    assert sorted(path.name for path in out.iterdir()) == [
+        f"{stem}.activity.png",
+        f"{stem}.adjacency.png",
+        f"{stem}.mp4",
+        f"{stem}.sheet.png",
+    ]
+    assert [str(out / name) for name in sorted(p.name for p in out.iterdir())] == sorted(lines[3:])
+    with Image.open(out / f"{stem}.sheet.png") as sheet:
+        # 4 frames of 160 pixels beside the names; frames, two nodes and Grad-CAM below the title.
+        assert sheet.size == (2 * 16 + 132 + 4 * 164 - 4, 70 + 4 * 164 + 16)
+        assert np.asarray(sheet)[100:, 200:].std() > 20
+    with open_video(out / f"{stem}.mp4") as film:
+        assert film.num_frames == 30
+        assert (film.height, film.width) == (2 * 278, 3 * 256)
+
+
+def test_the_most_important_nodes_by_default(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+    arguments = [str(moving_video), "--weights", str(tiny_checkpoint), "--out", str(tmp_path)]
+    assert main([*arguments, "--no-film", "--top", "3", "--clips", "1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "stage2.0.glore" in lines[0]
+    values = [abs(float(line.split()[-1])) for line in lines[1:4]]
+    assert values == sorted(values, reverse=True)
+
+
+def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+    plain = str(ROOT / "configs" / "quickstart.yaml")
+    weights = ["--weights", str(tiny_checkpoint), "--out", str(tmp_path / "o"), "--clips", "1"]
+    for arguments, message in (
+        (["--cfg", plain, "--untrained"], "the network has no GloRe unit"),
+        ([*weights, "--unit", "stage9"], "no GloRe unit after 'stage9'; the network's are stage1"),
+        ([*weights, "--nodes", "99"], "unit stage2.0.glore has nodes 0..15, not 99"),
+        ([*weights, "--class", "jumping"], "no class 'jumping'; nearest: jumping <high>"),
+        ([*weights, "--layer", "nothing"], "the network has no layer 'nothing'"),
+    ):
+        assert main([str(moving_video), *arguments]) == 2
+        err = capsys.readouterr().err
+        assert message in err
+        assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "o").exists()
+
+
+KINETICS = ROOT.parent / "shared" / "kinetics_tiny" / "videos"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not KINETICS.is_dir(), reason="no real clips beside the checkout")
+def test_real_clips(main, tiny_checkpoint, tmp_path):
+    for path in sorted(KINETICS.iterdir()):
+        arguments = [str(path), "--weights", str(tiny_checkpoint), "--out", str(tmp_path)]
+        assert main([*arguments, "--clips", "2", "--no-film"]) == 0
+    assert len(list(tmp_path.glob("*.sheet.png"))) == 4
