@@ -25,6 +25,13 @@ class Model(Section):
     CHANNELS_LAST: bool = key(
         False, "keep the channels of a position together in memory: often faster"
     )
+    FROZEN_BN: bool = key(
+        False, "batch norms use their running statistics in training too, and keep them"
+    )
+    ACT_CHECKPOINT: bool = key(
+        False, "compute the inside of residual blocks again for the backward pass: less memory"
+    )
+    COMPILE: bool = key(False, "training steps through torch.compile")
     DROPOUT_RATE: Annotated[Float, Field(ge=0, lt=1)] = key(0.5, "dropout before the classifier")
 
 

@@ -9,7 +9,14 @@ from __future__ import annotations
 from pydantic import model_validator
 
 from glore_video.config.data_keys import Data, DataLoader, Synthetic
-from glore_video.config.fields import BlockLocations, NonNegative, Positive, Section, key
+from glore_video.config.fields import (
+    BlockLocations,
+    NonNegative,
+    NonNegativeFloat,
+    Positive,
+    Section,
+    key,
+)
 from glore_video.config.model_keys import Glore, Model, NonLocal, ResNet, SlowFast
 from glore_video.config.training_keys import BatchNorm, Solver, TensorBoard, Test, Train
 
@@ -31,6 +38,9 @@ class Config(Section):
     NUM_GPUS: NonNegative = key(1, "GPUs on this machine, one process each; 0: the CPU")
     CPU_PROCESSES: Positive = key(1, "training processes when NUM_GPUS is 0")
     CPU_THREADS: NonNegative = key(0, "computing threads a process on the CPU; 0: torch decides")
+    DIST_TIMEOUT: NonNegativeFloat = key(
+        1800, "seconds without progress after which processes that wait for another end; 0: never"
+    )
     OUTPUT_DIR: str = key("outputs", "where the run leaves its files")
     RNG_SEED: NonNegative = key(0, "seed of weights, order of videos, clips and crops")
     LOG_PERIOD: Positive = key(10, "steps between log lines")

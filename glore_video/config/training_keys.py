@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from glore_video.config.fields import (
     Float,
+    Fraction01,
     NonNegative,
     NonNegativeFloat,
     Positive,
@@ -20,6 +21,12 @@ class Train(Section):
     ENABLE: bool = key(True, "train before testing")
     DATASET: str = key("kinetics", "name of the data set, for the log only")
     BATCH_SIZE: Positive = key(64, "clips a step, over all processes together")
+    ACCUMULATION_STEPS: Positive = key(
+        1, "equal parts of a step's clips, computed one after another: less memory"
+    )
+    EMA_DECAY: Annotated[Float, Field(ge=0, lt=1)] = key(
+        0.0, "moving average of the weights, validated beside them, kept in checkpoints; 0: none"
+    )
     EVAL_PERIOD: Positive = key(
         10, "epochs between validations (the last epoch is always validated)"
     )
@@ -46,6 +53,7 @@ class Test(Section):
     CHECKPOINT_FILE_PATH: str = key(
         "", "weights to test: a file or a run's OUTPUT_DIR; empty: this run's last checkpoint"
     )
+    EMA: bool = key(True, "test the moving average of the weights where a checkpoint has one")
     NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")
     NUM_SPATIAL_CROPS: Literal[1, 3] = key(
         3, "crops a clip: 3 along the longer side, or the centre"
@@ -57,9 +65,15 @@ class Test(Section):
 
 
 class Solver(Section):
-    OPTIMIZING_METHOD: Literal["sgd"] = key("sgd", "optimiser")
-    BASE_LR: NonNegativeFloat = key(
-        0.1, "learning rate for TRAIN.BATCH_SIZE as given (never scaled)"
+    OPTIMIZING_METHOD: Literal["sgd", "adam", "adamw"] = key("sgd", "optimiser")
+    BASE_LR: NonNegativeFloat = key(0.1, "learning rate for TRAIN.BATCH_SIZE, as it is")
+    BASE_LR_BATCH: NonNegative = key(
+        0,
+        "clips a step that BASE_LR, WARMUP_START_LR and COSINE_END_LR are meant for: they are "
+        "multiplied by TRAIN.BATCH_SIZE over it; 0: never",
+    )
+    LR_FACTOR_3X3: NonNegativeFloat = key(
+        1.0, "learning rate of 1x3x3 convolutions over that of all else"
     )
     LR_POLICY: Literal["cosine", "steps_with_relative_lrs"] = key(
         "cosine", "learning rate over epochs"
@@ -67,7 +81,10 @@ class Solver(Section):
     COSINE_END_LR: NonNegativeFloat = key(0.0, "learning rate that the cosine ends at")
     COSINE_AFTER_WARMUP: bool = key(False, "the cosine starts after the warm-up, not at epoch 0")
     STEPS: tuple[NonNegativeFloat, ...] = key(
-        (), "epochs at which each of LRS begins; the first is 0"
+        (), "where each of LRS begins, in STEP_UNIT; the first is 0"
+    )
+    STEP_UNIT: Literal["epochs", "clips"] = key(
+        "epochs", "what STEPS count: epochs, or training clips"
     )
     LRS: tuple[NonNegativeFloat, ...] = key(
         (), "learning rates from each of STEPS on, over BASE_LR"
@@ -76,10 +93,14 @@ class Solver(Section):
     MOMENTUM: Annotated[Float, Field(ge=0, lt=1)] = key(0.9, "momentum")
     DAMPENING: NonNegativeFloat = key(0.0, "dampening of the momentum")
     NESTEROV: bool = key(True, "Nesterov's momentum")
+    BETAS: tuple[Fraction01, Fraction01] = key((0.9, 0.999), "Adam's running averages")
     WEIGHT_DECAY: NonNegativeFloat = key(1e-4, "weight decay (batch norm: BN.WEIGHT_DECAY)")
     ZERO_WD_1D_PARAM: bool = key(False, "no weight decay on biases and other vectors")
+    ZERO_WD_BIAS: bool = key(False, "no weight decay on any bias, batch norm's included")
     WARMUP_EPOCHS: NonNegativeFloat = key(0.0, "epochs of linear warm-up")
+    WARMUP_STEPS: NonNegative = key(0, "steps of linear warm-up, in place of WARMUP_EPOCHS")
     WARMUP_START_LR: NonNegativeFloat = key(0.01, "learning rate that the warm-up starts from")
+    CLIP_GRAD_VAL: NonNegativeFloat = key(0.0, "greatest absolute value in a gradient; 0: off")
     CLIP_GRAD_L2NORM: NonNegativeFloat = key(0.0, "greatest norm of the whole gradient; 0: off")
 
     @model_validator(mode="after")
@@ -91,7 +112,11 @@ class Solver(Section):
                     f"SOLVER.STEPS = {steps} and SOLVER.LRS = {list(self.LRS)}: a rate for each step "
                     "is needed, STEPS rising from 0"
                 )
-        if self.NESTEROV and (self.MOMENTUM == 0 or self.DAMPENING != 0):
+        if (
+            self.OPTIMIZING_METHOD == "sgd"
+            and self.NESTEROV
+            and (self.MOMENTUM == 0 or self.DAMPENING != 0)
+        ):
             raise ValueError(
                 f"SOLVER.NESTEROV = True needs SOLVER.MOMENTUM above 0 (is {self.MOMENTUM}) and "
                 f"SOLVER.DAMPENING 0 (is {self.DAMPENING})"
@@ -100,6 +125,13 @@ class Solver(Section):
 
 
 class BatchNorm(Section):
+    NORM_TYPE: Literal["batchnorm", "sub_batchnorm", "sync_batchnorm"] = key(
+        "batchnorm",
+        "training statistics over a process' clips, over each of NUM_SPLITS parts of them, or over "
+        "the clips of all processes (GPUs only)",
+    )
+    NUM_SPLITS: Positive = key(1, "parts of a process' clips for sub_batchnorm")
+    FREEZE_AFFINE: bool = key(False, "batch norm weights and biases are not trained")
     USE_PRECISE_STATS: bool = key(
         False, "before validating or saving, take batch norm statistics anew over whole batches"
     )

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-import math
 import signal
 import time
-import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
 from glore_video.datasets.loader import ClipBatch, TrainingBatches
-from glore_video.datasets.seeding import mixed_seed
-from glore_video.datasets.video_list import Failure
+from glore_video.datasets.seeding import generator_for, mixed_seed
+from glore_video.engine.bad_videos import BadVideos
+from glore_video.engine.batch_norms import freeze_batch_norms, take_precise_statistics
 from glore_video.engine.checkpoint import (
     BEST_NAME,
     checkpoint_path,
@@ -29,18 +27,18 @@ from glore_video.engine.checkpoint import (
     save_checkpoint,
 )
 from glore_video.engine.distributed import Process
+from glore_video.engine.divergence import first_non_finite
 from glore_video.engine.interruption import StoppedBySignal, StopSignals
-from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.optimizer import set_learning_rate
-from glore_video.engine.rng import get_rng_state, set_rng_state
+from glore_video.engine.rng import set_rng_state
 from glore_video.engine.run_log import MetricsLog, progress
 from glore_video.engine.schedule import Schedule
+from glore_video.engine.step_report import StepReport
+from glore_video.engine.training_state import Start, collect_state, restore_state
+from glore_video.engine.update import Update
 from glore_video.engine.validation import validate
 
 logger = logging.getLogger(__name__)
-
-# Unreadable videos below this number never stop a run, whatever their share.
-_FEW_BAD_VIDEOS = 8
 
 
 @dataclass(kw_only=True)
@@ -48,27 +46,23 @@ class Trainer:
     """All that a training run needs; `train()` does the whole of it.
 
     Attributes:
-        model: the bare network, on the process' device.
-        parallel: the same, or wrapped so that gradients are averaged over processes.
+        update: the network, its optimiser, and what one step does.
         batches: order of the training clips; its epoch is set here.
         num_val: videos of the validation list, over all processes.
         checkpoint_steps: steps between checkpoints within an epoch; 0 for none.
         keep_checkpoints: checkpoints after whole epochs to keep; 0 for all.
+        freeze_norms: batch norms use their running statistics, and keep them.
         precise_bn_batches: batches over which batch norm statistics are taken anew before a
             validation or a checkpoint; 0 keeps the running averages.
         checkpoint_extras: plain values that go into every checkpoint (config, class names).
     """
 
-    model: nn.Module
-    parallel: nn.Module
-    optimizer: torch.optim.Optimizer
+    update: Update
     schedule: Schedule
     train_loader: DataLoader[Any]
     batches: TrainingBatches
     val_loader: DataLoader[Any]
     num_val: int
-    preprocessing: Preprocessing
-    precision: Precision
     process: Process
     metrics: MetricsLog
     output_dir: Path
@@ -78,26 +72,26 @@ class Trainer:
     checkpoint_steps: int
     keep_checkpoints: int
     log_period: int
-    clip_grad_norm: float
-    max_bad_fraction: float
+    bad_videos: BadVideos
+    freeze_norms: bool
     precise_bn_batches: int
     seed: int
     checkpoint_extras: dict[str, Any]
-    bad_videos: dict[str, str] = field(default_factory=dict)
     _best_top1: float = -1.0
-    _draws: int = 0
-    _failed_draws: int = 0
+    _at: tuple[int, int] = (0, 0)  # epoch and step, both from 0
+    _first_step: int = 0  # of this process, over all epochs
 
     def train(self, *, auto_resume: bool) -> None:
         """Train up to max_epoch. Leaves metrics and checkpoints in output_dir.
 
         Raises StoppedBySignal after a signal, once the state is saved.
         """
-        self.scaler = self.precision.scaler()
-        start = self._resume() if auto_resume else _Start()
+        start = self._resume() if auto_resume else Start()
+        self._best_top1 = start.best_top1
+        self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
         with StopSignals() as self._signals:
             for epoch in range(start.epoch, self.max_epoch):
-                self._train_epoch(epoch, start if epoch == start.epoch else _Start(epoch))
+                self._train_epoch(epoch, start if epoch == start.epoch else Start(epoch))
                 self._end_epoch(epoch + 1)
 
     def _end_epoch(self, done: int) -> None:
@@ -110,20 +104,28 @@ class Trainer:
             top1 = self._validate(done)
             if top1 > self._best_top1:
                 self._best_top1 = top1
-                self._save(done, path=self.output_dir / "checkpoints" / BEST_NAME)
+                self._save(Start(done), path=self.output_dir / "checkpoints" / BEST_NAME)
         if saves:
-            self._save(done)
-        self._stop_if_asked(done, 0, saved=saves)
+            self._save(Start(done), last=last)
+        self._stop_if_asked(Start(done), saved=saves)
 
-    def _train_epoch(self, epoch: int, start: _Start) -> None:
+    def _train_epoch(self, epoch: int, start: Start) -> None:
         self.batches.epoch = epoch
         self.batches.first = start.step
         # Dropout depends on (seed, epoch, process) only, so a resumed run draws the same masks.
         torch.manual_seed(mixed_seed(self.seed, epoch, self.process.rank))
-        self.parallel.train()
+        self.update.parallel.train()
+        if self.freeze_norms:
+            freeze_batch_norms(self.update.model)
         steps = self.batches.batches_an_epoch
-        total = torch.zeros(3, dtype=torch.float64, device=self.process.device) + start.total
-        window = _Window(self.process.device)
+        total = torch.zeros(4, dtype=torch.float64, device=self.process.device) + start.total
+        report = StepReport(
+            self.update.times,
+            num_workers=self.train_loader.num_workers,
+            steps=steps,
+            epochs=self.max_epoch,
+            world_size=self.process.world_size,
+        )
         epoch_start = time.perf_counter()
         bar = progress(
             self.train_loader,
@@ -131,31 +133,37 @@ class Trainer:
             initial=start.step,
             name=f"epoch {epoch + 1}/{self.max_epoch}",
             is_main=self.process.is_main,
-            plain_seconds=0,  # _log_window speaks
+            plain_seconds=0,  # the report speaks
         )
-        waiting_since = time.perf_counter()
+        self.update.times.skip()
         for step, batch in enumerate(bar, start=start.step):
+            self.update.times.mark("data")
             if step == start.step and start.rng_state is not None:
                 set_rng_state(start.rng_state)
-            window.data_seconds += time.perf_counter() - waiting_since
-            self._note_failures(batch.failures, drawn=len(batch.indices) + len(batch.failures))
+            self.bad_videos.note(batch)
             rate = self.schedule.at(epoch + step / steps)
-            set_learning_rate(self.optimizer, rate)
+            set_learning_rate(self.update.optimizer, rate)
+            self._at = (epoch, step)
             sums = self._step(batch)
             total += sums
-            window.sums += sums
-            window.steps += 1
+            report.add(sums)
             done = step + 1
-            if done % self.log_period == 0 or done == steps:
-                self._log_window(window, epoch, done, steps, rate)
-                window = _Window(self.process.device)
+            here = Start(epoch, done, total)
+            logs = done % self.log_period == 0 or done == steps
+            saves = bool(self.checkpoint_steps) and done % self.checkpoint_steps == 0
+            if logs or saves or self.process.device.type == "cpu":
+                self._stop_if_diverged()
+            if logs:
+                report.write(self.metrics, epoch=epoch, step=done, rate=rate)
             # Several processes must agree to stop, which is worth a message at log lines only.
             if done < steps and (self.process.world_size == 1 or done % self.log_period == 0):
-                self._stop_if_asked(epoch, done, saved=False, total=total)
-            if self.checkpoint_steps and done % self.checkpoint_steps == 0 and done < steps:
-                self._save(epoch, step=done, total=total)
-            waiting_since = time.perf_counter()
-        loss, correct, clips = self.process.sum(total).tolist()
+                self._stop_if_asked(here, saved=False)
+            if saves and done < steps:
+                self._save(here)
+            if logs or saves:
+                self.update.times.skip()
+            self.process.doing("reading data", step=epoch * steps + done)
+        loss, correct, clips, _ = self.process.sum(total).tolist()
         seconds = time.perf_counter() - epoch_start
         self.metrics.write(
             "train_epoch",
@@ -164,188 +172,143 @@ class Trainer:
             loss=loss / clips,
             top1=100 * correct / clips,
             seconds=seconds,
-            bad_videos=len(self.bad_videos),
+            bad_videos=len(self.bad_videos.reasons),
         )
         logger.info(
             "epoch %d/%d: loss %.4f, top-1 %.2f%%, %.0f s",
             *(epoch + 1, self.max_epoch, loss / clips, 100 * correct / clips, seconds),
         )
 
-    def _stop_if_asked(
-        self, epoch: int, step: int, *, saved: bool, total: Tensor | None = None
-    ) -> None:
-        """Save and stop, all processes at the same step, if one of them got a signal."""
-        number = max(self.process.gather(self._signals.received))
-        if not number or epoch == self.max_epoch:
-            return
-        if not saved:
-            self._save(epoch, step=step, total=total)
-        name = signal.Signals(number).name
-        path = checkpoint_path(self.output_dir, epoch, step)
-        raise StoppedBySignal(f"stopped by {name}; {path} is saved, start again to go on", number)
-
     def _step(self, batch: ClipBatch) -> Tensor:
-        """One update. Returns (sum of losses, correct clips, clips), on the device."""
+        """One update. Returns (sum of losses, correct clips, clips, norm of the gradient)."""
         if batch.clips is None:
             raise ValueError("no readable video among 20 drawn for each clip of a batch")
-        device = self.process.device
-        clips = self.preprocessing(batch.clips, device)
-        labels = batch.labels.to(device, non_blocking=True)
-        with self.precision.autocast():
-            logits = self.parallel(clips)
-        loss = F.cross_entropy(logits.float(), labels)
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
-        if self.clip_grad_norm:
-            self.scaler.unscale_(self.optimizer)
-            nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_grad_norm)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        with torch.no_grad():
-            correct = (logits.argmax(dim=1) == labels).sum()
-            count = len(labels)
-            return torch.stack(
-                [loss.double() * count, correct.double(), correct.new_tensor(count).double()]
-            )
+        self.process.doing("forward and backward")
+        return self.update(batch.clips, batch.labels, self._generator(*self._at))
 
-    def _log_window(self, window: _Window, epoch: int, step: int, steps: int, rate: float) -> None:
-        loss, correct, clips = window.sums.tolist()  # waits for the device
-        seconds = time.perf_counter() - window.start
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"the loss became {loss} at epoch {epoch + 1}, by step {step} of {steps}; "
-                "lower SOLVER.BASE_LR, lengthen SOLVER.WARMUP_EPOCHS or set SOLVER.CLIP_GRAD_L2NORM"
-            )
-        data = window.data_seconds / window.steps
-        compute = seconds / window.steps - data
-        self.metrics.write(
-            "train_iter",
-            step=epoch * steps + step,
-            epoch=epoch + step / steps,
-            lr=rate,
-            loss=loss / clips,
-            top1=100 * correct / clips,
-            data_seconds=data,
-            compute_seconds=compute,
+    def _generator(self, epoch: int, step: int) -> torch.Generator:
+        return generator_for(self.seed, epoch, step, self.process.rank)
+
+    def _stop_if_diverged(self) -> None:
+        """Raises ValueError that names the step, the module and the videos."""
+        if not float(self.update.diverged):
+            return
+        steps = self.batches.batches_an_epoch
+        epoch, step = divmod(self._first_step + int(self.update.finite_steps), steps)
+        self.process.doing("looking for what is not finite")
+        self.batches.epoch, self.batches.first = epoch, step
+        batch = next(iter(self.train_loader))
+        found = first_non_finite(
+            self.update.model,
+            self.update.losses(batch.clips, batch.labels, self._generator(epoch, step)),
         )
-        logger.info(
-            "epoch %d step %d/%d: loss %.4f, top-1 %.1f%%, lr %.3g, data %.0f ms + compute %.0f ms a step",
-            *(epoch + 1, step, steps, loss / clips, 100 * correct / clips, rate),
-            *(1000 * data, 1000 * compute),
+        videos = [self.train_loader.dataset.videos.path(i) for i in batch.indices]  # type: ignore[attr-defined]
+        reports = self.process.gather((found, videos))
+        found, videos = next((report for report in reports if report[0]), reports[0])
+        logger.error("videos of the batch: %s", ", ".join(videos))
+        last = last_checkpoint(self.output_dir)
+        raise ValueError(
+            f"the loss or its gradient was not finite at step {step + 1} of {steps} in epoch "
+            f"{epoch + 1}: {found or 'it did not show when the batch was computed again'}. Videos "
+            f"of the batch: {', '.join(videos[:4])}{', ... (log.txt)' if len(videos) > 4 else ''}. "
+            f"{last or 'No checkpoint'} is the last good one. Lower SOLVER.BASE_LR, lengthen "
+            "SOLVER.WARMUP_EPOCHS or set SOLVER.CLIP_GRAD_L2NORM"
         )
 
-    def _note_failures(self, failures: tuple[Failure, ...], drawn: int) -> None:
-        self._draws += drawn
-        self._failed_draws += len(failures)
-        for path, reason in failures:
-            if path not in self.bad_videos:
-                self.bad_videos[path] = reason
-                logger.warning("unreadable video, another takes its place: %s: %s", path, reason)
-        if (
-            len(self.bad_videos) >= _FEW_BAD_VIDEOS
-            and self._failed_draws > self.max_bad_fraction * self._draws
-        ):
-            raise ValueError(
-                f"{self._failed_draws} of {self._draws} training videos could not be read, more "
-                f"than DATA.MAX_BAD_FRACTION = {self.max_bad_fraction}; log.txt names them"
-            )
+    def _stop_if_asked(self, at: Start, *, saved: bool) -> None:
+        """Save and stop, all processes at the same step, if one of them got a signal."""
+        self.process.doing("agreeing to go on")
+        number = max(self.process.gather(self._signals.received))
+        if not number or at.epoch == self.max_epoch:
+            return
+        if not saved:
+            self._save(at, last=True)
+        name = signal.Signals(number).name
+        path = checkpoint_path(self.output_dir, at.epoch, at.step)
+        raise StoppedBySignal(f"stopped by {name}; {path} is saved, start again to go on", number)
 
     def _settle_batch_norm(self) -> None:
         """Batch norm statistics for what follows: precise ones if wanted, one for all processes."""
-        if self.precise_bn_batches:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # of fvcore's own imports
-                from fvcore.nn.precise_bn import update_bn_stats
-
-            self.model.train()
+        if self.precise_bn_batches and not self.freeze_norms:
+            self.process.doing("precise batch norm")
+            count = min(self.precise_bn_batches, self.batches.batches_an_epoch)
             self.batches.first = 0
-            with self.precision.autocast():
-                update_bn_stats(
-                    self.model,
-                    self._training_clips(),
-                    min(self.precise_bn_batches, self.batches.batches_an_epoch),
-                )
-        self.process.average_buffers(self.model)
+            average = self.update.average
+            for model in (self.update.model, *([average.module] if average else [])):
+                with self.update.precision.autocast():
+                    take_precise_statistics(model, self._training_clips(), count)
+                self.process.average_buffers(model)
+        else:
+            self.process.average_buffers(self.update.model)
 
     def _training_clips(self) -> Iterator[Tensor]:
         for batch in self.train_loader:
             if batch.clips is not None:
-                yield self.preprocessing(batch.clips, self.process.device)
+                yield self.update.preprocessing(batch.clips, self.process.device)
 
     def _validate(self, epoch: int) -> float:
-        """Top-1 in percent over the whole validation list, the centre clip of each video."""
-        result = validate(
-            self.model,
-            self.val_loader,
-            preprocessing=self.preprocessing,
-            precision=self.precision,
-            process=self.process,
-        )
+        """Top-1 in percent over the whole validation list, the centre clip of each video.
+
+        Of the moving average of the weights if there is one; the network's is logged beside it.
+        """
+        self.process.doing("validation")
+        step = epoch * self.batches.batches_an_epoch
+        models: dict[str, nn.Module] = {"": self.update.model}
+        if self.update.average is not None:
+            models["ema_"] = self.update.average.module
+        values: dict[str, float] = {}
+        for prefix, model in models.items():
+            result = validate(
+                model,
+                self.val_loader,
+                preprocessing=self.update.preprocessing,
+                precision=self.update.precision,
+                process=self.process,
+            )
+            if not result.scored:
+                raise ValueError(f"none of the {self.num_val} validation videos could be read")
+            values |= {f"{prefix}loss": result.loss, f"{prefix}top1": result.top1}
+            logger.info(
+                "validation after epoch %d%s: top-1 %.2f%%, loss %.4f (%d of %d videos, centre clip)",
+                *(epoch, ", moving average" if prefix else "", result.top1, result.loss),
+                *(result.scored, self.num_val),
+            )
         for path, reason in result.failed:
             logger.warning("not validated, unreadable: %s: %s", path, reason)
-        if not result.scored:
-            raise ValueError(f"none of the {self.num_val} validation videos could be read")
         self.metrics.write(
             "val_epoch",
-            step=epoch * self.batches.batches_an_epoch,
+            step=step,
             epoch=epoch,
-            loss=result.loss,
-            top1=result.top1,
+            **values,
             videos_expected=self.num_val,
             videos_scored=result.scored,
         )
-        logger.info(
-            "validation after epoch %d: top-1 %.2f%%, loss %.4f (%d of %d videos, centre clip)",
-            *(epoch, result.top1, result.loss, result.scored, self.num_val),
-        )
         return result.top1
 
-    def _save(
-        self,
-        epoch: int,
-        *,
-        step: int = 0,
-        total: Tensor | None = None,
-        path: Path | None = None,
-    ) -> None:
-        """Save the state after `epoch` whole epochs and `step` steps of the next one."""
-        rng_states = self.process.gather(get_rng_state())
-        totals = self.process.gather(None if total is None else total.tolist())
+    def _save(self, at: Start, *, path: Path | None = None, last: bool = False) -> None:
+        """Save the state at this point. If it can't be written, only the `last` one stops the run."""
+        self._stop_if_diverged()
+        self.process.doing("saving a checkpoint")
+        at = replace(at, best_top1=self._best_top1)
+        state = collect_state(self.update, self.batches, self.process, at)
         if self.process.is_main:
-            path = path or checkpoint_path(self.output_dir, epoch, step)
-            state = {
-                "model_state": self.model.state_dict(),
-                "optimizer_state": self.optimizer.state_dict(),
-                "scaler_state": self.scaler.state_dict(),
-                "epoch": epoch,
-                "step": step,
-                "best_top1": self._best_top1,
-                "sampler_state": {"seed": self.batches.seed, "batch_size": self.batches.batch_size},
-                "rng_states": rng_states,
-                "epoch_totals": totals,
-                **self.checkpoint_extras,
-            }
-            save_checkpoint(path, state)
-            remove_old_checkpoints(self.output_dir, keep=self.keep_checkpoints)
-            logger.info("saved %s", path)
+            path = path or checkpoint_path(self.output_dir, at.epoch, at.step)
+            try:
+                save_checkpoint(path, {**state, **self.checkpoint_extras})
+            except OSError as error:
+                if last:
+                    raise
+                logger.error("%s; the run goes on", error)
+            else:
+                remove_old_checkpoints(self.output_dir, keep=self.keep_checkpoints)
+                logger.info("saved %s", path)
         self.process.barrier()
 
-    def _resume(self) -> _Start:
+    def _resume(self) -> Start:
         path = last_checkpoint(self.output_dir)
         if path is None:
-            return _Start()
-        state = read_checkpoint(path)
-        try:
-            self.model.load_state_dict(state["model_state"])
-            self.optimizer.load_state_dict(state["optimizer_state"])
-            self.scaler.load_state_dict(state["scaler_state"])
-        except (RuntimeError, ValueError, KeyError):
-            raise ValueError(
-                f"{path} is of another network or optimiser than this configuration; set "
-                "TRAIN.AUTO_RESUME False or choose another OUTPUT_DIR"
-            ) from None
-        self._best_top1 = state["best_top1"]
-        start = self._start_of(state, path)
+            return Start()
+        start = restore_state(read_checkpoint(path), path, self.update, self.batches, self.process)
         self.metrics.forget_after(start.epoch * self.batches.batches_an_epoch + start.step)
         if start.epoch >= self.max_epoch:
             logger.info(
@@ -355,50 +318,3 @@ class Trainer:
         else:
             logger.info("resuming from %s", path)
         return start
-
-    def _start_of(self, state: dict[str, Any], path: Path) -> _Start:
-        """Where a run goes on. With as many processes as before, exactly where it was."""
-        if not state["step"]:
-            return _Start(state["epoch"])
-        ours = {"seed": self.batches.seed, "batch_size": self.batches.batch_size}
-        if state["sampler_state"] != ours:
-            raise ValueError(
-                f"{path} was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE "
-                f"{tuple(state['sampler_state'].values())}, not {tuple(ours.values())}"
-            )
-        totals = state["epoch_totals"]
-        if len(totals) == self.process.world_size:
-            rank = self.process.rank
-            return _Start(
-                state["epoch"],
-                state["step"],
-                torch.tensor(totals[rank], dtype=torch.float64),
-                state["rng_states"][rank],
-            )
-        share = torch.tensor(totals, dtype=torch.float64).sum(dim=0) / self.process.world_size
-        return _Start(state["epoch"], state["step"], share)
-
-
-@dataclass(frozen=True)
-class _Start:
-    """A point in a run: whole epochs, steps of the next one, and what belongs to those steps.
-
-    Attributes:
-        total: sums of the epoch's steps so far, of this process.
-        rng_state: of this process at that point; None if it is not known.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    total: Tensor | float = 0.0
-    rng_state: dict[str, Tensor] | None = None
-
-
-class _Window:
-    """Sums and times since the last log line."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.sums = torch.zeros(3, dtype=torch.float64, device=device)
-        self.steps = 0
-        self.data_seconds = 0.0
-        self.start = time.perf_counter()

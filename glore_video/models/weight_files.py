@@ -17,7 +17,8 @@ from glore_video.models.caffe2_pickle import RefusedPickleError, read_caffe2_pic
 from glore_video.models.insertion import glore_units
 
 # Where trainers keep the weights in their checkpoints.
-_CONTAINERS = ("model_state", "state_dict")
+# A run's moving average of the weights goes before the weights.
+_CONTAINERS = ("ema_state", "model_state", "state_dict")
 # How files begin that torch.save wrote: zip archives, and a magic number before torch 1.6.
 _TORCH_MAGIC = (b"PK\x03\x04", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.")
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -45,7 +46,8 @@ def read_weights(source: str | Path | Mapping[str, Any]) -> StoredWeights:
 
     Args:
         source: a file (.safetensors; anything torch.save wrote: a state dict, alone or under
-            "model_state" or "state_dict"; a Caffe2 pickle), or the content of one.
+            "ema_state" (which goes first), "model_state" or "state_dict"; a Caffe2 pickle), or the
+            content of one.
 
     Raises:
         FileNotFoundError: if there is no such file.

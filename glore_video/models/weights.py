@@ -99,7 +99,8 @@ def load_weights(
     Args:
         model: the network.
         source: a file or its URL (.safetensors; anything torch.save wrote: a state dict, alone or
-            under "model_state" or "state_dict"; a Caffe2 pickle), or the content of one. Prefixes
+            under "ema_state" (a run's moving average, which goes first), "model_state" or
+            "state_dict"; a Caffe2 pickle), or the content of one. Prefixes
             that DistributedDataParallel, torch.compile and other wrappers put before each key are
             removed. Nothing but tensors, arrays and plain containers is unpickled.
         allow: names of groups.

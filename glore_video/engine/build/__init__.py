@@ -20,27 +20,31 @@ from glore_video.engine.build.model import (
     load_initial_weights,
     test_checkpoint,
 )
-from glore_video.engine.build.solver import build_optimizer, build_schedule
+from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
 from glore_video.engine.build.training import (
     build_trainer,
 )
 
 __all__ = [
     "RunData",
+    "build_groups",
     "build_model",
-    "build_optimizer",
     "build_precision",
     "build_preprocessing",
     "build_schedule",
+    "build_solver",
     "build_test_loader",
     "build_train_loader",
     "build_trainer",
+    "build_update",
     "build_val_loader",
     "build_watchdog",
+    "check_batch",
     "clip_sampling",
     "load_data",
     "load_initial_weights",
     "load_list",
+    "lr_scale",
     "num_workers",
     "render_synthetic",
     "test_checkpoint",

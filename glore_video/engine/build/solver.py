@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
+import logging
+from typing import Any
+
 import torch
 from torch import nn
 
 from glore_video.config import Config
-from glore_video.engine.optimizer import parameter_groups
+from glore_video.engine.optimizer import (
+    GroupRules,
+    build_optimizer,
+    group_table,
+    parameter_groups,
+)
 from glore_video.engine.schedule import Schedule
 
+logger = logging.getLogger(__name__)
 
-def build_optimizer(config: Config, model: nn.Module) -> torch.optim.Optimizer:
-    groups = parameter_groups(
-        model,
+
+def build_groups(config: Config, model: nn.Module) -> list[dict[str, Any]]:
+    """Groups of parameters that share a weight decay and a learning rate factor."""
+    rules = GroupRules(
         weight_decay=config.SOLVER.WEIGHT_DECAY,
         bn_weight_decay=config.BN.WEIGHT_DECAY,
         zero_decay_vectors=config.SOLVER.ZERO_WD_1D_PARAM,
+        zero_decay_biases=config.SOLVER.ZERO_WD_BIAS,
+        lr_factor_3x3=config.SOLVER.LR_FACTOR_3X3,
     )
-    return torch.optim.SGD(
+    return parameter_groups(model, rules)
+
+
+def build_solver(config: Config, model: nn.Module) -> torch.optim.Optimizer:
+    groups = build_groups(config, model)
+    solver = config.SOLVER
+    for line in (f"optimiser: {solver.OPTIMIZING_METHOD}", *group_table(groups).splitlines()):
+        logger.info("%s", line)
+    return build_optimizer(
+        solver.OPTIMIZING_METHOD,
         groups,
-        lr=config.SOLVER.BASE_LR,
-        momentum=config.SOLVER.MOMENTUM,
-        dampening=config.SOLVER.DAMPENING,
-        nesterov=config.SOLVER.NESTEROV,
+        lr=solver.BASE_LR,
+        momentum=solver.MOMENTUM,
+        dampening=solver.DAMPENING,
+        nesterov=solver.NESTEROV,
+        betas=solver.BETAS,
     )
 
 
-def build_schedule(config: Config) -> Schedule:
+def lr_scale(config: Config) -> float:
+    """What learning rates are multiplied by, for another batch size than they are meant for."""
+    meant_for = config.SOLVER.BASE_LR_BATCH
+    return config.TRAIN.BATCH_SIZE / meant_for if meant_for else 1.0
+
+
+def build_schedule(config: Config, *, steps_an_epoch: int) -> Schedule:
+    solver, scale = config.SOLVER, lr_scale(config)
+    if scale != 1.0:
+        logger.info(
+            "learning rates are multiplied by %g: TRAIN.BATCH_SIZE %d over SOLVER.BASE_LR_BATCH %d",
+            *(scale, config.TRAIN.BATCH_SIZE, solver.BASE_LR_BATCH),
+        )
+    warmup = solver.WARMUP_STEPS / steps_an_epoch if solver.WARMUP_STEPS else solver.WARMUP_EPOCHS
+    unit = 1
+    if solver.STEP_UNIT == "clips":
+        unit = steps_an_epoch * config.TRAIN.BATCH_SIZE
     return Schedule(
-        policy=config.SOLVER.LR_POLICY,
-        base_lr=config.SOLVER.BASE_LR,
-        max_epoch=config.SOLVER.MAX_EPOCH,
-        warmup_epochs=config.SOLVER.WARMUP_EPOCHS,
-        warmup_start_lr=config.SOLVER.WARMUP_START_LR,
-        cosine_end_lr=config.SOLVER.COSINE_END_LR,
-        cosine_after_warmup=config.SOLVER.COSINE_AFTER_WARMUP,
-        steps=config.SOLVER.STEPS,
-        relative_lrs=config.SOLVER.LRS,
+        policy=solver.LR_POLICY,
+        base_lr=scale * solver.BASE_LR,
+        max_epoch=solver.MAX_EPOCH,
+        warmup_epochs=warmup,
+        warmup_start_lr=scale * solver.WARMUP_START_LR,
+        cosine_end_lr=scale * solver.COSINE_END_LR,
+        cosine_after_warmup=solver.COSINE_AFTER_WARMUP,
+        steps=tuple(step / unit for step in solver.STEPS),
+        relative_lrs=solver.LRS,
     )

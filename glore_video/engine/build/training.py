@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
+import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glore_video.config import Config
+from glore_video.engine.activation_checkpoints import checkpoint_activations
+from glore_video.engine.bad_videos import BadVideos
+from glore_video.engine.batch_norms import (
+    convert_batch_norms,
+    few_clips_warning,
+    freeze_affine,
+)
 from glore_video.engine.build.data import RunData, build_train_loader, build_val_loader
 from glore_video.engine.build.model import build_precision, build_preprocessing
-from glore_video.engine.build.solver import build_optimizer, build_schedule
+from glore_video.engine.build.solver import build_schedule, build_solver
 from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.trainer import Trainer
+from glore_video.engine.update import Update
+from glore_video.models import stage_blocks
+
+logger = logging.getLogger(__name__)
+
+
+def check_batch(config: Config, *, world_size: int) -> None:
+    """Raises ValueError if a step's clips can't be divided as the config wants."""
+    own = config.TRAIN.BATCH_SIZE // world_size
+    parts = config.TRAIN.ACCUMULATION_STEPS
+    if own % parts:
+        raise ValueError(
+            f"TRAIN.ACCUMULATION_STEPS = {parts} does not divide the {own} clips a step of each "
+            f"process (TRAIN.BATCH_SIZE = {config.TRAIN.BATCH_SIZE})"
+        )
+    splits = config.BN.NUM_SPLITS
+    if config.BN.NORM_TYPE == "sub_batchnorm" and own // parts % splits:
+        raise ValueError(
+            f"BN.NUM_SPLITS = {splits} does not divide the {own // parts} clips that a process "
+            "computes at a time"
+        )
+    if config.BN.NORM_TYPE == "sync_batchnorm" and not config.NUM_GPUS:
+        raise ValueError("BN.NORM_TYPE = sync_batchnorm needs GPUs, but NUM_GPUS = 0")
 
 
 def build_trainer(
@@ -21,18 +54,13 @@ def build_trainer(
     if data.train is None or data.val is None:
         raise AssertionError("training needs its lists")
     train_loader, batches = build_train_loader(config, data.train, process)
-    parallel = process.parallel(model)
     return Trainer(
-        model=model,
-        parallel=parallel,
-        optimizer=build_optimizer(config, model),
-        schedule=build_schedule(config),
+        update=build_update(config, model, process),
+        schedule=build_schedule(config, steps_an_epoch=batches.batches_an_epoch),
         train_loader=train_loader,
         batches=batches,
         val_loader=build_val_loader(config, data.val, process),
         num_val=len(data.val),
-        preprocessing=build_preprocessing(config),
-        precision=build_precision(config, process.device),
         process=process,
         metrics=metrics,
         output_dir=Path(config.OUTPUT_DIR),
@@ -42,8 +70,8 @@ def build_trainer(
         checkpoint_steps=config.TRAIN.CHECKPOINT_STEPS,
         keep_checkpoints=config.TRAIN.KEEP_CHECKPOINTS,
         log_period=config.LOG_PERIOD,
-        clip_grad_norm=config.SOLVER.CLIP_GRAD_L2NORM,
-        max_bad_fraction=config.DATA.MAX_BAD_FRACTION,
+        bad_videos=BadVideos(config.DATA.MAX_BAD_FRACTION),
+        freeze_norms=config.MODEL.FROZEN_BN,
         precise_bn_batches=config.BN.NUM_BATCHES_PRECISE if config.BN.USE_PRECISE_STATS else 0,
         seed=config.RNG_SEED,
         checkpoint_extras={
@@ -51,3 +79,46 @@ def build_trainer(
             "class_names": list(data.class_names),
         },
     )
+
+
+def build_update(config: Config, model: nn.Module, process: Process) -> Update:
+    """What a step does to the model, which is changed to the config's kind of batch norm."""
+    check_batch(config, world_size=process.world_size)
+    _warn_of_small_groups(config, process)
+    convert_batch_norms(model, config.BN.NORM_TYPE, num_splits=config.BN.NUM_SPLITS)
+    if config.BN.FREEZE_AFFINE:
+        freeze_affine(model)
+    if config.MODEL.ACT_CHECKPOINT:
+        paths = [path for stage in stage_blocks(model) for blocks in stage for path in blocks]
+        checkpoint_activations(model, paths)
+    parallel = process.parallel(model)
+    average = None
+    if config.TRAIN.EMA_DECAY:
+        decay = get_ema_multi_avg_fn(config.TRAIN.EMA_DECAY)
+        average = AveragedModel(model, multi_avg_fn=decay)
+    return Update(
+        model=model,
+        parallel=parallel,
+        compiled=torch.compile(parallel) if config.MODEL.COMPILE else parallel,
+        optimizer=build_solver(config, model),
+        preprocessing=build_preprocessing(config),
+        precision=build_precision(config, process.device),
+        accumulation=config.TRAIN.ACCUMULATION_STEPS,
+        clip_norm=config.SOLVER.CLIP_GRAD_L2NORM,
+        clip_value=config.SOLVER.CLIP_GRAD_VAL,
+        average=average,
+    )
+
+
+def _warn_of_small_groups(config: Config, process: Process) -> None:
+    if config.MODEL.FROZEN_BN:
+        return
+    line = few_clips_warning(
+        batch_size=config.TRAIN.BATCH_SIZE,
+        world_size=process.world_size,
+        accumulation=config.TRAIN.ACCUMULATION_STEPS,
+        kind=config.BN.NORM_TYPE,
+        num_splits=config.BN.NUM_SPLITS,
+    )
+    if line and process.is_main:
+        logger.warning("%s", line)

@@ -1,0 +1,115 @@
+"""What a checkpoint of a training run holds, and going on from one."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from glore_video.datasets.loader import TrainingBatches
+from glore_video.engine.distributed import Process
+from glore_video.engine.rng import get_rng_state
+from glore_video.engine.update import Update
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Start:
+    """A point in a run: whole epochs, steps of the next one, and what belongs to those steps.
+
+    Attributes:
+        total: sums of the epoch's steps so far, of this process.
+        rng_state: of this process at that point; None if it is not known.
+        best_top1: of the validations so far.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    total: Tensor | float = 0.0
+    rng_state: dict[str, Tensor] | None = None
+    best_top1: float = -1.0
+
+
+def collect_state(
+    update: Update, batches: TrainingBatches, process: Process, at: Start
+) -> dict[str, Any]:
+    """Everything that a run at this point depends on; every process must call it.
+
+    Tensors and plain containers only: it loads with weights_only=True.
+    """
+    total = at.total.tolist() if isinstance(at.total, Tensor) else None
+    state = {
+        "model_state": update.model.state_dict(),
+        "optimizer_state": update.optimizer.state_dict(),
+        "scaler_state": update.scaler.state_dict(),
+        "epoch": at.epoch,
+        "step": at.step,
+        "best_top1": at.best_top1,
+        "sampler_state": {"seed": batches.seed, "batch_size": batches.batch_size},
+        "rng_states": process.gather(get_rng_state()),
+        "epoch_totals": process.gather(total),
+    }
+    if update.average is not None:
+        state["ema_state"] = update.average.module.state_dict()
+        state["ema_steps"] = int(update.average.n_averaged)
+    return state
+
+
+def restore_state(
+    state: dict[str, Any], path: Path, update: Update, batches: TrainingBatches, process: Process
+) -> Start:
+    """Put the state into the network, the optimiser and the rest.
+
+    Returns where the run goes on: with as many processes as before, exactly where it was.
+
+    Raises:
+        ValueError: for the state of another network, optimiser, seed or batch size.
+    """
+    try:
+        update.model.load_state_dict(state["model_state"])
+        update.optimizer.load_state_dict(state["optimizer_state"])
+        update.scaler.load_state_dict(state["scaler_state"])
+        if update.average is not None:
+            _restore_average(state, path, update)
+    except (RuntimeError, ValueError, KeyError):
+        raise ValueError(
+            f"{path} is of another network or optimiser than this configuration; set "
+            "TRAIN.AUTO_RESUME False or choose another OUTPUT_DIR"
+        ) from None
+    best = state["best_top1"]
+    if not state["step"]:
+        return Start(state["epoch"], best_top1=best)
+    ours = {"seed": batches.seed, "batch_size": batches.batch_size}
+    if state["sampler_state"] != ours:
+        raise ValueError(
+            f"{path} was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE "
+            f"{tuple(state['sampler_state'].values())}, not {tuple(ours.values())}"
+        )
+    totals = torch.tensor(state["epoch_totals"], dtype=torch.float64)
+    if len(totals) == process.world_size:
+        rng_state = state["rng_states"][process.rank]
+        return Start(state["epoch"], state["step"], totals[process.rank], rng_state, best)
+    logger.warning(
+        "%s was made by %d processes, these are %d: the run goes on at the same video, but random "
+        "draws on the device and the order of sums differ",
+        *(path, len(totals), process.world_size),
+    )
+    share = totals.sum(dim=0) / process.world_size
+    return Start(state["epoch"], state["step"], share, best_top1=best)
+
+
+def _restore_average(state: dict[str, Any], path: Path, update: Update) -> None:
+    average = update.average
+    if average is None:
+        return
+    if "ema_state" not in state:
+        logger.warning("%s holds no moving average of the weights; it starts here", path)
+        average.module.load_state_dict(state["model_state"])
+        return
+    average.module.load_state_dict(state["ema_state"])
+    average.n_averaged.fill_(state["ema_steps"])
