@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from glore_video.config.fields import (
     Float,
@@ -15,6 +15,8 @@ from glore_video.config.fields import (
     Section,
     key,
 )
+
+PositiveFloat = Annotated[Float, Field(gt=0)]
 
 
 class Data(Section):
@@ -49,6 +51,19 @@ class Data(Section):
     TRAIN_JITTER_SCALES: tuple[Positive, Positive] = key(
         (256, 320), "short side in training, pixels: least, greatest; validation uses the least"
     )
+    TRAIN_JITTER_ASPECT: tuple[PositiveFloat, ...] = key(
+        (),
+        "least and greatest factor of a training clip's width and divisor of its height; GloRe's "
+        "own: 0.8, 1.25; empty: the shape stays",
+    )
+    TRAIN_JITTER_SCALES_RELATIVE: tuple[PositiveFloat, ...] = key(
+        (),
+        "least and greatest share of the area that a training crop shows (Inception's crop), in "
+        "place of TRAIN_JITTER_SCALES; empty: off",
+    )
+    TRAIN_JITTER_ASPECT_RELATIVE: tuple[PositiveFloat, ...] = key(
+        (), "least and greatest width / height of such a crop, e.g. 0.75, 1.3333"
+    )
     INV_UNIFORM_SAMPLE: bool = key(False, "draw the inverse of the short side evenly, not the side")
     TRAIN_CROP_SIZE: Positive = key(224, "crop in training and validation, pixels")
     TEST_CROP_SIZE: Positive = key(256, "crop in testing, pixels")
@@ -70,6 +85,7 @@ class Data(Section):
             raise ValueError(
                 f"DATA.TRAIN_JITTER_SCALES = [{low}, {high}]: the first is the greater"
             )
+        self._check_pairs()
         if self.TRAIN_CROP_SIZE > low:
             raise ValueError(
                 f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into the least short "
@@ -83,6 +99,33 @@ class Data(Section):
         if min(self.STD) <= 0:
             raise ValueError(f"DATA.STD = {list(self.STD)}: each must be above 0")
         return self
+
+    def _check_pairs(self) -> None:
+        for name in (
+            "TRAIN_JITTER_ASPECT",
+            "TRAIN_JITTER_SCALES_RELATIVE",
+            "TRAIN_JITTER_ASPECT_RELATIVE",
+        ):
+            pair = getattr(self, name)
+            if pair and (len(pair) != 2 or pair[0] > pair[1]):
+                raise ValueError(
+                    f"DATA.{name} = {list(pair)}: the least and the greatest are expected, or nothing"
+                )
+        areas, aspects = self.TRAIN_JITTER_SCALES_RELATIVE, self.TRAIN_JITTER_ASPECT_RELATIVE
+        if bool(areas) != bool(aspects):
+            raise ValueError(
+                f"DATA.TRAIN_JITTER_SCALES_RELATIVE = {list(areas)} and "
+                f"DATA.TRAIN_JITTER_ASPECT_RELATIVE = {list(aspects)}: both are needed, or neither"
+            )
+        if areas and areas[1] > 1:
+            raise ValueError(
+                f"DATA.TRAIN_JITTER_SCALES_RELATIVE = {list(areas)}: a share of the area is at most 1"
+            )
+        if areas and self.TRAIN_JITTER_ASPECT:
+            raise ValueError(
+                f"DATA.TRAIN_JITTER_ASPECT = {list(self.TRAIN_JITTER_ASPECT)} is for crops without "
+                "DATA.TRAIN_JITTER_SCALES_RELATIVE"
+            )
 
 
 class Synthetic(Section):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic import model_validator
 
+from glore_video.config.augmentation_keys import Aug, Mixup
 from glore_video.config.data_keys import Data, DataLoader, Synthetic
 from glore_video.config.fields import (
     BlockLocations,
@@ -25,6 +26,8 @@ class Config(Section):
     TRAIN: Train = key(Train(), "training")
     TEST: Test = key(Test(), "testing")
     DATA: Data = key(Data(), "videos, clips and crops")
+    AUG: Aug = key(Aug(), "augmentation of training clips")
+    MIXUP: Mixup = key(Mixup(), "mixup and cutmix")
     SYNTHETIC: Synthetic = key(Synthetic(), "the synthetic data set")
     MODEL: Model = key(Model(), "network")
     RESNET: ResNet = key(ResNet(), "backbone")

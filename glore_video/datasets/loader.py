@@ -23,9 +23,11 @@ class ClipBatch:
     """Clips of one step.
 
     Attributes:
-        clips: uint8 (clips, 3, frames, height, width); None if no video of the batch was readable.
+        clips: uint8 (clips, 3, frames, height, width), the clips of a video one after the other;
+            None if no video of the batch was readable.
         labels: int64 (clips,).
-        indices: places of the videos in their list.
+        indices: places of the videos in their list, one a video: clip number c is of video
+            c // clips_a_video.
         failures: unreadable videos, each (path, reason).
     """
 
@@ -34,6 +36,11 @@ class ClipBatch:
     indices: tuple[int, ...]
     failures: tuple[Failure, ...]
 
+    @property
+    def clips_a_video(self) -> int:
+        """1 without repeated augmentation."""
+        return len(self.labels) // max(1, len(self.indices))
+
     def pin_memory(self) -> ClipBatch:
         if self.clips is None:
             return self
@@ -41,12 +48,13 @@ class ClipBatch:
 
 
 def collate(items: Sequence[ClipItem]) -> ClipBatch:
-    """Stack the clips that could be read."""
-    good = [item for item in items if item.clip is not None]
+    """Put the clips that could be read into one batch."""
+    good = [(item, item.clips) for item in items if item.clips is not None]
+    labels = [item.label for item, clips in good for _ in clips]
     return ClipBatch(
-        clips=torch.stack([item.clip for item in good if item.clip is not None]) if good else None,
-        labels=torch.tensor([item.label for item in good], dtype=torch.int64),
-        indices=tuple(item.index for item in good),
+        clips=torch.cat([clips for _, clips in good]) if good else None,
+        labels=torch.tensor(labels, dtype=torch.int64),
+        indices=tuple(item.index for item, _ in good),
         failures=tuple(failure for item in items for failure in item.failures),
     )
 

@@ -7,7 +7,7 @@ Everything stays uint8 here; the engine normalises on the device. Training draws
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 import torch
@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 from glore_video.datasets.seeding import generator_for, randint
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.datasets.watchdog import Watchdog
+from glore_video.video.augmentation import Augmentation, Framing
 from glore_video.video.clip_sampling import (
     ClipSampling,
     ViewSpacing,
@@ -29,9 +30,6 @@ from glore_video.video.errors import VideoError
 from glore_video.video.reader import Backend, Damaged, VideoReader, open_video
 from glore_video.video.transforms import (
     centre_crop,
-    horizontal_flip,
-    random_crop,
-    random_short_side,
     resize_short_side,
     to_clip,
     uniform_crop,
@@ -42,19 +40,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class ClipItem:
-    """One clip, or why there is none.
+    """The clips of one video, or why there are none.
 
     Attributes:
-        clip: uint8 (3, frames, height, width); None if no video could be read.
-        label: class of the video that the clip is from.
+        clips: uint8 (clips, 3, frames, height, width); None if no video could be read.
+        label: class of the video that the clips are from.
         index: its place in the list.
         failures: videos that were tried and could not be read, each (path, reason).
     """
 
-    clip: Tensor | None
+    clips: Tensor | None
     label: int
     index: int
     failures: tuple[Failure, ...] = ()
+
+    @property
+    def clip(self) -> Tensor | None:
+        """The first or only clip, uint8 (3, frames, height, width)."""
+        return None if self.clips is None else self.clips[0]
 
 
 @dataclass(frozen=True)
@@ -101,15 +104,16 @@ class ViewsItem:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingClips(Dataset[ClipItem]):
-    """Random clips: start, short side, crop and mirror drawn anew for each (epoch, index).
+    """Random clips: start, framing and augmentation drawn anew for each (epoch, index).
 
     A video that can't be read is replaced by another one of the list with its own label; the item
     names every failure.
 
     Args:
-        short_sides: least and greatest short side, pixels, both included.
-        inverse_uniform: draw 1 / short side evenly instead of the short side.
-        flip: mirror every second clip.
+        short_sides, crop_size, flip, inverse_uniform, aspects, areas, area_aspects: see Framing.
+        augmentation: colours, erasing and the like.
+        num_clips: clips of each video, from one opening; each with draws of its own, the start
+            included. The first is the one that num_clips=1 gives.
         attempts: videos to try before the item has no clip.
         damaged: what a video gives that is not whole, see open_video.
         watchdog: limits the time for each video.
@@ -121,6 +125,11 @@ class TrainingClips(Dataset[ClipItem]):
     crop_size: int
     flip: bool
     inverse_uniform: bool = False
+    aspects: tuple[float, float] | None = None
+    areas: tuple[float, float] | None = None
+    area_aspects: tuple[float, float] = (3 / 4, 4 / 3)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    num_clips: int = 1
     backend: Backend = "pyav"
     damaged: Damaged = "error"
     seed: int = 0
@@ -136,11 +145,11 @@ class TrainingClips(Dataset[ClipItem]):
             index = self._draw(*key, attempt)[0] if attempt else key[1]
             path = self.videos.path(index)
             try:
-                clip = _watched(self.watchdog, self._clip, path, *key, attempt)
+                clips = _watched(self.watchdog, self._clips, path, *key, attempt)
             except VideoError as error:
                 failures.append((error.path, error.reason))
             else:
-                return ClipItem(clip, self.videos.label(index), index, tuple(failures))
+                return ClipItem(clips, self.videos.label(index), index, tuple(failures))
         return ClipItem(None, -1, key[1], tuple(failures))
 
     def _draw(self, epoch: int, index: int, attempt: int) -> tuple[int, torch.Generator]:
@@ -150,22 +159,49 @@ class TrainingClips(Dataset[ClipItem]):
         generator = generator_for(self.seed, epoch, index, attempt)
         return randint(len(self.videos), generator), generator
 
-    def _clip(self, epoch: int, index: int, attempt: int) -> Tensor:
-        index, generator = self._draw(epoch, index, attempt)
+    def _clips(self, epoch: int, index: int, attempt: int) -> Tensor:
+        """uint8 (num_clips, 3, frames, crop_size, crop_size)."""
+        key = (self.seed, epoch, index, attempt)
+        index, first = self._draw(epoch, index, attempt)
+        # SeedSequence takes (1, 2) and (1, 2, 0) for the same: a key never ends with a zero.
+        generators = [first, *(generator_for(*key, n) for n in range(1, self.num_clips))]
 
         def choose(video: VideoReader) -> list[int]:
             starts = num_starts(video.num_frames, self.sampling, video.fps)
-            start = randint(starts, generator)
-            return clip_indices(start, video.num_frames, self.sampling, video.fps)
+            return [
+                frame
+                for generator in generators
+                for frame in clip_indices(
+                    randint(starts, generator), video.num_frames, self.sampling, video.fps
+                )
+            ]
 
         with _open(self.videos, index, self.backend, self.damaged) as video:
             frames = _frames(video, choose, self.damaged)
-        draw = float(torch.rand((), generator=generator))
-        side = random_short_side(*self.short_sides, draw, inverse=self.inverse_uniform)
-        frames = random_crop(resize_short_side(frames, side), self.crop_size, generator)
-        if self.flip and randint(2, generator):
-            frames = horizontal_flip(frames)
-        return to_clip(frames)
+        framing = Framing(
+            short_sides=self.short_sides,
+            crop_size=self.crop_size,
+            flip=self.flip,
+            inverse_uniform=self.inverse_uniform,
+            aspects=self.aspects,
+            areas=self.areas,
+            area_aspects=self.area_aspects,
+        )
+        clips = [
+            self.augmentation(
+                clip,
+                framing,
+                generator=generator,
+                colours=generator_for(*key, number, 1),
+                number=number,
+            )
+            for number, (clip, generator) in enumerate(
+                zip(frames.split(self.sampling.num_frames), generators, strict=True)
+            )
+        ]
+        if self.num_clips == 1:
+            return to_clip(clips[0])[None]
+        return torch.stack([to_clip(clip) for clip in clips])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +225,7 @@ class CentreClips(Dataset[ClipItem]):
             clip = _watched(self.watchdog, self._clip, self.videos.path(index), index)
         except VideoError as error:
             return ClipItem(None, label, index, ((error.path, error.reason),))
-        return ClipItem(clip, label, index)
+        return ClipItem(clip[None], label, index)
 
     def _clip(self, index: int) -> Tensor:
         def choose(video: VideoReader) -> list[int]:

@@ -69,20 +69,36 @@ def test_batch_sizes_that_do_not_fit(changes, message):
 
 
 def test_collate_leaves_out_what_could_not_be_read():
-    clip = torch.arange(12, dtype=torch.uint8).view(3, 1, 2, 2)
+    clips = torch.arange(12, dtype=torch.uint8).view(1, 3, 1, 2, 2)
     items = [
-        ClipItem(clip, 3, 0, (("x", "bad"),)),
+        ClipItem(clips, 3, 0, (("x", "bad"),)),
         ClipItem(None, 4, 1, (("y", "worse"),)),
-        ClipItem(clip + 1, 5, 2),
+        ClipItem(clips + 1, 5, 2),
     ]
     batch = collate(items)
-    assert torch.equal(batch.clips, torch.stack([clip, clip + 1]))
+    assert torch.equal(batch.clips, torch.stack([clips[0], clips[0] + 1]))
     assert batch.labels.tolist() == [3, 5]
     assert batch.indices == (0, 2)
+    assert batch.clips_a_video == 1
     assert batch.failures == (("x", "bad"), ("y", "worse"))
     empty = collate(items[1:2])
     assert empty.clips is None
     assert empty.labels.tolist() == []
+    assert empty.clips_a_video == 0
+
+
+def test_clips_of_a_video_stay_together_with_its_label():
+    def of(*numbers):
+        return torch.tensor(numbers, dtype=torch.uint8).view(-1, 1, 1, 1, 1).expand(-1, 3, 2, 1, 1)
+
+    batch = collate(
+        [ClipItem(of(1, 2, 3), 7, 4), ClipItem(None, -1, 5), ClipItem(of(4, 5, 6), 8, 9)]
+    )
+    assert batch.clips.shape == (6, 3, 2, 1, 1)
+    assert batch.clips[:, 2, 1, 0, 0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert batch.labels.tolist() == [7, 7, 7, 8, 8, 8]
+    assert batch.indices == (4, 9)
+    assert batch.clips_a_video == 3
 
 
 class Items(torch.utils.data.Dataset):
@@ -90,7 +106,8 @@ class Items(torch.utils.data.Dataset):
         return 5
 
     def __getitem__(self, index):
-        return ClipItem(torch.full((3, 1, 1, 1), index, dtype=torch.uint8), index, index)
+        clips = torch.full((1, 3, 1, 1, 1), index, dtype=torch.uint8)
+        return ClipItem(clips, index, index)
 
 
 class Views(Items):

@@ -23,6 +23,7 @@ from glore_video.datasets.synthetic import render_relations
 from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
+from glore_video.engine.build.augmentation import build_augmentation, build_mixing
 from glore_video.engine.distributed import Process
 from glore_video.video import ClipSampling
 
@@ -110,6 +111,15 @@ def build_watchdog(config: Config) -> Watchdog | None:
 
 
 def training_batches(config: Config, videos: VideoList, process: Process) -> TrainingBatches:
+    """This process' batches; raises what the user has to mend in their size and augmentation."""
+    build_augmentation(config)
+    build_mixing(config)
+    clips = config.TRAIN.BATCH_SIZE // process.world_size * config.AUG.NUM_SAMPLE
+    if config.MIXUP.ENABLE and clips < 2:
+        raise ValueError(
+            f"MIXUP.ENABLE = True mixes the clips of a process in pairs; TRAIN.BATCH_SIZE = "
+            f"{config.TRAIN.BATCH_SIZE} over {process.world_size} processes leaves it one"
+        )
     return TrainingBatches(
         len(videos),
         batch_size=config.TRAIN.BATCH_SIZE,
@@ -129,14 +139,24 @@ def build_train_loader(
         sampling=clip_sampling(config),
         short_sides=config.DATA.TRAIN_JITTER_SCALES,
         inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
+        aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
+        areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
+        area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
         crop_size=config.DATA.TRAIN_CROP_SIZE,
         flip=config.DATA.RANDOM_FLIP,
+        augmentation=build_augmentation(config),
+        num_clips=config.AUG.NUM_SAMPLE,
         backend=config.DATA.DECODING_BACKEND,
         damaged=config.DATA.DAMAGED_VIDEO,
         seed=config.RNG_SEED,
         watchdog=build_watchdog(config),
     )
     return clip_loader(clips, batches=batches, **_workers(config)), batches
+
+
+def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
+    """A key's least and greatest, None if it is empty; Config has made sure that it is two."""
+    return (numbers[0], numbers[1]) if numbers else None
 
 
 def build_val_loader(config: Config, videos: VideoList, process: Process) -> DataLoader[Any]:
