@@ -21,7 +21,7 @@ from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.tester import fingerprint_of_test, score_videos
 from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
-from glore_video.models import count_complexity, load_weights
+from glore_video.models import count_complexity
 from glore_video.video import span
 
 logger = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ def prepare(config: Config, *, world_size: int) -> None:
     data = build.load_data(config)
     if data.train is not None:
         build.training_batches(config, data.train, Process(0, world_size, torch.device("cpu")))
+        build.check_batch(config, world_size=world_size)
 
 
 def train_and_test(config: Config, process: Process) -> Summary | None:
@@ -78,7 +79,7 @@ def _test(
     start = time.perf_counter()
     checkpoint = build.test_checkpoint(config)
     model = build.build_model(config)
-    load_weights(model, checkpoint)
+    build.load_test_weights(config, model, checkpoint)
     model.to(process.device)
     loader, num_views = build.build_test_loader(config, data.test, process)
     views = cast(TestViews, loader.dataset)

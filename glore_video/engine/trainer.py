@@ -22,7 +22,7 @@ from glore_video.engine.checkpoint import (
     BEST_NAME,
     checkpoint_path,
     last_checkpoint,
-    read_checkpoint,
+    latest_readable,
     remove_old_checkpoints,
     save_checkpoint,
 )
@@ -305,10 +305,11 @@ class Trainer:
         self.process.barrier()
 
     def _resume(self) -> Start:
-        path = last_checkpoint(self.output_dir)
-        if path is None:
+        found = latest_readable(self.output_dir)
+        if found is None:
             return Start()
-        start = restore_state(read_checkpoint(path), path, self.update, self.batches, self.process)
+        path, state = found
+        start = restore_state(state, path, self.update, self.batches, self.process)
         self.metrics.forget_after(start.epoch * self.batches.batches_an_epoch + start.step)
         if start.epoch >= self.max_epoch:
             logger.info(

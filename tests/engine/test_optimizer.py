@@ -1,18 +1,32 @@
-"""Weight decay groups."""
+"""Groups of parameters, and what drives them."""
 
+import pytest
 import torch
 from torch import nn
 
-from glore_video.engine.optimizer import parameter_groups
+from glore_video.engine.optimizer import (
+    GroupRules,
+    build_optimizer,
+    group_table,
+    parameter_groups,
+    set_learning_rate,
+)
 from glore_video.models import GloreUnit3d
+
+
+def groups_of(model, **options):
+    return parameter_groups(
+        model, GroupRules(**{"weight_decay": 1e-4, "bn_weight_decay": 0.5} | options)
+    )
 
 
 def names_by_group(model, **options):
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    groups = parameter_groups(model, weight_decay=1e-4, bn_weight_decay=0.5, **options)
     return {
-        (group["name"], group["weight_decay"]): {names[id(p)] for p in group["params"]}
-        for group in groups
+        (group["name"], group["weight_decay"], group["lr_factor"]): {
+            names[id(p)] for p in group["params"]
+        }
+        for group in groups_of(model, **options)
     }
 
 
@@ -21,31 +35,67 @@ def test_groups_of_a_unit():
     weights = {"conv_state.weight", "conv_proj.weight", "conv_extend.weight"}
     weights |= {"gcn.conv1.weight", "gcn.conv2.weight"}
     biases = {"conv_state.bias", "conv_proj.bias", "gcn.conv1.bias"}
-    norm = {"blocker.weight", "blocker.bias"}
     assert names_by_group(unit) == {
-        ("batch norm", 0.5): norm,
-        ("decay", 1e-4): weights | biases,
+        ("batch norm", 0.5, 1.0): {"blocker.weight", "blocker.bias"},
+        ("decay", 1e-4, 1.0): weights | biases,
     }
     assert names_by_group(unit, zero_decay_vectors=True) == {
-        ("batch norm", 0.5): norm,
-        ("no decay", 0.0): biases,
-        ("decay", 1e-4): weights,
+        ("batch norm", 0.5, 1.0): {"blocker.weight", "blocker.bias"},
+        ("no decay", 0.0, 1.0): biases,
+        ("decay", 1e-4, 1.0): weights,
     }
+    assert names_by_group(unit, zero_decay_biases=True) == {
+        ("batch norm", 0.5, 1.0): {"blocker.weight"},
+        ("biases", 0.0, 1.0): biases | {"blocker.bias"},
+        ("decay", 1e-4, 1.0): weights,
+    }
+
+
+def test_3x3_convolutions_learn_at_their_own_rate():
+    model = nn.Sequential(
+        nn.Conv3d(2, 2, (1, 3, 3)), nn.Conv3d(2, 2, 3), nn.Conv3d(2, 2, 1), nn.Conv2d(2, 2, 3)
+    )
+    assert names_by_group(model, lr_factor_3x3=0.5) == {
+        ("decay, 3x3", 1e-4, 0.5): {"0.weight", "0.bias", "3.weight", "3.bias"},
+        ("decay", 1e-4, 1.0): {"1.weight", "1.bias", "2.weight", "2.bias"},
+    }
+    optimizer = build_optimizer("sgd", groups_of(model, lr_factor_3x3=0.5), lr=1.0)
+    set_learning_rate(optimizer, 0.2)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.2]
+
+
+def test_every_parameter_is_in_exactly_one_group():
+    shared = nn.Linear(2, 2)
+    model = nn.Sequential(shared, nn.BatchNorm1d(2), shared, nn.PReLU())
+    grouped = [p for group in groups_of(model, zero_decay_biases=True) for p in group["params"]]
+    assert len(grouped) == len({id(p) for p in grouped}) == len(list(model.parameters()))
 
 
 def test_frozen_parameters_are_left_out():
     layer = nn.Linear(2, 2)
     layer.bias.requires_grad_(False)
-    assert names_by_group(layer) == {("decay", 1e-4): {"weight"}}
+    assert names_by_group(layer) == {("decay", 1e-4, 1.0): {"weight"}}
 
 
-def test_groups_drive_an_optimiser():
+def test_table():
+    layer = nn.Sequential(nn.Linear(1000, 2), nn.BatchNorm1d(2))
+    assert group_table(groups_of(layer)).splitlines() == [
+        "parameters       tensors   million     decay  lr factor",
+        "decay                  2     0.002    0.0001          1",
+        "batch norm             2     0.000       0.5          1",
+    ]
+
+
+@pytest.mark.parametrize("method", ["sgd", "adam", "adamw"])
+def test_groups_drive_an_optimiser(method):
     layer = nn.Sequential(nn.Linear(2, 2, bias=False), nn.BatchNorm1d(2))
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.fill_(1.0)
             parameter.grad = torch.zeros_like(parameter)
-    groups = parameter_groups(layer, weight_decay=0.1, bn_weight_decay=0.0)
-    torch.optim.SGD(groups, lr=1.0).step()
-    assert torch.equal(layer[0].weight, torch.full((2, 2), 0.9))
+    groups = groups_of(layer, weight_decay=0.1, bn_weight_decay=0.0)
+    build_optimizer(method, groups, lr=1.0, momentum=0.9, nesterov=True).step()
+    # Adam takes the decay for a gradient, and divides it by its own size.
+    expected = {"sgd": 1 - 1.9 * 0.1, "adamw": 1 - 0.1, "adam": 0.0}[method]
+    torch.testing.assert_close(layer[0].weight.data, torch.full((2, 2), expected))
     assert torch.equal(layer[1].weight, torch.ones(2))

@@ -13,6 +13,7 @@ import torch
 
 from glore_video.cli import main
 from glore_video.config import load_config
+from glore_video.engine import trainer
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.trainer import Trainer
 
@@ -334,6 +335,85 @@ def test_mixed_precision(cfg, options, dtype):
     assert main([*cfg, *flat(options)]) == 0
     summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
     assert summary["videos_scored"] == 8
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"SOLVER.OPTIMIZING_METHOD": "adamw", "SOLVER.BASE_LR": 0.001, "SOLVER.CLIP_GRAD_VAL": 0.1},
+        {"TRAIN.ACCUMULATION_STEPS": 2, "MODEL.ACT_CHECKPOINT": True, "TRAIN.EMA_DECAY": 0.9},
+        {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2, "BN.FREEZE_AFFINE": True},
+        pytest.param({"MODEL.COMPILE": True}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_every_way_to_train_resumes_to_the_same_weights(
+    cfg, options, tmp_path, monkeypatch, change
+):
+    options |= {"TRAIN.BATCH_SIZE": 4, "TEST.ENABLE": False, "SOLVER.MAX_EPOCH": 2, **change}
+    assert main([*cfg, *flat(options)]) == 0
+    whole = read_checkpoint(checkpoint_path(options["OUTPUT_DIR"], 2))
+    out = options["OUTPUT_DIR"] = tmp_path / "stopped"
+    with monkeypatch.context() as patch:
+        interrupt_at_step(patch, 3)
+        assert main([*cfg, *flat(options)]) == 143
+    assert main([*cfg, *flat(options)]) == 0
+    resumed = read_checkpoint(checkpoint_path(out, 2))
+    states = [key for key in ("model_state", "ema_state") if key in whole]
+    assert len(states) == 1 + ("TRAIN.EMA_DECAY" in change)
+    for state in states:
+        assert all(torch.equal(whole[state][key], resumed[state][key]) for key in whole[state])
+    assert not any("_checkpoint_wrapped" in key for key in whole["model_state"])
+
+
+def test_frozen_norms_keep_what_they_start_from(cfg, options, tmp_path):
+    options |= {"SOLVER.MAX_EPOCH": 1, "TEST.ENABLE": False}
+    assert main([*cfg, *flat(options)]) == 0
+    first = options["OUTPUT_DIR"]
+    options |= {"TRAIN.CHECKPOINT_FILE_PATH": first, "OUTPUT_DIR": tmp_path / "second"}
+    options |= {"MODEL.FROZEN_BN": True}
+    assert main([*cfg, *flat(options)]) == 0
+    old, new = weights_of(first, 1), weights_of(tmp_path / "second", 1)
+    assert torch.equal(old["stem.1.running_mean"], new["stem.1.running_mean"])
+    assert not torch.equal(old["stem.1.weight"], new["stem.1.weight"])
+
+
+def test_the_moving_average_is_validated_and_tested(cfg, options, tmp_path):
+    options |= {"TRAIN.EMA_DECAY": 0.999, "SOLVER.BASE_LR": 0.2, "TRAIN.EVAL_PERIOD": 1}
+    assert main([*cfg, *flat(options)]) == 0
+    first = options["OUTPUT_DIR"]
+    line = next(x for x in lines_of(first / "metrics.jsonl") if x["split"] == "val_epoch")
+    assert line["ema_loss"] != line["loss"]
+    options |= {"TRAIN.ENABLE": False, "TEST.CHECKPOINT_FILE_PATH": first, "TEST.EMA": False}
+    assert main([*cfg, *flat(options | {"OUTPUT_DIR": tmp_path / "second"})]) == 0
+    logits = [
+        np.load(folder / "test" / "scores.npz")["logits"] for folder in (first, tmp_path / "second")
+    ]
+    assert np.abs(logits[0] - logits[1]).max() > 1e-3
+    state = read_checkpoint(checkpoint_path(first, 2))
+    path = tmp_path / "average.pyth"
+    torch.save({"model_state": state["ema_state"]}, path)
+    options |= {"TEST.CHECKPOINT_FILE_PATH": path, "OUTPUT_DIR": tmp_path / "third"}
+    assert main([*cfg, *flat(options)]) == 0
+    again = np.load(tmp_path / "third" / "test" / "scores.npz")["logits"]
+    np.testing.assert_array_equal(logits[0], again)
+
+
+def test_full_disk_while_training_keeps_the_run_going(cfg, options, monkeypatch, capsys):
+    options |= {"TRAIN.CHECKPOINT_PERIOD": 1, "SOLVER.MAX_EPOCH": 3, "TEST.ENABLE": False}
+    save = trainer.save_checkpoint
+
+    def full_at_epoch_two(path, state):
+        if state["epoch"] == 2:
+            raise OSError(28, "No space left on device", str(path))
+        save(path, state)
+
+    monkeypatch.setattr(trainer, "save_checkpoint", full_at_epoch_two)
+    assert main([*cfg, *flat(options)]) == 0
+    assert "No space left on device" in capsys.readouterr().err
+    names = {path.name for path in (options["OUTPUT_DIR"] / "checkpoints").iterdir()}
+    assert {"checkpoint_epoch_00001.pyth", "checkpoint_epoch_00003.pyth"} <= names
+    assert "checkpoint_epoch_00002.pyth" not in names
 
 
 def test_precise_batch_norm_makes_the_statistics_those_of_the_clips(cfg, options):

@@ -18,12 +18,11 @@ from glore_video.engine.build.model import (
     build_precision,
     build_preprocessing,
     load_initial_weights,
+    load_test_weights,
     test_checkpoint,
 )
 from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
-from glore_video.engine.build.training import (
-    build_trainer,
-)
+from glore_video.engine.build.training import build_trainer, build_update, check_batch
 
 __all__ = [
     "RunData",
@@ -44,6 +43,7 @@ __all__ = [
     "load_data",
     "load_initial_weights",
     "load_list",
+    "load_test_weights",
     "lr_scale",
     "num_workers",
     "render_synthetic",

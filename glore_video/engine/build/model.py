@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
 
 from glore_video.config import Config
-from glore_video.engine.checkpoint import checkpoint_path, last_checkpoint, resolve_checkpoint
+from glore_video.engine.checkpoint import (
+    checkpoint_path,
+    last_checkpoint,
+    read_checkpoint,
+    resolve_checkpoint,
+)
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.models import (
     SlowFastOptions,
@@ -83,6 +90,16 @@ def load_initial_weights(config: Config, model: nn.Module) -> None:
         )
         report = load_weights(model, path, allow=config.TRAIN.CHECKPOINT_ALLOW)
         logger.info("starting from %s: %s", path, report)
+
+
+def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) -> None:
+    """Load what is tested: a run's moving average of the weights if it has one and TEST.EMA."""
+    source: Path | str | dict[str, Any] = checkpoint
+    if not config.TEST.EMA and Path(checkpoint).is_file():
+        with suppress(ValueError):  # not of a run: `load_weights` knows other kinds
+            state = read_checkpoint(Path(checkpoint))
+            source = {key: value for key, value in state.items() if key != "ema_state"}
+    load_weights(model, source)
 
 
 def test_checkpoint(config: Config) -> Path | str:

@@ -1,0 +1,75 @@
+"""From keys of the configuration to learning rates and groups."""
+
+import pytest
+
+from glore_video.config import load_config
+from glore_video.engine.build import build_groups, build_model, build_schedule, check_batch
+
+
+@pytest.fixture
+def config(tmp_path):
+    (tmp_path / "empty.yaml").write_text("")
+
+    def with_pairs(**pairs):
+        words = [
+            word for key, value in pairs.items() for word in (key.replace("__", "."), str(value))
+        ]
+        return load_config(tmp_path / "empty.yaml", words)
+
+    return with_pairs
+
+
+def test_rates_by_clips_and_warm_up_by_steps(config):
+    schedule = build_schedule(
+        config(
+            TRAIN__BATCH_SIZE=10,
+            SOLVER__LR_POLICY="steps_with_relative_lrs",
+            SOLVER__STEPS="[0, 2000, 3000]",
+            SOLVER__LRS="[1, 0.1, 0.01]",
+            SOLVER__STEP_UNIT="clips",
+            SOLVER__BASE_LR=0.5,
+            SOLVER__WARMUP_STEPS=50,
+            SOLVER__WARMUP_START_LR=0.05,
+        ),
+        steps_an_epoch=100,  # 1,000 clips
+    )
+    assert schedule.at(0) == pytest.approx(0.05)
+    assert schedule.at(0.25) == pytest.approx(0.275)
+    assert schedule.at(0.5) == schedule.at(1.99) == pytest.approx(0.5)
+    assert schedule.at(2) == pytest.approx(0.05)
+    assert schedule.at(3) == pytest.approx(0.005)
+
+
+def test_rates_scale_with_the_batch_only_if_asked(config, caplog):
+    pairs = {"TRAIN__BATCH_SIZE": 128, "SOLVER__BASE_LR": 0.1, "SOLVER__WARMUP_START_LR": 0.01}
+    pairs |= {"SOLVER__WARMUP_EPOCHS": 1}
+    schedule = build_schedule(config(**pairs), steps_an_epoch=10)
+    assert (schedule.base_lr, schedule.at(0)) == (0.1, 0.01)
+    schedule = build_schedule(config(**pairs, SOLVER__BASE_LR_BATCH=64), steps_an_epoch=10)
+    assert (schedule.base_lr, schedule.at(0)) == (0.2, 0.02)
+
+
+def test_the_papers_groups():
+    config = load_config("configs/k400_glore_r50.yaml")
+    groups = {
+        (g["name"], g["weight_decay"], g["lr_factor"]): len(g["params"])
+        for g in build_groups(config, build_model(config))
+    }
+    # 16 blocks with one 1x3x3 convolution each; biases of batch norms, classifier, 3 of each unit.
+    norms = sum(n for (name, _, _), n in groups.items() if name == "batch norm")
+    assert groups[("decay, 3x3", 1e-4, 0.5)] == 16
+    assert groups[("biases", 0.0, 1.0)] == norms + 1 + 5 * 3
+    assert ("batch norm", 1e-4, 1.0) in groups
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        ({"TRAIN__ACCUMULATION_STEPS": 3}, "TRAIN.ACCUMULATION_STEPS = 3 does not divide the 4"),
+        ({"BN__NORM_TYPE": "sub_batchnorm", "BN__NUM_SPLITS": 3}, "BN.NUM_SPLITS = 3 does not"),
+        ({"BN__NORM_TYPE": "sync_batchnorm", "NUM_GPUS": 0}, "sync_batchnorm needs GPUs"),
+    ],
+)
+def test_batches_that_can_not_be_divided(config, pairs, message):
+    with pytest.raises(ValueError, match=message):
+        check_batch(config(TRAIN__BATCH_SIZE=8, **pairs), world_size=2)
