@@ -12,7 +12,13 @@ from functools import partial
 from pathlib import Path
 
 from glore_video.config import Config, describe, load_config
-from glore_video.engine.distributed import Process, check_gpus, launch, under_torchrun
+from glore_video.engine.distributed import (
+    Process,
+    check_gpus,
+    launch,
+    log_processes,
+    under_torchrun,
+)
 from glore_video.engine.interruption import StoppedBySignal
 from glore_video.engine.run import describe_run, prepare, train_and_test
 from glore_video.engine.run_log import setup_logging
@@ -25,11 +31,15 @@ USER_ERRORS = (ValueError, OSError, VideoError)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] == "serve":
+        return guarded(lambda: _serve(words[1:]))
     parser = argparse.ArgumentParser(
         prog="run_net.py",
         description="Train a network on videos, then test it with many views.",
         epilog="example: run_net.py --cfg configs/k400_glore_r50.yaml "
-        "DATA.PATH_TO_DATA_DIR /data/k400 NUM_GPUS 8 TRAIN.ENABLE False",
+        "DATA.PATH_TO_DATA_DIR /data/k400 NUM_GPUS 8 TRAIN.ENABLE False. "
+        "`glore-video serve --help`: a page to try a network on.",
     )
     parser.add_argument("--cfg", metavar="FILE", help="configuration, YAML")
     parser.add_argument(
@@ -44,7 +54,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--help-config", action="store_true", help="list every key with default and meaning"
     )
-    words = sys.argv[1:] if argv is None else argv
     args = parser.parse_intermixed_args([word for word in words if word != "--opts"])
     if args.help_config:
         print(describe())
@@ -78,6 +87,13 @@ def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
         return 2
 
 
+def _serve(words: Sequence[str]) -> int:
+    setup_logging(None, is_main=True)
+    from glore_video.serving.command import serve  # nothing that training needs
+
+    return serve(words)
+
+
 def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
     config = load_config(cfg, pairs)
     if dry_run:
@@ -91,6 +107,7 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
         num_gpus=config.NUM_GPUS,
         cpu_processes=config.CPU_PROCESSES,
         cpu_threads=config.CPU_THREADS,
+        timeout=config.DIST_TIMEOUT,
     )
 
 
@@ -98,7 +115,9 @@ def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
     setup_logging(Path(config.OUTPUT_DIR), is_main=process.is_main)
 
     def work() -> int:
+        log_processes(process)
         if prepare_here and process.is_main:
+            process.doing("preparing data")
             prepare(config, world_size=process.world_size)
         process.barrier()
         train_and_test(config, process)

@@ -9,7 +9,7 @@ import re
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import torch
 
@@ -42,7 +42,7 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         with temporary.open("wb") as raw:
             file = _RememberingFile(raw)
             try:
-                torch.save(state, file)
+                torch.save(state, cast("IO[bytes]", file))
             except Exception as error:  # torch may hide the file's error in one of its own
                 raise file.error or error from None
             raw.flush()

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from multiprocessing import connection
 from types import FrameType
 from typing import Any
 
@@ -17,6 +19,13 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from glore_video.engine.heartbeat import Activity
+from glore_video.engine.rendezvous import STORE_SERVED, joined
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True)
@@ -26,19 +35,34 @@ class Process:
     rank: int
     world_size: int
     device: torch.device
+    activity: Activity = field(default_factory=Activity, compare=False, repr=False)
 
     @property
     def is_main(self) -> bool:
         return self.rank == 0
 
+    def doing(self, what: str, *, step: int | None = None) -> None:
+        """Note what this process does from now on, for the others to know if the run hangs.
+
+        It costs less than a microsecond. It counts as progress: what can take longer than the
+        time-out notes itself again and again. Processes note the same things in the same order.
+
+        Args:
+            what: as in "reading data".
+            step: steps since the run began, where a step begins; within it, None.
+        """
+        self.activity.set(what, step)
+
     def barrier(self) -> None:
         if self.world_size > 1:
-            dist.barrier()
+            with self.activity.waiting():
+                dist.barrier()
 
     def sum(self, values: Tensor) -> Tensor:
         """Sum over all processes, of a tensor of this process' device."""
         if self.world_size > 1:
-            dist.all_reduce(values)
+            with self.activity.waiting():
+                dist.all_reduce(values)
         return values
 
     def gather(self, value: Any) -> list[Any]:
@@ -46,8 +70,19 @@ class Process:
         if self.world_size == 1:
             return [value]
         values: list[Any] = [None] * self.world_size
-        dist.all_gather_object(values, value)
+        with self.activity.waiting():
+            dist.all_gather_object(values, value)
         return values
+
+    def agree(self, value: str, *, what: str) -> None:
+        """Raises ValueError if the processes do not all have the same value; it names two hosts."""
+        values = self.gather((value, socket.gethostname()))
+        for rank, (other, host) in enumerate(values):
+            if other != values[0][0]:
+                raise ValueError(
+                    f"{what} differs: {values[0][0]} for rank 0 on {values[0][1]}, but {other} for "
+                    f"rank {rank} on {host}"
+                )
 
     def parallel(self, model: nn.Module) -> nn.Module:
         """The model on this process' device, its gradients averaged over processes."""
@@ -60,10 +95,11 @@ class Process:
     def average_buffers(self, model: nn.Module) -> None:
         """Give all processes the mean of their floating-point buffers (batch norm statistics)."""
         if self.world_size > 1:
-            for buffer in model.buffers():
-                if buffer.is_floating_point():
-                    dist.all_reduce(buffer)
-                    buffer /= self.world_size
+            with self.activity.waiting():
+                for buffer in model.buffers():
+                    if buffer.is_floating_point():
+                        dist.all_reduce(buffer)
+                        buffer /= self.world_size
 
 
 def under_torchrun() -> bool:
@@ -81,40 +117,101 @@ def check_gpus(wanted: int) -> None:
 
 
 def launch(
-    main: Callable[[Process], int], *, num_gpus: int, cpu_processes: int = 1, cpu_threads: int = 0
+    main: Callable[[Process], int],
+    *,
+    num_gpus: int,
+    cpu_processes: int = 1,
+    cpu_threads: int = 0,
+    timeout: float = 0.0,
 ) -> int:
     """Run `main` in every process and return its exit status.
 
     Under torchrun (RANK is set) the processes are there already. Otherwise num_gpus of them, or
     cpu_processes on the CPU if that is 0, start here; `main` must be picklable if they are several.
 
-    Raises ValueError if this machine has fewer GPUs than asked for.
+    Args:
+        timeout: seconds without progress after which the run ends and says who holds it up
+            (see heartbeat.py); 0: never.
+
+    Raises ValueError if this machine has fewer GPUs than asked for, or if the processes do not find
+    one another.
     """
     if under_torchrun():
-        local_rank = int(os.environ.get("LOCAL_RANK", 0))
+        local_rank = _number_in_environment("LOCAL_RANK", 0)
         if num_gpus:
             check_gpus(local_rank + 1)
-        rank, world_size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-        return _run(main, rank, world_size, local_rank, num_gpus > 0, cpu_threads)
+        rank, world_size = _number_in_environment("RANK"), _number_in_environment("WORLD_SIZE")
+        if not 0 <= rank < world_size:
+            raise ValueError(f"RANK = {rank}, but WORLD_SIZE = {world_size}")
+        return _run(main, rank, world_size, local_rank, num_gpus > 0, cpu_threads, timeout)
     check_gpus(num_gpus)
     world_size = num_gpus or cpu_processes
     if world_size == 1:
-        return _run(main, 0, 1, 0, num_gpus > 0, cpu_threads)
-    os.environ["MASTER_ADDR"] = "127.0.0.1"
-    os.environ["MASTER_PORT"] = str(_free_port())
-    # Which process it ends after another failed is no news to the user.
-    logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
+        return _run(main, 0, 1, 0, num_gpus > 0, cpu_threads, timeout)
+    # Its server lives in this process, on a port that the system picks: none can be taken.
+    store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), STORE_SERVED: "1"}
     threads = cpu_threads or max(1, (os.cpu_count() or 1) // world_size)
-    context = torch.multiprocessing.spawn(
-        _spawned, args=(main, world_size, num_gpus > 0, threads), nprocs=world_size, join=False
-    )
+    with _environment(address):
+        context = torch.multiprocessing.spawn(
+            _spawned,
+            args=(main, world_size, num_gpus > 0, threads, timeout),
+            nprocs=world_size,
+            join=False,
+        )
     with _signals_for(context.pids()):
         try:
-            while not context.join():
-                pass
+            _wait(context)
         except torch.multiprocessing.ProcessExitedException as error:
             return error.exit_code
     return 0
+
+
+def _number_in_environment(name: str, default: int | None = None) -> int:
+    text = os.environ.get(name, "" if default is None else str(default))
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError(f"{name} = {text!r} in the environment is not a whole number") from None
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    previous = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in previous.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _wait(context: torch.multiprocessing.SpawnContext) -> None:
+    """Until all processes have ended, or one has failed, at which the others are ended.
+
+    Raises what join() of the context raises. A process that hangs in its reading notes SIGTERM and
+    goes on hanging, so it is killed.
+    """
+    processes = dict(zip(context.sentinels, context.processes, strict=True))
+    while context.sentinels:
+        ended = connection.wait(list(context.sentinels))
+        for sentinel in ended:
+            processes[sentinel].join()
+        failed = [sentinel for sentinel in ended if processes[sentinel].exitcode]
+        if failed:
+            others = [one for sentinel, one in processes.items() if sentinel != failed[0]]
+            for process in others:
+                process.terminate()
+            deadline = time.monotonic() + _SECONDS_TO_END
+            for process in others:
+                process.join(max(0.0, deadline - time.monotonic()))
+                process.kill()
+            for sentinel in set(context.sentinels) - {failed[0]}:
+                del context.sentinels[sentinel]
+        context.join(timeout=0)
 
 
 @contextmanager
@@ -142,9 +239,14 @@ def _signals_for(pids: Sequence[int]) -> Iterator[None]:
 
 
 def _spawned(
-    rank: int, main: Callable[[Process], int], world_size: int, on_gpu: bool, threads: int
+    rank: int,
+    main: Callable[[Process], int],
+    world_size: int,
+    on_gpu: bool,
+    threads: int,
+    timeout: float,
 ) -> None:
-    status = _run(main, rank, world_size, rank, on_gpu, threads)
+    status = _run(main, rank, world_size, rank, on_gpu, threads, timeout)
     if status:
         sys.exit(status)
 
@@ -156,24 +258,31 @@ def _run(
     local_rank: int,
     on_gpu: bool,
     cpu_threads: int,
+    timeout: float,
 ) -> int:
     if cpu_threads and not on_gpu:
         torch.set_num_threads(cpu_threads)
     device = torch.device("cuda", local_rank) if on_gpu else torch.device("cpu")
     if on_gpu:
         torch.cuda.set_device(device)
-    if world_size > 1:
-        dist.init_process_group(
-            "nccl" if on_gpu else "gloo", rank=rank, world_size=world_size, init_method="env://"
-        )
-    try:
-        return main(Process(rank, world_size, device))
-    finally:
-        if world_size > 1:
-            dist.destroy_process_group()
+    process = Process(rank, world_size, device)
+    if world_size == 1:
+        return main(process)
+    with joined(rank, world_size, device=device, activity=process.activity, timeout=timeout):
+        return main(process)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def log_processes(process: Process) -> None:
+    """Log who takes part: every rank with its host and device. Every process must call it."""
+    device = str(process.device)
+    if process.device.type == "cuda":
+        device += f" ({torch.cuda.get_device_name(process.device)})"
+    else:
+        device += f", {torch.get_num_threads()} threads"
+    everyone = process.gather((socket.gethostname(), os.getpid(), device))
+    if process.world_size == 1:
+        logger.info("one process on %s, %s", everyone[0][0], device)
+        return
+    logger.info("world size %d, backend %s", process.world_size, dist.get_backend())
+    for rank, (host, pid, its_device) in enumerate(everyone):
+        logger.info("rank %d: %s, process %d, %s", rank, host, pid, its_device)

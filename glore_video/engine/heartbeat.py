@@ -1,0 +1,267 @@
+"""Processes tell one another what they do, so that a run that hangs can say who holds it up."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+
+from torch.distributed import Store
+
+logger = logging.getLogger(__name__)
+
+_EXIT_STATUS = 1
+_FINISHED = "finished"
+_BLAMED = "blamed"
+
+
+class Activity:
+    """What a process does at this moment.
+
+    Writing it is one assignment of local values, so that it can be done at every phase of a step.
+    """
+
+    def __init__(self) -> None:
+        self._now = ("starting", 0, 0, False, time.monotonic())
+
+    def set(self, what: str, step: int | None = None) -> None:
+        """`step` begins a step; without it, this is the next activity of the same step."""
+        _, before, phase, _, _ = self._now
+        if step is None or step == before:
+            self._now = (what, before, phase + 1, False, time.monotonic())
+        else:
+            self._now = (what, step, 0, False, time.monotonic())
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While it is entered, this process waits for the others, within what it does."""
+        what, step, phase, *_ = self._now
+        self._now = (what, step, phase, True, time.monotonic())
+        try:
+            yield
+        finally:
+            self._now = (what, step, phase, False, time.monotonic())
+
+    def seconds(self) -> float:
+        """Since it last changed."""
+        return time.monotonic() - self._now[-1]
+
+    def report(self, rank: int, host: str) -> Report:
+        what, step, phase, waits, since = self._now
+        seconds = time.monotonic() - since
+        return Report(rank, host, what, step, phase, waits, seconds, time.time() - seconds)
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a process said of itself.
+
+    Attributes:
+        step: steps since the run began; 0 where there are none.
+        phase: how many activities it has begun since that step's first.
+        waits: for other processes, for certain.
+        seconds: since it began this.
+        since: when that was by the clock of its machine, seconds since 1970.
+    """
+
+    rank: int
+    host: str
+    what: str
+    step: int
+    phase: int
+    waits: bool
+    seconds: float
+    since: float
+
+    def __str__(self) -> str:
+        step = f" at step {self.step}" if self.step else ""
+        return f"{self.what}{step}{', waiting for others' if self.waits else ''}"
+
+
+def furthest_behind(reports: Mapping[int, Report], silent: Mapping[int, float]) -> int:
+    """The rank that the others wait for.
+
+    One that is not heard from, else the first in (step, phase) of those that do not say that they
+    wait, else of all; of equals the one that has been longest at it.
+
+    Args:
+        reports: the last one of each rank.
+        silent: seconds without a sign of life, of those ranks that have given none for too long.
+    """
+    if silent:
+        return max(silent, key=lambda rank: (silent[rank], -rank))
+    behind = min(
+        reports.values(), key=lambda one: (one.waits, one.step, one.phase, one.since, one.rank)
+    )
+    return behind.rank
+
+
+class Heartbeat:
+    """Publishes this process' activity; if the run hangs, says who holds it up and ends it.
+
+    A thread of its own does it, over a connection of its own to the job's store. When this process
+    has done nothing new for `timeout` seconds it looks who is furthest behind. If that one moves,
+    it waits on. Else it logs who that is, where and what it does, and ends this process with status
+    1, at which the launcher ends the others. The one that is behind gives the others time to say
+    so before it does the same.
+
+    Args:
+        connect: opens the connection to the store; called in the thread, and again after an error.
+        timeout: seconds, above 0.
+        interval: seconds between signs of life; by default a twentieth of timeout, at most 5.
+        end: ends the process; for tests.
+    """
+
+    def __init__(
+        self,
+        activity: Activity,
+        connect: Callable[[], Store],
+        *,
+        rank: int,
+        world_size: int,
+        host: str,
+        timeout: float,
+        interval: float | None = None,
+        end: Callable[[int], None] = os._exit,
+    ) -> None:
+        self._activity = activity
+        self._connect = connect
+        self._rank = rank
+        self._world_size = world_size
+        self._host = host
+        self._timeout = timeout
+        self._interval = min(5.0, timeout / 20) if interval is None else interval
+        self._patience = 4 * self._interval
+        self._end = end
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        self._beat = 0
+        self._watching_since: float | None = None
+        self._heard: dict[int, tuple[int, float]] = {}
+        self._warned_at = -timeout
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Say that this process has finished, and end the thread."""
+        self._activity.set(_FINISHED)
+        self._stopped.set()
+        self._thread.join(timeout=1.0)  # the store may be gone by now
+
+    def _run(self) -> None:
+        store: Store | None = None
+        while True:
+            stopped = self._stopped.is_set()
+            try:
+                store = store or self._connect()
+                self._publish(store)
+                reports = self._read(store) if self._stands_still() else None
+            except RuntimeError:  # as a store's errors all are
+                store, reports = None, None
+            if stopped:
+                return
+            if self._stands_still():
+                with suppress(RuntimeError):
+                    self._judge(store, reports)
+            self._stopped.wait(self._interval)
+
+    def _stands_still(self) -> bool:
+        still = self._activity.seconds() > self._timeout
+        if not still:
+            self._watching_since = None
+            self._heard.clear()
+        return still
+
+    def _publish(self, store: Store) -> None:
+        self._beat += 1
+        report = self._activity.report(self._rank, self._host)
+        store.set(str(self._rank), json.dumps([self._beat, asdict(report)]))
+
+    def _read(self, store: Store) -> dict[int, Report]:
+        """The last report of each rank; notes which of them are new."""
+        keys = [str(rank) for rank in range(self._world_size)]
+        if not store.check(keys):
+            keys = [key for key in keys if store.check([key])]
+        now = time.monotonic()
+        reports = {}
+        for key, text in zip(keys, store.multi_get(keys), strict=True):
+            beat, fields = json.loads(text)
+            reports[int(key)] = Report(**fields)
+            if self._heard.get(int(key), (-1, 0.0))[0] != beat:
+                self._heard[int(key)] = (beat, now)
+        return reports
+
+    def _judge(self, store: Store | None, reports: Mapping[int, Report] | None) -> None:
+        """This process stands still: end it if the one that holds it up stands still too."""
+        now = time.monotonic()
+        if self._watching_since is None:
+            self._watching_since = now
+        if now - self._watching_since < self._patience:
+            return
+        own = self._activity.report(self._rank, self._host)
+        opening = f"no progress for {_duration(own.seconds)}"
+        if reports is None or store is None:
+            where = os.environ.get("MASTER_ADDR", "")
+            self._give_up(f"{opening}: the machine of rank 0 ({where}) does not answer", None)
+            return
+        active = {rank: one for rank, one in reports.items() if one.what != _FINISHED}
+        silent = {
+            rank: now - heard
+            for rank, (_, heard) in self._heard.items()
+            if rank in active and now - heard > self._patience
+        }
+        if set(active) <= {self._rank}:
+            return  # nobody waits
+        # Once one process has given up it falls silent itself, so what it found holds for all.
+        blamed = int(store.get(_BLAMED)) if store.check([_BLAMED]) else -1
+        behind = active.get(blamed, active[furthest_behind(active, silent)])
+        who = f"rank {behind.rank} of {self._world_size} on {behind.host}"
+        this = f"this is rank {self._rank} on {self._host}: {own}"
+        if behind.rank == self._rank:
+            if blamed == self._rank or own.seconds > 1.1 * self._timeout + 2 * self._patience:
+                self._give_up(f"{opening}: this is {who}, {own}; the others wait for it", store)
+        elif behind.rank in silent:
+            store.set(_BLAMED, str(behind.rank))
+            last = f"its last sign of life came {_duration(silent[behind.rank])} ago, when it did"
+            self._give_up(f"{opening}: waiting for {who}; {last}: {behind} ({this})", store)
+        elif behind.seconds > self._timeout:
+            store.set(_BLAMED, str(behind.rank))
+            doing = f"which for {_duration(behind.seconds)} has done nothing but: {behind}"
+            self._give_up(f"{opening}: waiting for {who}, {doing} ({this})", store)
+        elif now - self._warned_at > self._timeout:
+            self._warned_at = now
+            logger.warning("%s: waiting for %s, which moves: %s (%s)", opening, who, behind, this)
+
+    def _give_up(self, text: str, store: Store | None) -> None:
+        """Log the line, once a machine, and end the process, even where logging hangs too."""
+        ending = (
+            f"; this run ends here (DIST_TIMEOUT = {self._timeout:g} s). Started again, it goes on "
+            "from its last checkpoint"
+        )
+
+        def speak() -> None:
+            first = True
+            if store is not None:
+                with suppress(RuntimeError):
+                    first = store.add(f"spoken on {self._host}", 1) == 1
+            if first:
+                logger.error("%s", text + ending)
+            for handler in logging.getLogger("glore_video").handlers:
+                handler.flush()
+
+        speaker = threading.Thread(target=speak, daemon=True)
+        speaker.start()
+        speaker.join(timeout=10.0)
+        self._end(_EXIT_STATUS)
+        self._stopped.set()
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
