@@ -3,10 +3,23 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from glore_video.models import create_model, insert_glore, list_models, load_weights
+    from glore_video.models import (
+        create_model,
+        fuse_for_inference,
+        insert_glore,
+        list_models,
+        load_weights,
+    )
     from glore_video.prediction import predict
 
-__all__ = ["create_model", "insert_glore", "list_models", "load_weights", "predict"]
+__all__ = [
+    "create_model",
+    "fuse_for_inference",
+    "insert_glore",
+    "list_models",
+    "load_weights",
+    "predict",
+]
 
 __version__ = "0.1.0"
 

@@ -2,6 +2,7 @@
 
 from glore_video.models.backbones import SlowFastOptions
 from glore_video.models.complexity import Complexity, count_complexity
+from glore_video.models.fusion import fuse_for_inference
 from glore_video.models.glore_unit import (
     GloreUnit,
     GloreUnit1d,
@@ -38,6 +39,7 @@ __all__ = [
     "build_network",
     "count_complexity",
     "create_model",
+    "fuse_for_inference",
     "glore_units",
     "insert_glore",
     "insert_nonlocal",

@@ -303,6 +303,13 @@ def test_compiled_once_for_all_clip_lengths(training):
     torch._dynamo.reset()
 
 
+@pytest.mark.parametrize("order", ["published", "reassociated"])
+def test_shapes_on_the_meta_device(order):
+    unit = GloreUnit3d(8, order=order).to("meta")
+    x = torch.empty(2, 8, 4, 5, 5, device="meta")
+    assert unit(x).shape == x.shape
+
+
 def test_exported_for_any_clip_length():
     _, unit = two_orders(sizes=(8,), dtype=torch.float32)
     unit.eval()
