@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,8 +20,14 @@ from glore_video.datasets.video_dataset import TestViews
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
-from glore_video.engine.tester import fingerprint_of_test, score_videos
+from glore_video.engine.tester import (
+    fingerprint_of_test,
+    model_costs,
+    sample_frames,
+    score_videos,
+)
 from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
+from glore_video.evaluation.report import write_report
 from glore_video.models import count_complexity
 from glore_video.video import span
 
@@ -123,21 +130,29 @@ def _test(
     for path, reason in scores.left_out:
         logger.warning("not scored, left out by the manifest: %s: %s", path, reason)
     summary = summarize(scores, num_views)
-    write_results(
+    saved = write_results(
         folder,
         scores,
         summary,
         class_names=data.class_names,
         plan=ViewPlan(
-            clips=config.TEST.NUM_ENSEMBLE_VIEWS,
-            crops=config.TEST.NUM_SPATIAL_CROPS,
-            spacing=config.TEST.VIEW_SPACING,
+            clips=views.num_clips,
+            crops=views.num_crops,
+            spacing=views.spacing,
             short_side=views.short_side,
         ),
         seconds=time.perf_counter() - start,
         checkpoint=str(checkpoint),
+        extras=model_costs(
+            model, num_frames=config.DATA.NUM_FRAMES, crop_size=config.DATA.TEST_CROP_SIZE
+        ),
     )
     parts.remove()
+    write_report(
+        folder,
+        scores=saved,
+        frames_of=partial(sample_frames, backend=config.DATA.DECODING_BACKEND),
+    )
     if not summary.videos_scored:
         raise ValueError(f"none of the {summary.videos_expected} test videos could be read")
     metrics.write("test", step=0, **vars(summary))

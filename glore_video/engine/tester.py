@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
@@ -19,6 +20,9 @@ from glore_video.engine.distributed import Process
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.run_log import progress
 from glore_video.evaluation import ScoreParts, Scores
+from glore_video.models import count_complexity
+from glore_video.video import open_video
+from glore_video.video.reader import Backend
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +129,19 @@ def fingerprint_of_test(
     listed = _digest([*(os.fsencode(path) + b"\0" for path in videos.paths()), labels])
     versions = {"torch": torch.__version__, "device": process.device.type}
     return process.gather({"weights": weights, "list": listed, **versions, **settings})[0]
+
+
+def sample_frames(path: str, *, backend: Backend = "pyav", count: int = 3) -> np.ndarray:
+    """Frames spread over a video, uint8 (count, height, width, 3). Raises VideoError."""
+    with open_video(path, backend=backend, damaged="use_prefix") as video:
+        length = video.num_frames
+        return video.frames([(2 * n + 1) * length // (2 * count) for n in range(count)]).numpy()
+
+
+def model_costs(model: nn.Module, *, num_frames: int, crop_size: int) -> dict[str, float]:
+    """What summary.json says of a network: `parameters`, and `gmacs` of one view."""
+    counted = count_complexity(model, (3, num_frames, crop_size, crop_size))
+    return {"parameters": counted.parameters, "gmacs": round(counted.gmacs, 4)}
 
 
 def _digest(pieces: Iterable[bytes]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,11 @@ def p_short(p: float | None) -> str:
 
 def render(template: str, **values: Any) -> bytes:
     """A page as UTF-8. Text of the user is escaped; file names that are no text get question marks."""
+    return _environment().get_template(template).render(**values).encode("utf-8", "replace")
+
+
+@cache
+def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
@@ -51,4 +57,4 @@ def render(template: str, **values: Any) -> bytes:
         p_value=p_value,
         p_short=p_short,
     )
-    return environment.get_template(template).render(**values).encode("utf-8", "replace")
+    return environment

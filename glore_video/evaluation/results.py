@@ -93,7 +93,7 @@ def write_results(
     seconds: float,
     checkpoint: str,
     extras: Mapping[str, Any] | None = None,
-) -> None:
+) -> SavedScores:
     """Write the three files, each whole or not at all.
 
     scores.npz holds paths, labels, logits (videos, views, classes), for each view its clip and
@@ -101,6 +101,9 @@ def write_results(
 
     Args:
         extras: more keys of summary.json, such as parameters and gmacs.
+
+    Returns:
+        What scores.npz holds.
     """
     folder.mkdir(parents=True, exist_ok=True)
     saved = SavedScores(
@@ -127,6 +130,7 @@ def write_results(
         indent=2,
     )
     replace_file(folder / "summary.json", (text + "\n").encode())
+    return saved
 
 
 def _without_nan(value: Any) -> Any:

@@ -1,0 +1,46 @@
+"""Whether a probability means what it says: accuracy by confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from glore_video.evaluation.metrics import CALIBRATION_BINS
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Videos whose greatest probability is in (low, high]: how many, and their means in 0 .. 1."""
+
+    low: float
+    high: float
+    videos: int
+    confidence: float
+    accuracy: float
+
+
+def reliability(
+    confidence: np.ndarray, right: np.ndarray, *, bins: int = CALIBRATION_BINS
+) -> list[Bin]:
+    """The bins that hold videos. Their gaps, weighted by videos, add up to the calibration error.
+
+    Args:
+        confidence: float (videos,) in 0 .. 1, of the predicted class.
+        right: bool (videos,).
+    """
+    edges = np.linspace(0, 1, bins + 1)
+    places = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
+    counts = np.bincount(places, minlength=bins)
+    confidences = np.bincount(places, weights=confidence, minlength=bins)
+    rights = np.bincount(places, weights=right, minlength=bins)
+    return [
+        Bin(
+            low=float(edges[n]),
+            high=float(edges[n + 1]),
+            videos=int(counts[n]),
+            confidence=float(confidences[n] / counts[n]),
+            accuracy=float(rights[n] / counts[n]),
+        )
+        for n in np.flatnonzero(counts).tolist()
+    ]

@@ -1,0 +1,35 @@
+"""Build report.html again from what a test left: python tools/report.py outputs/x"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from glore_video.cli import guarded
+from glore_video.engine.tester import sample_frames
+from glore_video.evaluation.report import write_report
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="OUTPUT_DIR of a run, or its test folder")
+    parser.add_argument(
+        "--no-pictures", action="store_true", help="do not read the worst mistakes' videos"
+    )
+    parser.add_argument("--backend", choices=("pyav", "decord", "torchcodec"), default="pyav")
+    args = parser.parse_args(argv)
+    return guarded(lambda: _build(args))
+
+
+def _build(args: argparse.Namespace) -> int:
+    folder: Path = args.folder
+    if not (folder / "scores.npz").is_file() and (folder / "test").is_dir():
+        folder = folder / "test"
+    frames_of = None if args.no_pictures else partial(sample_frames, backend=args.backend)
+    print(f"wrote {write_report(folder, frames_of=frames_of)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
