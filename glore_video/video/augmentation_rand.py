@@ -54,14 +54,18 @@ class _Strength:
 
 
 def _posterize(pictures: Tensor, strength: _Strength) -> Tensor:
+    """Keeps the highest bits, 0 to 4 by timm's table; none at all would be black, so one at least."""
     bits = int(4 * strength.share)
-    return tvf.posterize(pictures, 4 - bits if strength.increasing else bits)
+    return tvf.posterize(pictures, max(1, 4 - bits if strength.increasing else bits))
 
 
 def _solarize(pictures: Tensor, strength: _Strength) -> Tensor:
     """Inverts values from a threshold on; tvf.solarize takes ten times as long."""
     threshold = int(256 * strength.share)
-    bright = pictures >= (256 - threshold if strength.increasing else threshold)
+    threshold = 256 - threshold if strength.increasing else threshold
+    if threshold > 255:  # as a byte it would be 0
+        return pictures
+    bright = pictures >= threshold
     return bright.to(torch.uint8).mul_(255).bitwise_xor_(pictures)
 
 

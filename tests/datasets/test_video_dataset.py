@@ -5,9 +5,13 @@ import torch
 from encoded_videos import encode
 
 from glore_video.datasets import video_dataset
+from glore_video.datasets.loader import TrainingBatches, clip_loader
 from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
-from glore_video.video import ClipSampling, VideoError, open_video
+from glore_video.video import ClipSampling, VideoError, open_video, transforms
+from glore_video.video.augmentation import Augmentation
+from glore_video.video.augmentation_erasing import RandomErasing
+from glore_video.video.augmentation_rand import RandAugment
 
 SAMPLING = ClipSampling(num_frames=4, stride=3)  # covers 10 frames
 
@@ -218,3 +222,137 @@ def test_frames_are_chosen_anew_where_fewer_are_whole():
         chosen = last if whole != 40 else lambda _: [40]
         with pytest.raises(VideoError, match=f"only {whole} frames"):
             video_dataset._frames(video, chosen, policy)
+
+
+AUGMENTATION = Augmentation(
+    rand_augment=RandAugment(magnitude=7, operations=4, magnitude_std=0.5, increasing=True),
+    hls_ranges=(15, 35, 25),
+    pixel_ranges=(-20, 20),
+    erasing=RandomErasing(probability=0.5, count=2),
+)
+
+
+def test_draws_of_a_plain_clip_never_change(videos, monkeypatch):
+    """A run that is resumed sees the clips that it would have seen."""
+    seen = []
+
+    def indices(start, *_):
+        seen.append([start])
+        return [start] * 4
+
+    def crop(frames, top, left, height, width):
+        seen[-1] += [frames.shape[1], top, left]
+        return frames[:, top : top + height, left : left + width]
+
+    def flip(frames):
+        seen[-1].append("mirrored")
+        return frames
+
+    monkeypatch.setattr(video_dataset, "clip_indices", indices)
+    monkeypatch.setattr(transforms, "crop", crop)
+    monkeypatch.setattr("glore_video.video.augmentation.horizontal_flip", flip)
+    clips = training(videos, short_sides=(40, 80), crop_size=40, flip=True)
+    for epoch in range(4):
+        clips[epoch, 0]
+    # start, short side, top, left of the crop
+    assert seen == [
+        [14, 53, 5, 34],
+        [6, 58, 0, 12, "mirrored"],
+        [30, 77, 33, 21, "mirrored"],
+        [28, 67, 16, 20, "mirrored"],
+    ]
+
+
+def test_several_clips_of_a_video(videos):
+    single = training(videos)
+    several = training(videos, num_clips=3)
+    with open_video(videos.path(0)) as video:
+        frames = video.frames(range(40)).permute(0, 3, 1, 2)  # (frames, 3, height, width)
+    windows = [
+        (start, frames[start : start + 10 : 3, :, :, left : left + 64].transpose(0, 1))
+        for start in range(31)
+        for left in range(33)
+    ]
+    distinct = set()
+    for epoch in range(4):
+        item = several[epoch, 0]
+        assert item.clips.shape == (3, 3, 4, 64, 64)
+        assert (item.label, item.index) == (5, 0)
+        assert torch.equal(item.clip, single[epoch, 0].clip)
+        assert torch.equal(item.clips[:2], training(videos, num_clips=2)[epoch, 0].clips)
+        for clip in item.clips:
+            [start] = [start for start, window in windows if torch.equal(window, clip)]
+            distinct.add(start)
+    assert len(distinct) > 6
+
+
+def test_several_clips_take_one_opening_and_decode_no_frame_twice(videos, monkeypatch):
+    wanted = []
+
+    def opened(*args, **kwargs):
+        video = open_video(*args, **kwargs)
+        decode = video._decode
+        video._decode = lambda numbers: wanted.append(list(numbers)) or decode(numbers)
+        return video
+
+    monkeypatch.setattr(video_dataset, "open_video", opened)
+    training(videos, num_clips=8)[0, 0]
+    [numbers] = wanted
+    assert numbers == sorted(set(numbers))
+    assert 12 < len(numbers) < 32
+
+
+def test_clips_of_one_video_are_augmented_apart(videos):
+    item = training(videos, num_clips=4, augmentation=AUGMENTATION)[0, 2]
+    # the video is shorter than a clip: without augmentation all clips show the same frames
+    assert len({clip.numpy().tobytes() for clip in item.clips}) == 4
+
+
+def test_the_first_of_several_clips_may_stay_unerased(videos):
+    erasing = RandomErasing(probability=1.0, mode="const", mean=(0.0, 0.0, 0.0))
+    spared = Augmentation(erasing=erasing, spare_first=True)
+    plain = training(videos, num_clips=3)[0, 0].clips
+    clips = training(videos, num_clips=3, augmentation=spared)[0, 0].clips
+    same = [torch.equal(clip, other) for clip, other in zip(clips, plain, strict=True)]
+    assert same == [True, False, False]
+
+
+def test_all_clips_of_a_video_that_takes_anothers_place(videos):
+    item = training(videos, num_clips=3, augmentation=AUGMENTATION)[1, 1]
+    assert item.clips.shape == (3, 3, 4, 64, 64)
+    assert (item.index, item.label) in [(0, 5), (2, 7)]
+    assert {path for path, _ in item.failures} == {videos.path(1)}
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        {"aspects": (0.8, 1.25)},
+        {"areas": (0.2, 1.0), "area_aspects": (0.75, 4 / 3)},
+    ],
+)
+def test_framing_reaches_the_clips(videos, framing):
+    plain = training(videos)[0, 0].clip
+    clip = training(videos, **framing)[0, 0].clip
+    assert clip.shape == plain.shape
+    assert not torch.equal(clip, plain)
+
+
+def test_augmented_clips_are_the_same_with_any_number_of_workers(videos):
+    def clips(workers, rank=0, world_size=1):
+        dataset = training(
+            videos, num_clips=2, flip=True, areas=(0.2, 1.0), augmentation=AUGMENTATION
+        )
+        batches = TrainingBatches(3, batch_size=2, seed=1, rank=rank, world_size=world_size)
+        batches.epoch = 4
+        loader = clip_loader(dataset, num_workers=workers, pin_memory=False, batches=batches)
+        [batch] = loader
+        assert batch.clips.shape[0] == len(batch.labels) == 2 * len(batch.indices)
+        return batch
+
+    alone = clips(0)
+    in_workers = clips(2)
+    assert torch.equal(alone.clips, in_workers.clips)
+    assert torch.equal(alone.labels, in_workers.labels)
+    first, second = (clips(0, rank, 2) for rank in range(2))
+    assert torch.equal(alone.clips, torch.cat([first.clips, second.clips]))
