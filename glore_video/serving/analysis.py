@@ -1,0 +1,156 @@
+"""Everything the page shows about one video, as plain values for JSON, and a film to play."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from glore_video.engine.ready_model import ReadyModel
+from glore_video.models import glore_units
+from glore_video.prediction.looking import VideoLook, look
+from glore_video.prediction.recognition import predict
+from glore_video.prediction.windows import Timeline, window_timeline
+from glore_video.video import open_video
+from glore_video.video.transforms import resize_short_side
+from glore_video.video.writing import VideoWriter
+from glore_video.visualization.overlay import relative
+
+Report = Callable[[str, float], None]
+
+_CLASSES, _NODES, _CLIPS = 5, 6, 16
+_SHORT_SIDE, _FPS = 360, 15
+_MAP_SIDE = 28
+
+
+def analyse(
+    path: str | os.PathLike[str],
+    ready: ReadyModel,
+    film: Path,
+    *,
+    name: str,
+    report: Report = lambda stage, share: None,
+) -> dict[str, Any]:
+    """Predict, slide a window, look, and write `film` for browsers.
+
+    Args:
+        path: the video.
+        ready: the network.
+        film: mp4 to write.
+        name: what to call the video.
+        report: called with what is being done and how much of it is, 0..1.
+
+    Returns:
+        name, duration (seconds), size (width, height), top, timeline, and look (None for networks
+        without GloRe units).
+
+    Raises:
+        VideoError: if the video can't be read.
+    """
+
+    def stage(words: str) -> Callable[[int, int], None]:
+        report(words, 0.0)
+        return lambda done, total: report(words, done / max(1, total))
+
+    stage("predicting")
+    top = predict(path, ready).top(_CLASSES)
+    timeline = window_timeline(path, ready, progress=stage("sliding a window"))
+    seen = None
+    if glore_units(ready.network):
+        seen = look(path, ready, most_clips=_CLIPS, cam=False, progress=stage("looking closer"))
+    size = write_film(path, ready, film, progress=stage("preparing the film"))
+    return {
+        "name": name,
+        "duration": timeline.duration,
+        "size": size,
+        "top": [{"name": label, "probability": value} for label, value in top],
+        "timeline": _timeline(timeline),
+        "look": None if seen is None else _look(seen, ready, size),
+    }
+
+
+def write_film(
+    path: str | os.PathLike[str],
+    ready: ReadyModel,
+    film: Path,
+    *,
+    progress: Callable[[int, int], None],
+) -> tuple[int, int]:
+    """The video as a small mp4 that every browser plays, and its width and height."""
+    with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
+        every = max(1, round(video.fps / _FPS))
+        side = min(_SHORT_SIDE, video.height, video.width)
+        wanted = list(range(0, video.num_frames, every))
+        with VideoWriter(film, fps=video.fps / every) as writer:
+            for start in range(0, len(wanted), 32):
+                frames = video.frames(wanted[start : start + 32])
+                writer.write(resize_short_side(frames, side))
+                progress(start + len(frames), len(wanted))
+        return video.width, video.height
+
+
+def _timeline(timeline: Timeline) -> dict[str, Any]:
+    labels = timeline.strongest(_CLASSES)
+    return {
+        "classes": [timeline.class_names[label] for label in labels],
+        "windows": [
+            {
+                "start": window.start,
+                "end": window.end,
+                "probabilities": [round(window.probabilities[label], 4) for label in labels],
+            }
+            for window in timeline.windows
+        ],
+    }
+
+
+def _look(seen: VideoLook, ready: ReadyModel, size: tuple[int, int]) -> dict[str, Any]:
+    top, left, side = seen.square
+    width, height = size
+    units = []
+    for path in seen.clips[0].units:
+        nodes = seen.ranking(path)[:_NODES]
+        scores = seen.importance(path)
+        maps = [_small(clip.units[path].maps[nodes]) for clip in seen.clips]
+        units.append(
+            {
+                "path": path,
+                "shape": list(maps[0].shape[1:]),
+                "nodes": [{"node": node, "importance": float(scores[node])} for node in nodes],
+                "maps": [_encoded(each) for each in maps],
+            }
+        )
+    return {
+        "class": ready.class_names[seen.target],
+        "probability": seen.probability,
+        "square": [left / width, top / height, side / width, side / height],
+        "clips": [
+            {
+                "start": float(clip.start / seen.fps),
+                "end": float(clip.end / seen.fps),
+                "first": float(clip.frames[0] / seen.fps),
+                "last": float((clip.frames[-1] + 1) / seen.fps),
+            }
+            for clip in seen.clips
+        ],
+        "units": units,
+    }
+
+
+def _small(maps: torch.Tensor) -> torch.Tensor:
+    """(nodes, t, h, w) in -1..1, of at most 28 x 28 positions."""
+    shown = relative(maps if maps.dim() == 4 else maps[:, None])
+    height, width = (min(each, _MAP_SIDE) for each in shown.shape[2:])
+    if (height, width) == tuple(shown.shape[2:]):
+        return shown
+    return torch.nn.functional.adaptive_avg_pool2d(shown, (height, width))
+
+
+def _encoded(maps: torch.Tensor) -> str:
+    """-1..1 as int8 from -127 to 127, in base 64."""
+    return base64.b64encode((maps.numpy() * 127).round().astype(np.int8).tobytes()).decode()
