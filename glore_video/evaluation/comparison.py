@@ -48,7 +48,8 @@ class ClassChange:
     Attributes:
         videos: of this class.
         first, second: its accuracy in each group, percent.
-        p: of McNemar's exact test, or of the paired t test over seeds; None if neither can be made.
+        p: of McNemar's exact test. Of groups: the same with videos that more runs of the one have
+            right than of the other; None if the groups are not of the same size.
         adjusted: p corrected for the number of classes.
     """
 
@@ -247,10 +248,9 @@ def _class_changes(
         own = labels == number
         first, second = before[:, own], after[:, own]  # (runs, videos of the class)
         p = None
-        if len(first) == len(second) == 1:
-            p = mcnemar_exact(int((first & ~second).sum()), int((second & ~first).sum()))
-        elif len(first) == len(second):
-            p = paired_t((second.mean(axis=1) - first.mean(axis=1)).tolist())
+        if len(first) == len(second):
+            change = second.sum(axis=0, dtype=np.int64) - first.sum(axis=0, dtype=np.int64)
+            p = mcnemar_exact(int((change < 0).sum()), int((change > 0).sum()))
         rows.append((names[number], int(own.sum()), 100 * first.mean(), 100 * second.mean(), p))
     values = [row[4] for row in rows if row[4] is not None]
     adjust = holm if correction == "holm" else benjamini_hochberg

@@ -117,6 +117,10 @@ def _shown(one: Comparison, p: float | None) -> dict[str, Any]:
             *zip(one.second, one.second_top1, strict=True),
         ],
         "verdict": verdict(one, p=p),
+        "classes": sorted(
+            one.classes,
+            key=lambda row: (1.0 if row.p is None else row.p, -abs(row.second - row.first)),
+        ),
         "missing": [
             (source, paths[:MISSING_SHOWN], len(paths[MISSING_SHOWN:]))
             for source, paths in one.missing.items()

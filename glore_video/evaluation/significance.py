@@ -46,14 +46,18 @@ def student_t(t: float, degrees: int) -> float:
 
 
 def paired_t(differences: Sequence[float]) -> float:
-    """Two-sided p that the mean of at least two differences is 0; 1 or 0 if they are all the same."""
+    """Two-sided p of Student's test that the mean of at least two differences is 0.
+
+    Differences of accuracies come in steps, so a few may be all the same by chance: then the t is
+    infinite and says nothing, and p is that of their signs alone, 2 / 2**count (1 if they are 0).
+    """
     count = len(differences)
     if count < 2:
         raise ValueError(f"at least two differences are needed, got {count}")
     values = np.asarray(differences, dtype=np.float64)
     mean, spread = float(values.mean()), float(values.std(ddof=1))
     if spread <= 1e-12 * max(1.0, abs(mean)):
-        return 1.0 if abs(mean) <= 1e-12 else 0.0
+        return 1.0 if abs(mean) <= 1e-12 else 2.0 / 2**count
     return student_t(mean / (spread / sqrt(count)), count - 1)
 
 

@@ -83,7 +83,7 @@ def test_paired_t():
     # mean 2, standard deviation 1, three values: t = 2 / (1 / sqrt(3)) = 3.4641; p from a table.
     assert paired_t([1.0, 2.0, 3.0]) == pytest.approx(0.0741799, abs=1e-6)
     assert paired_t([0.0, 0.0]) == 1.0
-    assert paired_t([0.3, 0.3, 0.3]) == 0.0
+    assert paired_t([0.3, 0.3, 0.3]) == 0.25  # three signs that agree
     with pytest.raises(ValueError, match="at least two differences are needed, got 1"):
         paired_t([1.0])
     with pytest.raises(ValueError, match="degrees of freedom must be at least 1, got 0"):
