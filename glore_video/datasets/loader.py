@@ -182,6 +182,8 @@ def _workers(num_workers: int, *, pin_memory: bool) -> dict[str, Any]:
         "pin_memory": pin_memory and torch.cuda.is_available(),
         "persistent_workers": num_workers > 0,
         "worker_init_fn": _start_worker,
+        # Its own, or workers that start would draw from the generator that dropout draws from.
+        "generator": torch.Generator(),
     }
 
 
