@@ -102,10 +102,10 @@ def take_precise_statistics(model: nn.Module, clips: Iterable[Tensor], count: in
 
 
 def few_clips_warning(
-    *, batch_size: int, world_size: int, accumulation: int, kind: NormType, num_splits: int
+    *, clips: int, world_size: int, accumulation: int, kind: NormType, num_splits: int
 ) -> str | None:
-    """A line if batch norm statistics are taken over fewer than 8 clips, else None."""
-    group = batch_size // world_size // accumulation
+    """A line if, of so many clips a step, batch norm statistics are taken over fewer than 8 clips, else None."""
+    group = clips // world_size // accumulation
     if kind == "sync_batchnorm":
         group *= world_size
     if kind == "sub_batchnorm":

@@ -84,6 +84,7 @@ def score_videos(
     )
     try:
         for item in items:
+            process.doing("testing")
             if item.views is None:
                 failed.extend((item.index, failure) for failure in item.failures)
                 continue

@@ -136,6 +136,7 @@ class Trainer:
             plain_seconds=0,  # the report speaks
         )
         self.update.times.skip()
+        self.process.doing("reading data", step=epoch * steps + start.step)
         for step, batch in enumerate(bar, start=start.step):
             self.update.times.mark("data")
             if step == start.step and start.rng_state is not None:
@@ -243,6 +244,7 @@ class Trainer:
 
     def _training_clips(self) -> Iterator[Tensor]:
         for batch in self.train_loader:
+            self.process.doing("precise batch norm")
             if batch.clips is not None:
                 yield self.update.preprocessing(batch.clips, self.process.device)
 

@@ -35,8 +35,7 @@ class Update:
         compiled: what runs the forward pass: `parallel`, or what torch.compile makes of it.
         accumulation: equal parts that a batch is computed in, one after another.
         clip_norm, clip_value: greatest norm of the gradient, greatest absolute value in it; 0: off.
-        label_smoothing: share of the target that all classes get, without `mix`.
-        mix: mixup and the like.
+        mix: mixup, label smoothing and the like.
         average: moving average of the weights.
     """
 
@@ -49,7 +48,6 @@ class Update:
     accumulation: int = 1
     clip_norm: float = 0.0
     clip_value: float = 0.0
-    label_smoothing: float = 0.0
     mix: Mix | None = None
     average: AveragedModel | None = None
     scaler: torch.amp.GradScaler = field(init=False)
@@ -115,8 +113,7 @@ class Update:
         """Mean loss of the clips, and their logits in float32."""
         with self.precision.autocast():
             logits = (network or self.compiled)(pixels).float()
-        smoothing = 0.0 if self.mix else self.label_smoothing
-        return F.cross_entropy(logits, targets, label_smoothing=smoothing), logits
+        return F.cross_entropy(logits, targets), logits
 
     def losses(self, clips: Tensor, labels: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
         """The losses of a batch's parts, of the bare network: for looking into a step again."""

@@ -44,6 +44,7 @@ def validate(
     sums = torch.zeros(3, dtype=torch.float64, device=device)
     failures: list[Failure] = []
     for batch in progress(loader, total=len(loader), name="validation", is_main=process.is_main):
+        process.doing("validation")
         failures.extend(batch.failures)
         if batch.clips is None:
             continue

@@ -78,15 +78,15 @@ def test_precise_statistics_are_means_over_batches():
 
 
 @pytest.mark.parametrize(
-    ("settings", "clips"),
+    ("settings", "seen"),
     [
-        ({"batch_size": 64, "world_size": 8}, None),
-        ({"batch_size": 32, "world_size": 8}, 4),
-        ({"batch_size": 32, "world_size": 8, "kind": "sync_batchnorm"}, None),
-        ({"batch_size": 64, "world_size": 4, "accumulation": 4}, 4),
-        ({"batch_size": 64, "world_size": 4, "kind": "sub_batchnorm", "num_splits": 8}, 2),
+        ({"clips": 64, "world_size": 8}, None),
+        ({"clips": 32, "world_size": 8}, 4),
+        ({"clips": 32, "world_size": 8, "kind": "sync_batchnorm"}, None),
+        ({"clips": 64, "world_size": 4, "accumulation": 4}, 4),
+        ({"clips": 64, "world_size": 4, "kind": "sub_batchnorm", "num_splits": 8}, 2),
     ],
 )
-def test_warning_of_few_clips(settings, clips):
+def test_warning_of_few_clips(settings, seen):
     line = few_clips_warning(**{"accumulation": 1, "kind": "batchnorm", "num_splits": 1} | settings)
-    assert line is None if clips is None else f"batch norm sees {clips} clips" in line
+    assert line is None if seen is None else f"batch norm sees {seen} clips" in line

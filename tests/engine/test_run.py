@@ -343,6 +343,7 @@ def test_mixed_precision(cfg, options, dtype):
         {"SOLVER.OPTIMIZING_METHOD": "adamw", "SOLVER.BASE_LR": 0.001, "SOLVER.CLIP_GRAD_VAL": 0.1},
         {"TRAIN.ACCUMULATION_STEPS": 2, "MODEL.ACT_CHECKPOINT": True, "TRAIN.EMA_DECAY": 0.9},
         {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2, "BN.FREEZE_AFFINE": True},
+        {"MIXUP.ENABLE": True, "AUG.NUM_SAMPLE": 2, "AUG.ENABLE": True},
         pytest.param({"MODEL.COMPILE": True}, marks=pytest.mark.slow),
     ],
     ids=str,

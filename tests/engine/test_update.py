@@ -155,13 +155,6 @@ def test_greatest_value_in_a_gradient():
     assert max(float(p.grad.abs().max()) for p in model.parameters()) == pytest.approx(1e-3)
 
 
-def test_label_smoothing():
-    plain, smooth = (update_of(network(), label_smoothing=s)(*batch()) for s in (0.0, 0.3))
-    logits = network()(update_of(network()).preprocessing(batch()[0], CPU)).detach().log_softmax(1)
-    expected = 0.7 * float(plain[0]) - 0.3 * float(logits.mean(1).sum())
-    assert float(smooth[0]) == pytest.approx(expected, rel=1e-5)
-
-
 def test_mixed_targets_are_used():
     def only_class_two(pixels, labels, generator):
         return pixels, torch.eye(3)[[2] * len(labels)]

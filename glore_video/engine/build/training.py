@@ -17,6 +17,7 @@ from glore_video.engine.batch_norms import (
     few_clips_warning,
     freeze_affine,
 )
+from glore_video.engine.build.augmentation import build_mixing
 from glore_video.engine.build.data import RunData, build_train_loader, build_val_loader
 from glore_video.engine.build.model import build_precision, build_preprocessing
 from glore_video.engine.build.solver import build_schedule, build_solver
@@ -31,12 +32,13 @@ logger = logging.getLogger(__name__)
 
 def check_batch(config: Config, *, world_size: int) -> None:
     """Raises ValueError if a step's clips can't be divided as the config wants."""
-    own = config.TRAIN.BATCH_SIZE // world_size
+    own = _clips_a_step(config) // world_size
     parts = config.TRAIN.ACCUMULATION_STEPS
     if own % parts:
         raise ValueError(
             f"TRAIN.ACCUMULATION_STEPS = {parts} does not divide the {own} clips a step of each "
-            f"process (TRAIN.BATCH_SIZE = {config.TRAIN.BATCH_SIZE})"
+            f"process (TRAIN.BATCH_SIZE = {config.TRAIN.BATCH_SIZE}, AUG.NUM_SAMPLE = "
+            f"{config.AUG.NUM_SAMPLE})"
         )
     splits = config.BN.NUM_SPLITS
     if config.BN.NORM_TYPE == "sub_batchnorm" and own // parts % splits:
@@ -46,6 +48,10 @@ def check_batch(config: Config, *, world_size: int) -> None:
         )
     if config.BN.NORM_TYPE == "sync_batchnorm" and not config.NUM_GPUS:
         raise ValueError("BN.NORM_TYPE = sync_batchnorm needs GPUs, but NUM_GPUS = 0")
+
+
+def _clips_a_step(config: Config) -> int:
+    return config.TRAIN.BATCH_SIZE * config.AUG.NUM_SAMPLE
 
 
 def build_trainer(
@@ -106,6 +112,7 @@ def build_update(config: Config, model: nn.Module, process: Process) -> Update:
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         clip_norm=config.SOLVER.CLIP_GRAD_L2NORM,
         clip_value=config.SOLVER.CLIP_GRAD_VAL,
+        mix=build_mixing(config),
         average=average,
     )
 
@@ -114,7 +121,7 @@ def _warn_of_small_groups(config: Config, process: Process) -> None:
     if config.MODEL.FROZEN_BN:
         return
     line = few_clips_warning(
-        batch_size=config.TRAIN.BATCH_SIZE,
+        clips=_clips_a_step(config),
         world_size=process.world_size,
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         kind=config.BN.NORM_TYPE,

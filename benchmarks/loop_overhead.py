@@ -1,0 +1,149 @@
+"""What the training loop takes beyond forward, backward and optimiser step of the same batch.
+
+    python benchmarks/loop_overhead.py                                  # the demonstration's network
+    python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1
+    python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1 \
+        TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True MODEL.COMPILE True
+
+The loop is the trainer's, with its log lines, metrics file, checks for what is not finite and times
+of phases, over a batch that lies ready in memory as uint8. The bare steps get the same clips ready
+on the device, as numbers. Both take turns; ratios are medians over turns.
+"""
+
+import argparse
+import logging
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from torch.nn import functional as F
+
+from glore_video.config import Config, load_config
+from glore_video.datasets.loader import ClipBatch, TrainingBatches
+from glore_video.engine import build
+from glore_video.engine.bad_videos import BadVideos
+from glore_video.engine.distributed import Process
+from glore_video.engine.interruption import StopSignals
+from glore_video.engine.run_log import MetricsLog
+from glore_video.engine.trainer import Trainer
+from glore_video.engine.training_state import Start
+from glore_video.engine.update import Update
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+
+
+class SameBatch:
+    """A loader that gives one batch again and again."""
+
+    num_workers = 0
+
+    def __init__(self, batch: ClipBatch, batches: TrainingBatches) -> None:
+        self.batch = batch
+        self.batches = batches
+
+    def __iter__(self):
+        for _ in range(len(self.batches)):
+            yield self.batch
+
+
+def trainer_of(config: Config, update: Update, batch: ClipBatch, folder: Path, steps: int):
+    clips = config.TRAIN.BATCH_SIZE
+    batches = TrainingBatches(steps * clips, batch_size=clips, seed=0)
+    return Trainer(
+        update=update,
+        schedule=build.build_schedule(config, steps_an_epoch=steps),
+        train_loader=SameBatch(batch, batches),
+        batches=batches,
+        val_loader=None,
+        num_val=0,
+        process=Process(0, 1, update.precision.device),
+        metrics=MetricsLog(folder, tensorboard=False),
+        output_dir=folder,
+        max_epoch=1_000_000,
+        eval_period=1_000_000,
+        checkpoint_period=1_000_000,
+        checkpoint_steps=0,
+        keep_checkpoints=0,
+        log_period=config.LOG_PERIOD,
+        bad_videos=BadVideos(1.0),
+        freeze_norms=False,
+        precise_bn_batches=0,
+        seed=0,
+        checkpoint_extras={},
+    )
+
+
+def bare_steps(update: Update, clips: torch.Tensor, labels: torch.Tensor, steps: int) -> None:
+    for _ in range(steps):
+        with update.precision.autocast():
+            logits = update.compiled(clips)
+        loss = F.cross_entropy(logits.float(), labels)
+        update.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        update.optimizer.step()
+
+
+def timed(action, device: torch.device) -> tuple[float, float]:
+    """Wall and CPU seconds."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    wall, cpu = time.perf_counter(), time.process_time()
+    action()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--cfg", default=str(CONFIGS / "quickstart_same_glore.yaml"))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=10, help="of a round")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument("pairs", metavar="KEY VALUE", nargs="*")
+    args = parser.parse_intermixed_args()
+    torch.set_num_threads(args.threads)
+    logging.getLogger("glore_video").setLevel(logging.ERROR)
+    config = load_config(args.cfg, args.pairs)
+    device = torch.device("cuda" if config.NUM_GPUS else "cpu")
+    process = Process(0, 1, device)
+    size = config.DATA.TRAIN_CROP_SIZE
+    shape = (config.TRAIN.BATCH_SIZE, 3, config.DATA.NUM_FRAMES, size, size)
+    clips = torch.randint(0, 256, shape, dtype=torch.uint8)
+    labels = torch.arange(len(clips)) % config.MODEL.NUM_CLASSES
+    batch = ClipBatch(clips, labels, tuple(range(len(clips))), ())
+    update = build.build_update(config, build.build_model(config), process)
+    ready = update.preprocessing(clips, device)
+    with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
+        trainer = trainer_of(config, update, batch, Path(folder), args.steps)
+        trainer._signals = signals
+        on_device = labels.to(device)
+        rows: dict[str, list[tuple[float, float]]] = {"bare": [], "loop": []}
+        for turn in range(args.rounds + 1):
+            update.optimizer.found_inf = update.optimizer.grad_scale = None
+            bare = timed(lambda: bare_steps(update, ready, on_device, args.steps), device)
+            loop = timed(lambda n=turn: trainer._train_epoch(n, Start(n)), device)
+            if turn:  # the first one warms up
+                rows["bare"].append(bare)
+                rows["loop"].append(loop)
+    print(f"{device.type}, torch {torch.__version__}, {args.cfg}, clips {shape}")
+    print(f"{'ms a step':<12}{'wall':>10}{'CPU':>10}")
+    medians = {}
+    for name, values in rows.items():
+        medians[name] = [statistics.median(v) / args.steps for v in zip(*values, strict=True)]
+        print(f"{name:<12}{1000 * medians[name][0]:>10.1f}{1000 * medians[name][1]:>10.1f}")
+    ratios = [
+        statistics.median(
+            loop[i] / bare[i] for loop, bare in zip(rows["loop"], rows["bare"], strict=True)
+        )
+        for i in (0, 1)
+    ]
+    print(f"{'loop / bare':<12}{ratios[0]:>10.3f}{ratios[1]:>10.3f}   (medians of turns)")
+
+
+if __name__ == "__main__":
+    main()
