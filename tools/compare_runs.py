@@ -23,6 +23,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--allow-missing", action="store_true", help="compare the videos that all runs have"
     )
     parser.add_argument(
+        "--match",
+        choices=("path", "name"),
+        default="path",
+        help="videos are the same if their paths are (default), or their file names",
+    )
+    parser.add_argument(
         "--correction",
         choices=("holm", "bh"),
         default="holm",
@@ -40,11 +46,11 @@ def _compare(args: argparse.Namespace) -> int:
         raise ValueError("give either runs or the groups --a and --b, not both")
     if bool(args.a) != bool(args.b) or (len(args.runs) < 2 and not args.a):
         raise ValueError("two runs are needed, or the groups --a and --b")
-    first = [load_predictions(path) for path in args.a or args.runs[:1]]
+    first = [load_predictions(path, match=args.match) for path in args.a or args.runs[:1]]
     seconds = [args.b] if args.b else [[path] for path in args.runs[1:]]
     comparisons: list[Comparison] = []
     for paths in seconds:
-        second = [load_predictions(path) for path in paths]
+        second = [load_predictions(path, match=args.match) for path in paths]
         comparisons.append(
             compare(first, second, allow_missing=args.allow_missing, correction=args.correction)
         )

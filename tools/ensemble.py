@@ -27,6 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--spacing", choices=("slowfast", "ends"), help="of files that do not say it"
     )
+    parser.add_argument(
+        "--match",
+        choices=("path", "name"),
+        default="path",
+        help="videos are the same if their paths are (default), or their file names",
+    )
     parser.add_argument("--exact", action="store_true", help="refuse views that only come nearest")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers, too")
     args = parser.parse_args(argv)
@@ -44,7 +50,12 @@ def _print(args: argparse.Namespace) -> int:
         for crops in _numbers(args.crops, most_crops, "--crops"):
             for method in args.method or ["mean"]:
                 result = ensemble(
-                    runs, clips=clips, crops=crops, method=method, spacing=args.spacing
+                    runs,
+                    clips=clips,
+                    crops=crops,
+                    method=method,
+                    spacing=args.spacing,
+                    match=args.match,
                 )
                 choice = result.choice
                 if args.exact and not choice.exact:

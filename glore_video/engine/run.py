@@ -148,6 +148,14 @@ def _test(
         ),
     )
     parts.remove()
+    if summary.videos_scored:
+        metrics.write("test", step=0, **vars(summary))
+        logger.info(
+            "test: video top-1 %.2f%%, top-5 %.2f%%, single clip top-1 %.2f%% "
+            "(%d of %d videos, %d views each); results in %s",
+            *(summary.video_top1, summary.video_top5, summary.clip_top1),
+            *(summary.videos_scored, summary.videos_expected, num_views, folder),
+        )
     write_report(
         folder,
         scores=saved,
@@ -155,13 +163,6 @@ def _test(
     )
     if not summary.videos_scored:
         raise ValueError(f"none of the {summary.videos_expected} test videos could be read")
-    metrics.write("test", step=0, **vars(summary))
-    logger.info(
-        "test: video top-1 %.2f%%, top-5 %.2f%%, single clip top-1 %.2f%% "
-        "(%d of %d videos, %d views each); results in %s",
-        *(summary.video_top1, summary.video_top5, summary.clip_top1),
-        *(summary.videos_scored, summary.videos_expected, num_views, folder),
-    )
     return summary
 
 

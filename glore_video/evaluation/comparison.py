@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from glore_video.evaluation.intervals import mean_interval
-from glore_video.evaluation.saved_scores import check_same_classes, load_scores, video_keys
+from glore_video.evaluation.saved_scores import Match, check_same_classes, load_scores, video_keys
 from glore_video.evaluation.significance import (
     benjamini_hochberg,
     holm,
@@ -112,14 +112,14 @@ class Comparison:
     lost: tuple[Flip, ...]
 
 
-def load_predictions(path: str | Path) -> Predictions:
-    """From scores.npz, its test folder or OUTPUT_DIR; see load_scores for errors."""
+def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
+    """From scores.npz, its test folder or OUTPUT_DIR; see load_scores and video_keys for errors."""
     scores = load_scores(path)
     probabilities = video_probabilities(torch.from_numpy(scores.logits))
     return Predictions(
         source=scores.source,
         class_names=scores.class_names,
-        keys=tuple(video_keys(scores)),
+        keys=tuple(video_keys(scores, match)),
         labels=scores.labels,
         predicted=probabilities.argmax(dim=1).numpy() if len(probabilities) else scores.labels,
     )
@@ -204,10 +204,10 @@ def _common(
         )
         raise ValueError(
             f"the lists do not match: {lacking}; --allow-missing compares the {len(everywhere)} "
-            "videos that all have"
+            f"videos that all have{'' if everywhere else ', --match name leaves folders away'}"
         )
     if not everywhere:
-        raise ValueError("there is no video that all runs have scored")
+        raise ValueError("there is no video that all runs have scored (--match name?)")
     return [key for key in runs[0].keys if key in everywhere], missing
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from glore_video.evaluation.comparison import Comparison, Flip
 from glore_video.evaluation.files import replace_file
-from glore_video.evaluation.pages import p_value, render, signed
+from glore_video.evaluation.pages import p_value, printable, render, signed
 from glore_video.evaluation.significance import holm
 
 FLIPS_SHOWN = 2000
@@ -73,7 +73,7 @@ def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
             yield f"{len(changed)} of {len(one.classes)} classes change (corrected p < 0.05)"
         yield f"{len(one.gained)} videos flipped to right, {len(one.lost)} to wrong"
         for source, paths in one.missing.items():
-            yield f"{source} lacks {len(paths)} videos, {paths[0]} among them"
+            yield f"{source} lacks {len(paths)} videos, {printable(paths[0])} among them"
 
 
 def write_comparison(folder: Path, comparisons: Sequence[Comparison]) -> None:

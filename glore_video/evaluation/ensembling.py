@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from glore_video.evaluation.saved_scores import (
+    Match,
     SavedScores,
     ViewPlan,
     ViewSpacing,
@@ -125,12 +126,14 @@ def ensemble(
     crops: int,
     method: Method = "mean",
     spacing: ViewSpacing | None = None,
+    match: Match = "path",
 ) -> Ensemble:
     """Predictions from so many clips and crops; of several tests, the mean of their probabilities.
 
     Args:
         runs: tests of the same videos, in any order of the list.
         spacing: of tests whose files do not say it.
+        match: by what the videos of several tests are matched, see video_keys.
 
     Raises:
         ValueError: the tests do not have the same videos, labels and classes, or `choose_views`
@@ -140,8 +143,8 @@ def ensemble(
         raise ValueError("no scores are given")
     first = runs[0]
     check_same_classes(runs)
-    keys = video_keys(first)
-    total = torch.zeros(len(keys), len(first.class_names), dtype=torch.float64)
+    keys = video_keys(first, match) if len(runs) > 1 else []
+    total = torch.zeros(len(first.paths), len(first.class_names), dtype=torch.float64)
     choices = []
     for run in runs:
         plan = ViewPlan(
@@ -158,7 +161,7 @@ def ensemble(
         logits = torch.from_numpy(run.logits)
         if choice.views != tuple(range(plan.views)):
             logits = logits[:, list(choice.views)]
-        order = torch.from_numpy(_order(first, keys, run))
+        order = torch.from_numpy(_order(first, keys, run, match))
         total += video_probabilities(logits, method=method)[order]
     notes = tuple(dict.fromkeys(note for choice in choices for note in choice.notes))
     exact = all(choice.exact for choice in choices)
@@ -170,12 +173,14 @@ def ensemble(
     )
 
 
-def _order(first: SavedScores, keys: list[tuple[str, int]], run: SavedScores) -> np.ndarray:
+def _order(
+    first: SavedScores, keys: list[tuple[str, int]], run: SavedScores, match: Match
+) -> np.ndarray:
     """Where each video of the first test is in the other one."""
     if run.paths == first.paths:
-        order = np.arange(len(keys))
+        order = np.arange(len(first.paths))
     else:
-        places = {key: place for place, key in enumerate(video_keys(run))}
+        places = {key: place for place, key in enumerate(video_keys(run, match))}
         missing = [key[0] for key in keys if key not in places]
         surplus = [key[0] for key in places.keys() - set(keys)]
         if missing or surplus:

@@ -35,6 +35,11 @@ def p_short(p: float | None) -> str:
     return "" if p is None else "< 0.0001" if p < 0.0001 else f"{p:.4f}"
 
 
+def printable(path: str) -> str:
+    """A file name for a terminal; what is no text in it becomes question marks."""
+    return path.encode("utf-8", "replace").decode()
+
+
 def render(template: str, **values: Any) -> bytes:
     """A page as UTF-8. Text of the user is escaped; file names that are no text get question marks."""
     return _environment().get_template(template).render(**values).encode("utf-8", "replace")

@@ -6,12 +6,14 @@ import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import IO, Literal, Protocol, cast
+from pathlib import Path, PurePath
+from typing import IO, Literal, Protocol, cast, get_args
 
 import numpy as np
 
 ViewSpacing = Literal["slowfast", "ends"]
+Match = Literal["path", "name"]
+MATCHES: tuple[Match, ...] = get_args(Match)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,13 +165,27 @@ def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
     )
 
 
-def video_keys(scores: SavedScores) -> list[tuple[str, int]]:
-    """(path, how many times it came before in the list) of each video: no two are the same."""
-    seen: dict[str, int] = {}
+def video_keys(scores: SavedScores, match: Match = "path") -> list[tuple[str, int]]:
+    """(path, how many times it came before in the list) of each video: no two are the same.
+
+    match: "name" leaves the folders away, for lists that name the same videos on different disks.
+
+    Raises:
+        ValueError: with "name", if videos in different folders have the same name.
+    """
+    if match not in MATCHES:
+        raise ValueError(f"match must be one of {', '.join(map(repr, MATCHES))}, got {match!r}")
+    seen: dict[str, tuple[str, int]] = {}
     keys = []
     for path in scores.paths:
-        keys.append((path, seen.get(path, 0)))
-        seen[path] = keys[-1][1] + 1
+        key = PurePath(path).name if match == "name" else path
+        other, times = seen.get(key, (path, 0))
+        if other != path:
+            raise ValueError(
+                f"{scores.source}: {other} and {path} have the same name, they can't be matched by it"
+            )
+        keys.append((key, times))
+        seen[key] = path, times + 1
     return keys
 
 

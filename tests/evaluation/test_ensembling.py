@@ -159,3 +159,19 @@ def test_large_arrays_are_combined_in_parts(monkeypatch):
     whole = video_probabilities(logits)
     monkeypatch.setattr(views, "_CHUNK_NUMBERS", 3 * 4 * 7)
     assert torch.equal(video_probabilities(logits), whole)
+
+
+def test_matched_by_file_name():
+    first = saved([[FIRST[0][0]], [FIRST[1][0]]], paths=("/one/x/a.mp4", "/one/y/b.mp4"))
+    other = saved([[[0.2, 0.2, 0.6]], [[0.1, 0.1, 0.8]]], (1, 0), ("/two/b.mp4", "/two/a.mp4"))
+    with pytest.raises(ValueError, match="2 missing"):
+        ensemble([first, other], clips=1, crops=1)
+    result = ensemble([first, other], clips=1, crops=1, match="name")
+    np.testing.assert_allclose(
+        result.probabilities.numpy(), [[0.4, 0.15, 0.45], [0.2, 0.3, 0.5]], atol=1e-6
+    )
+    same = saved([[FIRST[0][0]], [FIRST[1][0]]], paths=("/x/a.mp4", "/y/a.mp4"), source="same")
+    with pytest.raises(ValueError, match="same: /x/a.mp4 and /y/a.mp4 have the same name"):
+        ensemble([same, same], clips=1, crops=1, match="name")
+    with pytest.raises(ValueError, match="one of 'path', 'name', got 'label'"):
+        ensemble([first, other], clips=1, crops=1, match="label")

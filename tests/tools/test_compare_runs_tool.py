@@ -2,12 +2,14 @@
 
 import importlib.util
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from glore_video.evaluation import SavedScores, ViewPlan, save_scores
+from glore_video.evaluation import SavedScores, ViewPlan, load_scores, save_scores
 
 TOOL = Path(__file__).parents[2] / "tools" / "compare_runs.py"
 NASTY = "<script>alert(1)</script> & \"x\" 'y'"
@@ -91,6 +93,20 @@ def test_missing_videos(main, runs, capsys, tmp_path):
     assert "39 videos" in capsys.readouterr().out
     page = (tmp_path / "comparison.html").read_text(encoding="utf-8")
     assert "lacks 1 videos" in page
+
+
+def test_lists_of_different_disks(main, runs, capsys, monkeypatch):
+    """The same file names in other folders, one of them no text."""
+    scores = load_scores(runs["b"])
+    paths = tuple(path.replace(NASTY, "/other disk") for path in scores.paths)
+    moved = replace(scores, paths=(os.fsdecode(b"/other/caf\xe9.mp4"), *paths[1:]))
+    save_scores(Path(runs["b"]) / "test" / "scores.npz", moved)
+    assert main([runs["a"], runs["b"]]) == 2
+    assert "--match name leaves folders away" in capsys.readouterr().err
+    assert main([runs["a"], runs["b"], "--match", "name", "--allow-missing"]) == 0
+    out = capsys.readouterr().out
+    assert "(39 videos)" in out
+    assert "caf?.mp4 among them" in out
 
 
 @pytest.mark.parametrize(
