@@ -95,6 +95,8 @@ def visualize(args: argparse.Namespace) -> int:
         paths.append(path)
     importance = seen.importance(unit)
     print(f"{ready.class_names[seen.target]} {100 * seen.probability:.1f}%, {unit}")
+    if not importance.any():
+        print("  its nodes do not change the logits: the unit was not trained")
     for node in nodes:
         print(f"  node {node:<4} importance {importance[node]:+.4f}")
     print("\n".join(map(str, paths)))

@@ -64,8 +64,15 @@ class VideoLook:
         return torch.stack([clip.units[unit].importance for clip in self.clips]).mean(0)
 
     def ranking(self, unit: str) -> list[int]:
-        """Nodes, the one whose importance is furthest from zero first."""
-        return self.importance(unit).abs().argsort(descending=True, stable=True).tolist()
+        """Nodes, the one whose importance is furthest from zero first.
+
+        Of a unit that was never trained, whose nodes change nothing, the one whose map varies most.
+        """
+        scores = self.importance(unit).abs()
+        if not scores.any():
+            maps = [clip.units[unit].maps.flatten(1) for clip in self.clips]
+            scores = torch.stack([each.std(1) for each in maps]).mean(0)
+        return scores.argsort(descending=True, stable=True).tolist()
 
     def activity(self, unit: str) -> tuple[list[float], Tensor]:
         """Seconds, and the nodes' mean |B| at them, (nodes, times).

@@ -68,7 +68,7 @@ def sheet_of(
     weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
     rows = [Row("frames", _counted(seen.maps.shape))]
     for node, each in zip(nodes, weights[:, places].numpy(), strict=True):
-        rows.append(Row(f"node {node}", f"importance {seen.importance[node]:+.3f}", each))
+        rows.append(Row(f"node {node}", f"importance {seen.importance[node]:+.2g}", each))
     if clip.cam is not None:
         heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
         rows.append(Row("Grad-CAM", "for comparison", heat[0, places].numpy()))
@@ -108,7 +108,7 @@ def film_of(
                 rows = [Row(f"{class_names[look.target]} {100 * look.probability:.0f}%", "")]
                 maps = map_frames(clip, clip.units[unit].maps[list(nodes)], indices)
                 for node, each in zip(nodes, maps, strict=True):
-                    note = f"{clip.units[unit].importance[node]:+.3f}"
+                    note = f"{clip.units[unit].importance[node]:+.2g}"
                     rows.append(Row(f"node {node}", note, each))
                 if clip.cam is not None:
                     heat = map_frames(clip, _from_zero(clip.cam)[None], indices, plain=True)
@@ -125,7 +125,7 @@ def activity_chart(look: VideoLook, unit: str, nodes: Sequence[int]) -> Image.Im
     return draw_lines(
         times,
         [values[node].tolist() for node in nodes],
-        [f"node {node}  ({scores[node]:+.3f})" for node in nodes],
+        [f"node {node}  ({scores[node]:+.2g})" for node in nodes],
         title=f"{Path(look.path).name}: activity of nodes",
         subtitle=f"mean |projection weight| over the picture, {unit}; in brackets the importance",
     )

@@ -126,3 +126,23 @@ def test_a_folder_under_torchrun_equals_one_process(main, folder, tiny_checkpoin
     assert "1 of 4 failed:" in done.stderr
     assert (tmp_path / "two.csv").read_bytes() == (tmp_path / "one.csv").read_bytes()
     assert sorted(p.name for p in tmp_path.glob("*.csv*")) == ["one.csv", "two.csv"]
+
+
+def test_a_camera(main, tiny_checkpoint, capsys, monkeypatch):
+    """A made-up source in place of the device."""
+    import glore_video.video.camera as camera
+
+    real = camera.Camera
+    monkeypatch.setitem(
+        main.__globals__,
+        "Camera",
+        lambda number: real("testsrc=size=96x72:rate=10", format="lavfi"),
+    )
+    weights = ["--weights", str(tiny_checkpoint)]
+    assert main(["0", *weights, "--every", "0.5", "--seconds", "1.3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [float(line.split()[0]) for line in lines] == [0.3, 0.8, 1.3]
+    assert main(["0", *weights, "--seconds", "0.3", "--json", "--top", "1"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["seconds"] == pytest.approx(0.3)
+    assert found["top"][0]["name"] in ("hopping", "jumping <high>")

@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+from glore_video.engine.ready_model import ready_model
+from glore_video.models import zero_init_units
+from glore_video.prediction.looking import look
+from glore_video.prediction.pictures import find_unit, map_frames
+from glore_video.video import open_video
+from glore_video.video.transforms import centre_crop, resize_short_side, to_clip
+from glore_video.visualization import projection_maps
+
+UNIT = "stage2.0.glore"
+
+
+@pytest.fixture
+def ready(tiny_checkpoint):
+    return ready_model(weights=tiny_checkpoint)
+
+
+def test_clips_cover_the_video(ready, moving_video):
+    seen = look(moving_video, ready, most_clips=99)
+    # 30 frames, clips of 4: eight of them, spread from the start to the end.
+    assert [clip.frames[0] for clip in seen.clips] == [0, 3, 7, 11, 14, 18, 22, 26]
+    assert [clip.start for clip in seen.clips][1:] == [clip.end for clip in seen.clips][:-1]
+    assert (seen.clips[0].start, seen.clips[-1].end) == (0, 30)
+    assert seen.square == (0, 12, 72)
+    assert seen.clips[0].cam.shape == (4, 16, 16)
+    times, values = seen.activity(UNIT)
+    assert values.shape == (16, 8)
+    assert times[0] == pytest.approx(0.2)  # the middle of frames 0 to 3 at 10 a second
+    few = look(moving_video, ready, most_clips=2, cam=False)
+    assert few.clips[0].cam is None
+    assert few.activity(UNIT)[1].shape == (16, 8)  # 2 clips of 4 steps
+
+
+def test_maps_are_those_of_the_clip(ready, moving_video):
+    seen = look(moving_video, ready, most_clips=2, cam=False)
+    clip = seen.clips[1]
+    with open_video(moving_video) as video:
+        frames = video.frames(clip.frames)
+    uint8 = to_clip(centre_crop(resize_short_side(frames, 64), 64))
+    expected = projection_maps(ready.network, (uint8 / 255 - 0.45) / 0.225)
+    torch.testing.assert_close(clip.units[UNIT].maps, expected[UNIT], rtol=1e-3, atol=1e-4)
+
+
+def test_units_that_change_nothing_are_ranked_by_their_maps(ready, moving_video):
+    zero_init_units(ready.network)
+    seen = look(moving_video, ready, most_clips=1, cam=False)
+    assert not seen.importance(UNIT).any()
+    spread = seen.clips[0].units[UNIT].maps.flatten(1).std(1)
+    assert seen.ranking(UNIT)[0] == int(spread.argmax())
+    torch.nn.init.ones_(ready.network.stage2[0].glore.blocker.weight)
+    seen = look(moving_video, ready, most_clips=1, cam=False)
+    assert seen.ranking(UNIT)[0] == int(seen.importance(UNIT).abs().argmax())
+
+
+def test_map_frames_between_the_steps(ready, moving_video):
+    clip = look(moving_video, ready, most_clips=1, cam=False).clips[0]
+    first = clip.frames[0]
+    steps = torch.arange(4.0).view(1, 4, 1, 1)
+    at = map_frames(clip, steps, [0, first, first + 1, first + 3, 29], plain=True)
+    assert at[0, :, 0, 0].tolist() == [0, 0, 1, 3, 3]
+
+
+def test_find_unit():
+    names = ["a.glore", "b.glore"]
+    assert find_unit(names, "") == "b.glore"
+    assert find_unit(names, "a") == find_unit(names, "a.glore") == "a.glore"
