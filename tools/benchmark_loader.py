@@ -1,0 +1,65 @@
+"""How fast a configuration's training clips are read: python tools/benchmark_loader.py --cfg configs/quickstart.yaml --workers 0,2,4"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from itertools import islice
+
+import torch
+
+from glore_video.cli import guarded
+from glore_video.config import load_config
+from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
+from glore_video.engine import build
+from glore_video.engine.distributed import Process
+from glore_video.engine.run_log import setup_logging
+from glore_video.engine.step_times import usable_cores
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description="Clips a second of the training loader alone, for several numbers of workers, "
+        "and what the time goes into. Where a run has several processes, this is one of them."
+    )
+    parser.add_argument("--cfg", required=True, metavar="FILE", help="configuration, YAML")
+    parser.add_argument("pairs", metavar="KEY VALUE", nargs="*", help="override single keys")
+    parser.add_argument(
+        "--batches", type=int, default=20, metavar="N", help="to time for each number (20)"
+    )
+    parser.add_argument(
+        "--workers", default="0,2,4", metavar="N,N,...", help="numbers of workers to try (0,2,4)"
+    )
+    args = parser.parse_intermixed_args(argv)
+    setup_logging(None, is_main=True)
+    return guarded(lambda: _benchmark(args))
+
+
+def _benchmark(args: argparse.Namespace) -> int:
+    words = args.workers.split(",")
+    if not all(word.strip().isdecimal() for word in words):
+        raise ValueError(f"--workers {args.workers}: whole numbers with commas between them")
+    if args.batches < 1:
+        raise ValueError(f"--batches {args.batches}: at least 1")
+    cores = usable_cores()
+    numbers = sorted({min(int(word), cores) for word in words})
+    config = load_config(args.cfg, [*args.pairs, "DATA_LOADER.NUM_WORKERS", "0"])
+    build.render_synthetic(config)
+    videos = build.load_list(config, "train")
+    process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))
+    loader, batches = build.build_train_loader(config, videos, process)
+    keys = [key for batch in islice(batches, 1 + 32 // len(next(iter(batches)))) for key in batch]
+    shares = reading_shares(loader.dataset, keys[:32])
+    print(f"{len(videos)} videos, {cores} cores; {shares}")
+    print(f"{'workers':>7}  {'clips/s':>8}")
+    speeds: dict[int, float] = {}
+    for number in numbers:
+        pairs = [*args.pairs, "DATA_LOADER.NUM_WORKERS", str(number)]
+        loader, batches = build.build_train_loader(load_config(args.cfg, pairs), videos, process)
+        speeds[number] = clips_per_second(loader, batches, num_batches=args.batches)
+        print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
+    print(advice_line(speeds, shares, cores=cores))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
