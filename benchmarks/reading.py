@@ -3,7 +3,8 @@
 python benchmarks/reading.py [--repeats 20] [--videos 2] [--folder FOLDER]
 
 Encodes its own videos (reading_corpus.py; FOLDER keeps them) and prints medians of CPU and wall
-time in milliseconds, and the ratio of this package's CPU time to that of each. One training clip is
+time in milliseconds, and the median over turns of the ratio of this package's CPU time to that of
+each. One training clip is
 8 frames, 8 apart, from a start that is drawn anew, of a file that is opened for it; 30 views are 10
 clips by 3 crops of one video. All readers take turns, so that other load falls on all. "right"
 counts results whose frames are those of sequential decoding, up to the rounding of colours.
@@ -108,7 +109,7 @@ def take_turns(
     arguments: list[tuple],
     check: Callable[..., bool],
 ) -> None:
-    """Measure and print a table; the first task's time is divided by those of the others."""
+    """Measure and print a table; in each turn the first task's time is divided by the others'."""
     figures: dict[str, list[tuple[float, float, bool]]] = {name: [] for name in tasks}
     order = list(tasks)
     for turn, what in enumerate([*arguments[:1], *arguments]):
@@ -122,12 +123,12 @@ def take_turns(
                 right = result is not None and check(*what, result)
                 figures[name].append((1000 * cpu, 1000 * wall, right))
     print(f"\n{title:46}{'CPU ms':>9}{'wall ms':>9}{'ours / it':>11}{'right':>9}")
-    first = None
+    first = [row[0] for row in next(iter(figures.values()))]
     for name, rows in figures.items():
         cpu, wall = (statistics.median(column) for column in list(zip(*rows, strict=True))[:2])
-        first = first or cpu
+        ratio = statistics.median(a / row[0] for a, row in zip(first, rows, strict=True))
         right = "" if name in UNCHECKED else f"{sum(row[2] for row in rows)}/{len(rows)}"
-        print(f"  {name:44}{cpu:9.1f}{wall:9.1f}{first / cpu:11.3f}{right:>9}")
+        print(f"  {name:44}{cpu:9.1f}{wall:9.1f}{ratio:11.3f}{right:>9}")
 
 
 def main() -> None:

@@ -65,17 +65,39 @@ class VideoViews:
     """All views of one video: its distinct frames, decoded and scaled once, and where views lie.
 
     Attributes:
-        frames: uint8 (distinct frames, height, width, 3).
-        clips: for each clip, the places of its frames in `frames`.
+        planes: uint8 (3, distinct frames, height, width): colours apart, once for all views, since
+            each view taking them apart for itself would cost more than decoding.
+        clips: for each clip, the places of its frames in `planes`.
         crops: place of each crop along the longer side, 0 (start), 1 (middle) or 2 (end). A view
             is a clip and a crop; the views of a clip follow one another.
         crop_size: side of a crop, pixels.
     """
 
-    frames: Tensor
+    planes: Tensor
     clips: tuple[tuple[int, ...], ...]
     crops: tuple[Literal[0, 1, 2], ...]
     crop_size: int
+
+    @classmethod
+    def cut(
+        cls,
+        frames: Tensor,
+        clips: Sequence[Sequence[int]],
+        *,
+        num_crops: Literal[1, 3],
+        crop_size: int,
+    ) -> VideoViews:
+        """Views of scaled frames, uint8 (distinct frames, height, width, 3).
+
+        They are those whose numbers the clips name, each once, in rising order.
+        """
+        place = {n: i for i, n in enumerate(sorted({n for clip in clips for n in clip}))}
+        return cls(
+            to_clip(frames),
+            tuple(tuple(place[number] for number in clip) for clip in clips),
+            (0, 1, 2) if num_crops == 3 else (1,),
+            crop_size,
+        )
 
     def __len__(self) -> int:
         return len(self.clips) * len(self.crops)
@@ -83,8 +105,9 @@ class VideoViews:
     def view(self, number: int) -> Tensor:
         """uint8 (3, frames, crop_size, crop_size)."""
         clip, position = divmod(number, len(self.crops))
-        window = uniform_crop(self.frames, self.crop_size, self.crops[position])
-        return to_clip(window[list(self.clips[clip])])
+        pictures = self.planes.permute(1, 2, 3, 0)  # (distinct frames, height, width, 3)
+        window = uniform_crop(pictures, self.crop_size, self.crops[position]).permute(3, 0, 1, 2)
+        return torch.stack([window[:, place] for place in self.clips[clip]], dim=1)
 
     def batches(self, size: int) -> Iterator[Tensor]:
         """uint8 (at most size, 3, frames, crop_size, crop_size), all views in order."""
@@ -279,14 +302,8 @@ class TestViews(Dataset[ViewsItem]):
 
         with _open(self.videos, index, self.backend, self.damaged) as video:
             frames = _frames(video, choose, self.damaged)
-        distinct = sorted({frame for clip in clips for frame in clip})
-        place = {frame: i for i, frame in enumerate(distinct)}
-        return VideoViews(
-            resize_short_side(frames, self.short_side),
-            tuple(tuple(place[frame] for frame in clip) for clip in clips),
-            (0, 1, 2) if self.num_crops == 3 else (1,),
-            self.crop_size,
-        )
+        frames = resize_short_side(frames, self.short_side)
+        return VideoViews.cut(frames, clips, num_crops=self.num_crops, crop_size=self.crop_size)
 
 
 def _open(videos: VideoList, index: int, backend: Backend, damaged: Damaged) -> VideoReader:

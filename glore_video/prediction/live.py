@@ -58,7 +58,7 @@ def watch(
         times = [time for time, _ in kept]
         wanted = [seconds - length + length * i / max(1, count - 1) for i in range(count)]
         clip = torch.stack([kept[_nearest(times, time)][1] for time in wanted])
-        views = VideoViews(clip, (tuple(range(count)),), (1,), ready.crop_size)
+        views = VideoViews.cut(clip, [range(count)], num_crops=1, crop_size=ready.crop_size)
         probabilities = video_probabilities(ready.logits(views))
         yield seconds, best(tuple(probabilities.tolist()), ready.class_names, k)
 

@@ -150,13 +150,8 @@ def _views(
 def views_of(video: VideoReader, clips: list[list[int]], ready: ReadyModel) -> VideoViews:
     """The views of these clips, from one decoding of the frames they share."""
     distinct = sorted({frame for clip in clips for frame in clip})
-    place = {frame: i for i, frame in enumerate(distinct)}
-    return VideoViews(
-        resize_short_side(video.frames(distinct), ready.short_side),
-        tuple(tuple(place[frame] for frame in clip) for clip in clips),
-        (0, 1, 2) if ready.num_crops == 3 else (1,),
-        ready.crop_size,
-    )
+    frames = resize_short_side(video.frames(distinct), ready.short_side)
+    return VideoViews.cut(frames, clips, num_crops=ready.num_crops, crop_size=ready.crop_size)
 
 
 def consecutive_starts(
