@@ -19,6 +19,7 @@ from glore_video.datasets.loader import views_loader
 from glore_video.datasets.video_dataset import TestViews
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
+from glore_video.engine.optimizer import group_table
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.tester import (
     fingerprint_of_test,
@@ -72,7 +73,7 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
             logger.info(
                 "training %s on %d videos, %d steps of %d clips an epoch, %s",
                 *(config.MODEL.ARCH, len(data.train or ()), trainer.batches.batches_an_epoch),
-                *(config.TRAIN.BATCH_SIZE, _processes(process)),
+                *(build.clips_a_step(config), _processes(process)),
             )
             trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)
         return _test(config, data, process, metrics) if config.TEST.ENABLE else None
@@ -198,6 +199,9 @@ def describe_run(config: Config) -> str:
     basis = "" if data.TARGET_FPS else " of a 30 fps video"
     lines.append(f"{'clip span:':<16}{seconds:.2f} s{basis}")
     lines.append(f"{'an epoch:':<16}{_steps(config)}")
+    rate = build.lr_scale(config) * config.SOLVER.BASE_LR
+    lines.append(f"{'learning rate:':<16}{rate:g} ({config.SOLVER.OPTIMIZING_METHOD})")
+    lines.append(group_table(build.build_groups(config, model)))
     return "\n".join(lines)
 
 
@@ -207,8 +211,8 @@ def _steps(config: Config) -> str:
     videos = config.SYNTHETIC.NUM_TRAIN
     if not config.SYNTHETIC.LABELS:
         videos = len(build.load_list(config, "train"))
-    batch = config.TRAIN.BATCH_SIZE
-    return f"{videos} videos, {videos // batch} steps of {batch} clips"
+    batch, clips = config.TRAIN.BATCH_SIZE, build.clips_a_step(config)
+    return f"{videos} videos, {videos // batch} steps of {clips} clips"
 
 
 def _processes(process: Process) -> str:

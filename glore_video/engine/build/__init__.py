@@ -22,7 +22,12 @@ from glore_video.engine.build.model import (
     test_checkpoint,
 )
 from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
-from glore_video.engine.build.training import build_trainer, build_update, check_batch
+from glore_video.engine.build.training import (
+    build_trainer,
+    build_update,
+    check_batch,
+    clips_a_step,
+)
 
 __all__ = [
     "RunData",
@@ -40,6 +45,7 @@ __all__ = [
     "build_watchdog",
     "check_batch",
     "clip_sampling",
+    "clips_a_step",
     "load_data",
     "load_initial_weights",
     "load_list",

@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 def check_batch(config: Config, *, world_size: int) -> None:
     """Raises ValueError if a step's clips can't be divided as the config wants."""
-    own = _clips_a_step(config) // world_size
+    own = clips_a_step(config) // world_size
     parts = config.TRAIN.ACCUMULATION_STEPS
     if own % parts:
         raise ValueError(
@@ -50,7 +50,8 @@ def check_batch(config: Config, *, world_size: int) -> None:
         raise ValueError("BN.NORM_TYPE = sync_batchnorm needs GPUs, but NUM_GPUS = 0")
 
 
-def _clips_a_step(config: Config) -> int:
+def clips_a_step(config: Config) -> int:
+    """Over all processes."""
     return config.TRAIN.BATCH_SIZE * config.AUG.NUM_SAMPLE
 
 
@@ -121,7 +122,7 @@ def _warn_of_small_groups(config: Config, process: Process) -> None:
     if config.MODEL.FROZEN_BN:
         return
     line = few_clips_warning(
-        clips=_clips_a_step(config),
+        clips=clips_a_step(config),
         world_size=process.world_size,
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         kind=config.BN.NORM_TYPE,
