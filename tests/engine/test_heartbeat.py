@@ -1,10 +1,12 @@
 """Who is said to hold a run up, and when."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -115,19 +117,33 @@ def test_the_waiting_name_the_one_that_hangs(run, caplog):
     for rank, activity in enumerate(three.activities):
         activity.set("reading data", 12)
         if rank != 1:
-            activity.set("backward")
+            activity.set("forward and backward")
     three.wait_for(3)
     assert three.ended == {0: 1, 1: 1, 2: 1}
     assert three.order[-1] == 1  # it waits until the others have spoken
     for rank in (0, 2):
         (line,) = [text for text in caplog.messages if f"this is rank {rank} on" in text]
         assert "waiting for rank 1 of 3 on node1, which for 0 s has done nothing but: " in line
-        assert (
-            f"reading data at step 12 (this is rank {rank} on node{rank}: backward at step 12)"
-            in line
-        )
+        assert "reading data at step 12 (this is rank " in line
+        assert f"this is rank {rank} on node{rank}: forward and backward at step 12)" in line
         assert "DIST_TIMEOUT = 0.2 s" in line
     assert "this is rank 1 of 3 on node1, reading data at step 12; the" in caplog.messages[2]
+
+
+def without_numbers(line):
+    line = re.sub(r"rank \d+ (of \d+ )?on \w+", "rank R", line)
+    return re.sub(r"(\d+ min )?[\d.]+ s\b|step \d+", "N", line)
+
+
+def test_the_line_is_the_one_of_the_documentation(run, caplog):
+    text = (Path(__file__).parents[2] / "docs" / "cluster.md").read_text(encoding="utf-8")
+    (documented,) = re.findall(r"^no progress for .*$", text, flags=re.MULTILINE)
+    two = run(2)
+    for activity in two.activities:
+        activity.set("reading data", 12)
+    two.activities[1].set("forward and backward")
+    two.wait_for(1)
+    assert without_numbers(caplog.messages[0]) == without_numbers(documented)
 
 
 def test_a_slow_process_that_moves_is_waited_for(run, caplog):

@@ -11,7 +11,7 @@ import time
 
 import pytest
 import torch
-from forked_runs import ROOT, Server
+from forked_runs import ROOT, Server, free_port
 
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 
@@ -214,30 +214,47 @@ def test_other_number_of_processes_goes_on_at_the_right_sample(
     assert sorted(used) == list(range(VIDEOS))
 
 
-def test_pre_empted_under_torchrun(server, arguments, tmp_path):
+def documented(port, arguments):
+    """The command of docs/cluster.md for two machines, as both run it, here on the CPU."""
+    text = (ROOT / "docs" / "cluster.md").read_text()
+    (line,) = re.findall(r"^torchrun --nnodes 2 .*--rdzv-endpoint .*$", text, flags=re.MULTILINE)
+    words = line.replace("node0:29400", f"127.0.0.1:{port}").split()
+    words[words.index("--nproc-per-node") + 1] = "1"
+    words = words[: words.index("--cfg")]
+    return [sys.executable, "-m", "torch.distributed.run", *words[1:], *arguments]
+
+
+def test_two_torchrun_agents_pre_empted(server, arguments, tmp_path):
     """SIGUSR1 to one worker: all save at the same step and end; the next start goes on."""
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
     server.start(to(whole, arguments), log=tmp_path / "whole.txt", world_size=2).finish()
-    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [sys.executable, *launcher, str(ROOT / "tools" / "run_net.py")]
-    log = tmp_path / "torchrun.txt"
-    with log.open("w") as output:
-        run = subprocess.Popen(
-            [*command, *to(stopped, arguments)],
-            stdout=output,
-            stderr=output,
-            env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )
-        deadline = time.monotonic() + 120
-        while last_step(stopped) < 3 and run.poll() is None:
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
-        (worker,) = re.findall(r"rank 1: .*, process (\d+), cpu", log.read_text())
-        os.kill(int(worker), signal.SIGUSR1)
-        assert run.wait(timeout=60) == 1
-    assert "stopped by SIGUSR1" in log.read_text()
-    assert f"exitcode  : {128 + signal.SIGUSR1}" in log.read_text()
-    assert last_step(stopped) < EPOCHS * STEPS
+    logs = [tmp_path / f"agent{number}.txt" for number in range(2)]
+    port = free_port()
+    agents = []
+    for log in logs:
+        with log.open("w") as output:
+            agents.append(
+                subprocess.Popen(
+                    documented(port, to(stopped, arguments)),
+                    cwd=ROOT,
+                    stdout=output,
+                    stderr=output,
+                    env=os.environ | {"OMP_NUM_THREADS": "1"},
+                )
+            )
+    deadline = time.monotonic() + 120
+    while last_step(stopped) < 3 and all(agent.poll() is None for agent in agents):
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    said = "".join(log.read_text() for log in logs)
+    (worker,) = re.findall(r"rank 1: .*, process (\d+), cpu", said)
+    os.kill(int(worker), signal.SIGUSR1)
+    assert [agent.wait(timeout=60) for agent in agents] == [1, 1]
+    said = "".join(log.read_text() for log in logs)
+    assert "world size 2, backend gloo" in said
+    assert said.count("stopped by SIGUSR1") == 2
+    assert said.count(f"exitcode  : {128 + signal.SIGUSR1}") == 2
+    assert 3 <= last_step(stopped) < EPOCHS * STEPS
     server.start(to(stopped, arguments), log=tmp_path / "log.txt", world_size=2).finish()
     assert_same(final_state(whole), final_state(stopped))
     assert_same_metrics(whole, stopped)
