@@ -11,6 +11,15 @@ from av.video.stream import VideoStream
 
 from .errors import VideoError
 
+# FFmpeg's names of what holds video by itself. Playlists and scripts (HLS, DASH, concat, lavfi, ...)
+# are not followed: a file from a stranger could name other files of this machine in them.
+_CONTAINERS = ",".join(
+    """
+    mov matroska avi mpegts mpeg mpegvideo flv asf ogg h264 hevc vvc av1 obu ivf m4v h263 vc1 dirac
+    mxf nut yuv4mpegpipe gif rm dv mjpeg wtv swf amv nsv live_flv xwma
+    """.split()
+)
+
 
 def reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
@@ -23,7 +32,11 @@ def open_container(path: str) -> tuple[InputContainer, VideoStream]:
     """
     try:
         # "file:" keeps FFmpeg from taking "a:b.mp4" for a protocol a.
-        container = av.open(f"file:{path}", metadata_errors="replace")
+        container = av.open(
+            f"file:{path}", metadata_errors="replace", options={"format_whitelist": _CONTAINERS}
+        )
+    except av.error.ArgumentError:
+        raise VideoError(path, "can't be opened as video: not a container of videos") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise VideoError(path, f"can't be opened as video: {reason(error)}") from None
     try:

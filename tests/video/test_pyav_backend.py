@@ -1,10 +1,12 @@
 import os
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
+from encoded_videos import encode
 
-from glore_video.video import pyav_backend
+from glore_video.video import VideoError, open_video, pyav_backend
 from glore_video.video.pyav_backend import PyavReader
 
 
@@ -83,3 +85,15 @@ def test_no_threads_are_started(corpus):
     with PyavReader(str(corpus["h264"].path)) as video:
         video.frames([0, 5, 30])
         assert len(os.listdir("/proc/self/task")) == before
+
+
+def test_playlists_are_not_followed(tmp_path):
+    video = encode(tmp_path / "a.ts", numbers=range(5))
+    playlist = tmp_path / "list.m3u8"
+    playlist.write_text(
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:1.0,\n{video.name}\n#EXT-X-ENDLIST\n"
+    )
+    with av.open(str(playlist)) as container:  # FFmpeg would
+        assert container.streams.video
+    with pytest.raises(VideoError, match="not a container of videos"):
+        open_video(playlist)
