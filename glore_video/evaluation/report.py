@@ -100,6 +100,8 @@ def make_report(
         kind: [(each["path"], each["reason"]) for each in summary.get(kind, [])]
         for kind in ("failed", "left_out")
     }
+    mistakes = worst_mistakes(probabilities, labels, MISTAKES_SHOWN)
+    pictures = thumbnails([scores.paths[place] for place in mistakes], frames_of)
     bins = reliability(values[:, 0].numpy(), right)
     return render(
         "report.html",
@@ -123,8 +125,8 @@ def make_report(
             "cells": np.stack([rows, columns, matrix[rows, columns]], axis=1).ravel().tolist(),
         },
         mistakes=[
-            _mistake(scores, place, values, classes, probabilities, frames_of)
-            for place in worst_mistakes(probabilities, labels, MISTAKES_SHOWN)
+            _mistake(scores, place, values, classes, probabilities) | {"frames": frames}
+            for place, frames in zip(mistakes, pictures, strict=True)
         ],
         unscored={
             kind: (found[:UNSCORED_SHOWN], len(found[UNSCORED_SHOWN:]))
@@ -176,7 +178,6 @@ def _mistake(
     values: Tensor,
     classes: Tensor,
     probabilities: Tensor,
-    frames_of: FramesOf | None,
 ) -> dict[str, Any]:
     label = int(scores.labels[place])
     guesses = [
@@ -188,5 +189,4 @@ def _mistake(
         "label": scores.class_names[label],
         "of_label": 100 * float(probabilities[place, label]),
         "guesses": guesses,
-        "frames": thumbnails(scores.paths[place], frames_of),
     }

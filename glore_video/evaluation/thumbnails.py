@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from threading import Event, Thread
 
 import numpy as np
 from PIL import Image
@@ -20,15 +21,35 @@ _WIDEST = 240
 _QUALITY = 70
 
 
-def thumbnails(path: str, frames_of: FramesOf | None) -> list[str]:
-    """One data URI a frame; none if there is nobody to ask, or the video can't be read again."""
+def thumbnails(
+    paths: Sequence[str], frames_of: FramesOf | None, *, seconds: float = 60.0
+) -> list[list[str]]:
+    """For each video a data URI a frame.
+
+    A video has none if there is nobody to ask, if it can't be read again, or if it is not yet read
+    after so many seconds for all together: a disk or a decoder that hangs holds up nobody.
+    """
+    found: list[list[str]] = [[] for _ in paths]
     if frames_of is None:
-        return []
-    try:
-        return [_data_uri(frame) for frame in frames_of(path)]
-    except Exception as error:  # a picture is not worth a test
-        logger.warning("no pictures of %s for the report: %s", path, error)
-        return []
+        return found
+    enough = Event()
+    reader = Thread(target=_read, args=(paths, frames_of, found, enough), daemon=True)
+    reader.start()
+    reader.join(seconds)
+    enough.set()
+    if reader.is_alive():
+        logger.warning("pictures for the report took more than %g s; some are left out", seconds)
+    return list(found)
+
+
+def _read(paths: Sequence[str], frames_of: FramesOf, found: list[list[str]], enough: Event) -> None:
+    for number, path in enumerate(paths):
+        if enough.is_set():
+            return
+        try:
+            found[number] = [_data_uri(frame) for frame in frames_of(path)]
+        except Exception as error:  # a picture is not worth a test
+            logger.warning("no pictures of %s for the report: %s", path, error)
 
 
 def _data_uri(frame: np.ndarray) -> str:

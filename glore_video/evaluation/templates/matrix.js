@@ -12,6 +12,7 @@
     counts.set(cells[i] * size + cells[i + 1], cells[i + 2]);
     totals[cells[i]] += cells[i + 2];
   }
+  const faintest = size > 60 ? 0.45 : 0.15; // a single pixel has to be seen
   const context = canvas.getContext("2d", { willReadFrequently: true });
   let picture = null, cell = 1, row = -1, column = -1;
 
@@ -24,7 +25,7 @@
     const right = colour("--accent"), wrong = colour("--second");
     for (const [place, count] of counts) {
       const label = Math.floor(place / size), said = place % size;
-      context.globalAlpha = 0.45 + 0.55 * Math.sqrt(count / totals[label]);
+      context.globalAlpha = faintest + (1 - faintest) * Math.sqrt(count / totals[label]);
       context.fillStyle = label === said ? right : wrong;
       context.fillRect(said, label, 1, 1);
     }
