@@ -69,6 +69,23 @@ def test_goes_on_and_notices_another_network(folder, tmp_path, tiny_checkpoint, 
     assert len(seen) == 3
 
 
+class OneOfTwo(Process):
+    def barrier(self):
+        pass
+
+
+def test_shared_out(folder, tmp_path, tiny_checkpoint):
+    ready = ready_model(weights=tiny_checkpoint)
+    paths = videos_below(folder)
+    file = tmp_path / "p.csv"
+    assert predict_videos(paths, ready, file, process=OneOfTwo(1, 2, ALONE.device)) is None
+    lines = (tmp_path / "p.csv.partial-1").read_text(encoding="utf-8").splitlines()
+    assert [line.split(",")[0] for line in lines] == [paths[1]]
+    results = predict_videos(paths, ready, file, process=OneOfTwo(0, 2, ALONE.device))
+    # Two of three are left, of which the first is this one's.
+    assert [result.path for result in results] == paths[:2]
+
+
 def test_killed_within(folder, tmp_path, tiny_checkpoint, monkeypatch):
     ready = ready_model(weights=tiny_checkpoint)
     paths = videos_below(folder)[1:]

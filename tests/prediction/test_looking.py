@@ -7,7 +7,7 @@ from glore_video.prediction.looking import look
 from glore_video.prediction.pictures import find_unit, map_frames
 from glore_video.video import open_video
 from glore_video.video.transforms import centre_crop, resize_short_side, to_clip
-from glore_video.visualization import projection_maps
+from glore_video.visualization import grad_cam, inspect_units, projection_maps
 
 UNIT = "stage2.0.glore"
 
@@ -60,6 +60,22 @@ def test_map_frames_between_the_steps(ready, moving_video):
     steps = torch.arange(4.0).view(1, 4, 1, 1)
     at = map_frames(clip, steps, [0, first, first + 1, first + 3, 29], plain=True)
     assert at[0, :, 0, 0].tolist() == [0, 0, 1, 3, 3]
+
+    halves = map_frames(clip, steps[:, :2], range(first, first + 4), plain=True)
+    assert halves[0, :, 0, 0].tolist() == [0, 0.25, 0.75, 1]
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_of_the_class_that_is_asked_about(ready, moving_video, target):
+    seen = look(moving_video, ready, target=target, most_clips=1)
+    clip = seen.clips[0]
+    with open_video(moving_video) as video:
+        frames = video.frames(clip.frames)
+    shown = ready.input(to_clip(centre_crop(resize_short_side(frames, 64), 64)))
+    expected = inspect_units(ready.network, shown, target=target).units[UNIT].importance
+    torch.testing.assert_close(clip.units[UNIT].importance, expected)
+    torch.testing.assert_close(clip.cam, grad_cam(ready.network, shown, target=target))
+    assert seen.target == target
 
 
 def test_find_unit():

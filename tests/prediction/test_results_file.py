@@ -32,7 +32,9 @@ def test_a_killed_run_goes_on(tmp_path):
     other = ResultsFile(path, rank=0)
     other.append([two])
     partial = tmp_path / "a.csv.partial-0"
-    partial.write_bytes(partial.read_bytes() + b"3.mp4,ok,,n,x,0.1")  # killed within a line
+    partial.write_bytes(
+        partial.read_bytes() + b"3.mp4,ok,,n,x,0.5,y,0.3,z,0.1,v,0.05,w,0.0"
+    )  # killed within a line
     file = ResultsFile(path, rank=0)
     assert file.known("n") == {"1.mp4": one, "2.mp4": two}
     three = Result("3.mp4", "n", TOP)

@@ -107,5 +107,6 @@ def test_strongest_and_at():
     )
     assert line.strongest(2) == [1, 0]
     assert line.at(0.9).start == 0
+    assert line.at(1.1).start == 1
     assert line.at(5).start == 1
     assert line.top(1.6, 2) == [("x", 0.6), ("z", 0.3)]

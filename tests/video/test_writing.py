@@ -24,7 +24,7 @@ def test_what_is_written_is_read(tmp_path):
 def test_nothing_stays_of_what_fails(tmp_path):
     def interrupted():
         with VideoWriter(tmp_path / "a.mp4", fps=10) as writer:
-            writer.write(np.zeros((3, 16, 16, 3), dtype=np.uint8))
+            writer.write(np.zeros((120, 16, 16, 3), dtype=np.uint8))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

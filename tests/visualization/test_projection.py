@@ -154,6 +154,16 @@ def test_importance_is_the_slope_of_the_logit(network, clip):
             )
 
 
+def test_importance_whatever_the_order(network, clip):
+    importance = {}
+    for order in ("published", "reassociated"):
+        for unit in glore_units(network).values():
+            unit.order = order
+        importance[order] = inspect_units(network, clip).units["stage1.1.glore"].importance
+    assert importance["published"].any()
+    torch.testing.assert_close(importance["published"], importance["reassociated"])
+
+
 def test_target_and_ranking(network, clip):
     first = inspect_units(network, clip)
     assert first.target == int(first.logits.argmax())
