@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video.cli import guarded
-from glore_video.evaluation.comparison import Comparison, compare, load_predictions
+from glore_video.evaluation.alignment import load_predictions
+from glore_video.evaluation.comparison import Comparison, compare
 from glore_video.evaluation.comparison_page import text_lines, write_comparison
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from glore_video.evaluation.comparison import Predictions, compare
+from glore_video.evaluation.alignment import Predictions
+from glore_video.evaluation.comparison import compare
 
 NAMES = ("x", "y", "z")
 

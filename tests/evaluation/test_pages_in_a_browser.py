@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from report_examples import NASTY, SUMMARY, example
 
-from glore_video.evaluation.comparison import Predictions, compare
+from glore_video.evaluation.alignment import Predictions
+from glore_video.evaluation.comparison import compare
 from glore_video.evaluation.comparison_page import write_comparison
 from glore_video.evaluation.report import make_report
 

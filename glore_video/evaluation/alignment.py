@@ -1,0 +1,108 @@
+"""Predictions of several tests, brought to the same videos in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from glore_video.evaluation.saved_scores import (
+    Match,
+    check_same_classes,
+    load_scores,
+    video_keys,
+)
+from glore_video.evaluation.views import video_probabilities
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What one test says of each video.
+
+    Attributes:
+        source: where it was read from.
+        class_names: one a class.
+        keys: of each video its path, and how often that came before in the list.
+        labels, predicted: int64 (videos,).
+    """
+
+    source: str
+    class_names: tuple[str, ...]
+    keys: tuple[tuple[str, int], ...]
+    labels: np.ndarray
+    predicted: np.ndarray
+
+
+def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
+    """From scores.npz, its test folder or OUTPUT_DIR; see load_scores and video_keys for errors."""
+    scores = load_scores(path)
+    probabilities = video_probabilities(torch.from_numpy(scores.logits))
+    return Predictions(
+        source=scores.source,
+        class_names=scores.class_names,
+        keys=tuple(video_keys(scores, match)),
+        labels=scores.labels,
+        predicted=probabilities.argmax(dim=1).numpy() if len(probabilities) else scores.labels,
+    )
+
+
+def common_videos(
+    runs: Sequence[Predictions], allow_missing: bool
+) -> tuple[list[tuple[str, int]], dict[str, tuple[str, ...]]]:
+    """The videos that all runs have, in the order of the first, and what each run lacks.
+
+    Raises:
+        ValueError: the classes differ; a run lacks videos and that is not allowed; none is left.
+    """
+    check_same_classes(runs)
+    sets = [set(run.keys) for run in runs]
+    everywhere = set.intersection(*sets)
+    anywhere = set.union(*sets)
+    missing = {
+        run.source: tuple(sorted(path for path, _ in anywhere - own))
+        for run, own in zip(runs, sets, strict=True)
+        if anywhere - own
+    }
+    if missing and not allow_missing:
+        lacking = "; ".join(
+            f"{source} lacks {len(paths)} ({paths[0]}{', ...' * (len(paths) > 1)})"
+            for source, paths in missing.items()
+        )
+        raise ValueError(
+            f"the lists do not match: {lacking}; --allow-missing compares the {len(everywhere)} "
+            f"videos that all have{'' if everywhere else ', --match name leaves folders away'}"
+        )
+    if not everywhere:
+        raise ValueError("there is no video that all runs have scored (--match name?)")
+    return [key for key in runs[0].keys if key in everywhere], missing
+
+
+def aligned(
+    runs: Sequence[Predictions], keys: list[tuple[str, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (videos,) and predictions (runs, videos) of these videos.
+
+    Raises:
+        ValueError: runs differ in a label.
+    """
+    labels: np.ndarray | None = None
+    predicted = []
+    for run in runs:
+        places = {key: place for place, key in enumerate(run.keys)}
+        order = np.array([places[key] for key in keys])
+        own = run.labels[order]
+        if labels is None:
+            labels = own
+        other = np.flatnonzero(own != labels)
+        if len(other):
+            raise ValueError(
+                f"{run.source}: {len(other)} videos have another label than in {runs[0].source}, "
+                f"{keys[other[0]][0]} among them"
+            )
+        predicted.append(run.predicted[order])
+    if labels is None:
+        raise AssertionError("no runs")
+    return labels, np.stack(predicted)
