@@ -142,11 +142,13 @@ def ours(augmentation: Augmentation, **changes: object) -> Recipe:
     return recipe
 
 
-def on_floats(*, paper: bool = False, slowfast: bool = False) -> Recipe:
+def on_floats(*, paper: bool = False, slowfast: bool = False, on_crop: bool = False) -> Recipe:
     def recipe(frames: Tensor, generator: torch.Generator, colours: torch.Generator) -> Tensor:
         pictures = as_floats(frames)
         if slowfast:
-            pictures = float_area_crop(float_rand_augment(pictures, colours), generator)
+            if not on_crop:
+                pictures = float_rand_augment(pictures, colours)
+            pictures = float_area_crop(pictures, generator)
         else:
             height, width = pictures.shape[2:]
             if paper:
@@ -162,6 +164,8 @@ def on_floats(*, paper: bool = False, slowfast: bool = False) -> Recipe:
             pictures = pictures[:, :, top : top + CROP, left : left + CROP]
         if whole(0, 1, generator):
             pictures = pictures.flip(3)
+        if on_crop:
+            pictures = float_rand_augment(pictures, colours)
         if paper:
             pictures = float_hls(pictures, [uniform(-x, x, colours) for x in (15, 35, 25)])
         return float_clip(float_erasing(pictures, colours) if slowfast else pictures)
@@ -238,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                 Augmentation(rand_augment=SLOWFAST, erasing=ERASING, rand_augment_on_crop=True),
                 **area,
             ),
-            on_floats(slowfast=True),
+            on_floats(slowfast=True, on_crop=True),
         ),
     }
     for name, (uint8, on_float) in recipes.items():
