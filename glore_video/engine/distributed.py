@@ -269,7 +269,23 @@ def _run(
     if world_size == 1:
         return main(process)
     with joined(rank, world_size, device=device, activity=process.activity, timeout=timeout):
-        return main(process)
+        try:
+            return main(process)
+        except RuntimeError as error:
+            if not _is_lost_connection(error):
+                raise
+            logger.debug("stopped here", exc_info=True)
+            logger.error(
+                "rank %d on %s has lost another process, which has failed or is out of reach, and "
+                "ends. Started again, the run goes on from its last checkpoint",
+                *(rank, socket.gethostname()),
+            )
+            return 1
+
+
+def _is_lost_connection(error: RuntimeError) -> bool:
+    """Whether it is gloo's or NCCL's way to say that another process does not answer."""
+    return isinstance(error, dist.DistBackendError) or "gloo" in str(error).lower()
 
 
 def log_processes(process: Process) -> None:

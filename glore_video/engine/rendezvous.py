@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
 import torch
@@ -15,6 +16,7 @@ from glore_video.engine.heartbeat import Activity, Heartbeat
 
 # Set for the processes of a launcher that serves the store itself.
 STORE_SERVED = "GLORE_VIDEO_STORE_SERVED"
+_PREFIX = "glore_video"
 _LONGEST_RENDEZVOUS = 600.0
 _NEVER = timedelta(days=365)
 
@@ -34,21 +36,27 @@ def joined(
     """
     host, port = _address()
     seconds = min(timeout or _LONGEST_RENDEZVOUS, _LONGEST_RENDEZVOUS)
-    store = _meet(host, port, rank=rank, world_size=world_size, seconds=seconds)
-    dist.init_process_group(
-        "nccl" if device.type == "cuda" else "gloo",
-        store=dist.PrefixStore("group", store),
-        rank=rank,
-        world_size=world_size,
-        timeout=timedelta(seconds=2 * timeout + 60) if timeout else _NEVER,
-    )
+    server, token = _meet(host, port, rank=rank, world_size=world_size, seconds=seconds)
+    try:
+        dist.init_process_group(
+            "nccl" if device.type == "cuda" else "gloo",
+            store=dist.PrefixStore(f"{_PREFIX}/{token}/group", server),
+            rank=rank,
+            world_size=world_size,
+            timeout=timedelta(seconds=2 * timeout + 60) if timeout else _NEVER,
+        )
+    except RuntimeError as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise ValueError(
+            f"rank {rank} on {socket.gethostname()} met the others at {host} but can't connect to "
+            f"them: {reason}. Ports between the machines must be open; GLOO_SOCKET_IFNAME and "
+            "NCCL_SOCKET_IFNAME choose the network interface"
+        ) from None
     heartbeat = None
     if timeout:
-        token: list[str] = [os.urandom(8).hex()]
-        dist.broadcast_object_list(token, device=device)
         heartbeat = Heartbeat(
             activity,
-            lambda: dist.PrefixStore(f"glore_video/{token[0]}", _client(host, port, 30.0)),
+            lambda: dist.PrefixStore(f"{_PREFIX}/{token}/beats", _client(host, port, 30.0)),
             rank=rank,
             world_size=world_size,
             host=socket.gethostname(),
@@ -78,21 +86,61 @@ def _client(host: str, port: int, seconds: float) -> dist.TCPStore:
     )
 
 
-def _meet(host: str, port: int, *, rank: int, world_size: int, seconds: float) -> dist.Store:
-    """The store, once all ranks have come to it."""
-    where = f"MASTER_ADDR {host}, MASTER_PORT {port}"
+def _meet(
+    host: str, port: int, *, rank: int, world_size: int, seconds: float
+) -> tuple[dist.TCPStore, str]:
+    """The store, and a token that all ranks of this start have and no other start has.
+
+    torchrun may keep one store for several starts, whose keys are all still there. So each rank
+    brings a token of its own to rank 0, which answers to it: an answer can't be an old one.
+    """
+    deadline = time.monotonic() + seconds
+    server = _open_store(host, port, rank=rank, seconds=seconds)
+    store = dist.PrefixStore(_PREFIX, server)
+    own = os.urandom(8).hex()
+    joined = {other: f"joined/{other}" for other in range(world_size)}
+    if rank == 0:
+        token = own
+        joined = {other: f"{token}/{key}" for other, key in joined.items()}
+        store.set(joined[0], "")
+        missing = set(range(1, world_size))
+        while missing and time.monotonic() < deadline:
+            for other in missing:
+                if store.check([f"hello/{other}"]):
+                    store.set(f"welcome/{other}/{store.get(f'hello/{other}').decode()}", token)
+            missing = {other for other in missing if not store.check([joined[other]])}
+            time.sleep(0.02)
+    else:
+        store.set(f"hello/{rank}", own)
+        missing = {0}
+        with suppress(RuntimeError):
+            store.wait([f"welcome/{rank}/{own}"], timedelta(seconds=seconds))
+            token = store.get(f"welcome/{rank}/{own}").decode()
+            joined = {other: f"{token}/{key}" for other, key in joined.items()}
+            store.set(joined[rank], "")
+            missing = set()
+    if not missing:
+        rest = max(1.0, deadline - time.monotonic())
+        with suppress(RuntimeError):
+            store.wait(list(joined.values()), timedelta(seconds=rest))
+        missing = {other for other, key in joined.items() if not store.check([key])}
+    if missing:
+        raise ValueError(
+            f"rank {', '.join(map(str, sorted(missing)))} of {world_size} did not come to "
+            f"MASTER_ADDR {host}, MASTER_PORT {port} within {seconds:g} s: start all of them, with "
+            "the same MASTER_ADDR, MASTER_PORT and WORLD_SIZE"
+        )
+    return server, token
+
+
+def _open_store(host: str, port: int, *, rank: int, seconds: float) -> dist.TCPStore:
     served = STORE_SERVED in os.environ or os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
     try:
-        if rank == 0 and not served:
-            server = dist.TCPStore(
-                host,
-                port,
-                is_master=True,
-                timeout=timedelta(seconds=seconds),
-                wait_for_workers=False,
-            )
-        else:
-            server = _client(host, port, seconds)
+        if rank or served:
+            return _client(host, port, seconds)
+        return dist.TCPStore(
+            host, port, is_master=True, timeout=timedelta(seconds=seconds), wait_for_workers=False
+        )
     except RuntimeError as error:
         if "EADDRINUSE" in str(error) or "already in use" in str(error):
             raise ValueError(
@@ -100,19 +148,7 @@ def _meet(host: str, port: int, *, rank: int, world_size: int, seconds: float) -
                 "same for all processes"
             ) from None
         raise ValueError(
-            f"rank {rank} on {socket.gethostname()} found nobody at {where} within {seconds:g} s: "
-            "MASTER_ADDR must be the machine of rank 0, started by then, its port open to this one"
+            f"rank {rank} on {socket.gethostname()} found nobody at MASTER_ADDR {host}, MASTER_PORT "
+            f"{port} within {seconds:g} s: MASTER_ADDR must be the machine of rank 0, started by "
+            "then, its port open to this one"
         ) from None
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    store = dist.PrefixStore(f"glore_video/attempt_{attempt}", server)
-    store.set(f"here/{rank}", "")
-    keys = [f"here/{other}" for other in range(world_size)]
-    try:
-        store.wait(keys, timedelta(seconds=seconds))
-    except RuntimeError:
-        missing = [str(other) for other, key in enumerate(keys) if not store.check([key])]
-        raise ValueError(
-            f"rank {', '.join(missing)} of {world_size} did not come to {where} within "
-            f"{seconds:g} s: start all of them, with the same MASTER_ADDR, MASTER_PORT and WORLD_SIZE"
-        ) from None
-    return store

@@ -50,6 +50,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.fixture
+def taken_store():
+    return dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+
+
 def nothing(process):
     return 0
 
@@ -96,16 +101,47 @@ def test_address_where_nobody_is(environment, free_port):
 def test_ranks_that_do_not_come_are_named(environment, free_port):
     environment(RANK=0, WORLD_SIZE=4, MASTER_ADDR="127.0.0.1", MASTER_PORT=free_port)
 
+    said = []
+
     def rank_2_comes():
-        dist.PrefixStore(
-            "glore_video/attempt_0", rendezvous._client("127.0.0.1", free_port, 10)
-        ).set("here/2", "")
+        with pytest.raises(ValueError, match="did not come") as caught:
+            rendezvous._meet("127.0.0.1", free_port, rank=2, world_size=4, seconds=1.5)
+        said.append(str(caught.value))
 
     other = threading.Thread(target=rank_2_comes)
     other.start()
     with pytest.raises(ValueError, match="rank 1, 3 of 4 did not come to MASTER_ADDR 127.0.0.1"):
         launch(nothing, num_gpus=0, timeout=1.5)
     other.join()
+    assert said[0].startswith("rank 1, 3 of 4 did not come")
+
+
+def test_rank_0_that_does_not_come(environment, taken_store):
+    with pytest.raises(ValueError, match="rank 0 of 2 did not come"):
+        rendezvous._meet("127.0.0.1", taken_store.port, rank=1, world_size=2, seconds=0.5)
+
+
+def test_one_store_for_several_starts(taken_store, environment):
+    """As torchrun has it when a run is started again: what old starts left there misleads nobody."""
+    environment(TORCHELASTIC_USE_AGENT_STORE="True")
+    tokens = []
+    for late in (0, 1, 0):
+        found = {}
+
+        def come(rank, late=late, found=found):
+            time.sleep(0.3 * (rank == late))
+            found[rank] = rendezvous._meet(
+                "127.0.0.1", taken_store.port, rank=rank, world_size=2, seconds=5
+            )[1]
+
+        threads = [threading.Thread(target=come, args=(rank,)) for rank in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found[0] == found[1]
+        tokens.append(found[0])
+    assert len(set(tokens)) == 3
 
 
 def test_one_process_is_one_line(caplog):
@@ -152,6 +188,10 @@ def main(process):
                 print("failed at", time.time())
                 return 7
             time.sleep(600)
+    if sys.argv[1] == "dies":
+        if process.rank == 1:
+            os.kill(os.getpid(), 9)
+        process.barrier()
     return 0
 
 if __name__ == "__main__":
@@ -194,3 +234,10 @@ def test_a_process_that_hangs_ends_with_the_one_that_failed(tmp_path):
     assert done.returncode == 7, done.stderr
     failed, ended = (float(line.split()[-1]) for line in done.stdout.splitlines()[-2:])
     assert 4 < ended - failed < 25  # torch's own patience is 30 s
+
+
+@pytest.mark.slow
+def test_a_process_that_dies_is_one_line_of_the_other(tmp_path):
+    done = spawned(tmp_path, "dies")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
