@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,7 @@ def score_videos(
     all_failed = sorted(failure for part in process.gather(failed) for failure in part)
     if not process.is_main:
         return None
+    _wait_for(parts, len(videos) - len({index for index, _ in all_failed}))
     indices, logits = parts.collect(views=num_views, classes=num_classes)
     return Scores(
         logits=logits,
@@ -109,6 +111,21 @@ def score_videos(
         failed=tuple(failure for _, failure in all_failed),
         left_out=videos.left_out,
     )
+
+
+def _wait_for(parts: ScoreParts, videos: int, *, seconds: float = 60.0) -> None:
+    """Until the scores of so many videos are to be seen: a network disk may show files late.
+
+    Raises OSError if they are not after so many seconds.
+    """
+    deadline = time.monotonic() + seconds
+    while len(parts.finished()) < videos:
+        if time.monotonic() > deadline:
+            raise OSError(
+                f"{parts.folder} holds the scores of {len(parts.finished())} videos, {videos} were "
+                "scored; do all processes see this folder? The same command goes on from here"
+            )
+        time.sleep(0.5)
 
 
 def fingerprint_of_test(

@@ -46,11 +46,17 @@ class ScoreParts:
         self._digest = hashlib.sha256(text.encode()).hexdigest()[:16]
         self._waiting: dict[int, np.ndarray] = {}
         self._bytes = 0
+        self._spoken = False
         self._written = time.monotonic()
 
     def finished(self) -> list[int]:
-        """Places in the list of the videos that have been scored, ascending. Says what it ignores."""
-        self._speak_of_others()
+        """Places in the list of the videos that have been scored, ascending.
+
+        The first time it says which scores of other tests it ignores.
+        """
+        if not self._spoken:
+            self._spoken = True
+            self._speak_of_others()
         return sorted({index for path in self._files() for index in self._indices(path)})
 
     def add(self, index: int, logits: np.ndarray) -> None:

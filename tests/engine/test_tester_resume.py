@@ -14,6 +14,7 @@ import torch
 from glore_video.cli import main
 from glore_video.config import load_config
 from glore_video.engine import build, tester
+from glore_video.evaluation import ScoreParts
 from glore_video.models import save_weights
 
 ROOT = Path(__file__).parents[2]
@@ -150,6 +151,18 @@ def test_failed_videos_are_tried_again(words, videos, tmp_path, stop_after):
     assert stop_after(None) == 2
     summary = json.loads((tmp_path / "out" / "test" / "summary.json").read_text())
     assert (summary["videos_scored"], summary["failed"]) == (5, [])
+
+
+def test_scores_of_others_that_are_not_to_be_seen_are_an_error(
+    words, tmp_path, monkeypatch, capsys
+):
+    """As with OUTPUT_DIR on a disk of the machine: nobody's scores are left out in silence."""
+    monkeypatch.setattr(tester._wait_for, "__kwdefaults__", {"seconds": 0.0})
+    finished = ScoreParts.finished
+    monkeypatch.setattr(ScoreParts, "finished", lambda self: finished(self)[:6])
+    assert main(words({"OUTPUT_DIR": tmp_path / "out"})) == 2
+    assert "parts holds the scores of 6 videos, 8 were scored" in capsys.readouterr().err
+    assert not (tmp_path / "out" / "test" / "scores.npz").exists()
 
 
 SLOWLY = """
