@@ -92,5 +92,5 @@ def _tensors(output: Any) -> Iterator[Tensor]:
 def _described(tensor: Tensor) -> str:
     finite = torch.isfinite(tensor)
     bad = int((~finite).sum())
-    rest = f", the others reach {float(tensor[finite].abs().max()):.2g}" if finite.any() else ""
+    rest = f", the others reach {tensor[finite].abs().max().item():.2g}" if finite.any() else ""
     return f": {bad} of {tensor.numel()} values are not finite{rest}"
