@@ -1,9 +1,64 @@
-"""One computing thread a test process: the networks are small, and tests run side by side."""
+"""A small network with GloRe units as a run leaves it, and real videos to show it."""
 
 import os
+from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start, too
+# One computing thread a process: the networks are small, and tests run side by side.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import pytest
 import torch
 
 torch.set_num_threads(1)
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory):
+    """A run's checkpoint: 2 classes, units after stage1.1 and stage2.0 that do something."""
+    import torch
+
+    from glore_video.config import load_config
+    from glore_video.engine.build import build_model
+    from glore_video.engine.checkpoint import checkpoint_path, save_checkpoint
+    from glore_video.models import glore_units
+
+    config = load_config(
+        ROOT / "configs" / "quickstart_same_glore.yaml", ["TEST.NUM_ENSEMBLE_VIEWS", "3"]
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        model = build_model(config)
+        for unit in glore_units(model).values():
+            torch.nn.init.normal_(unit.blocker.weight)
+        torch.nn.init.normal_(model.classifier.weight)
+    path = checkpoint_path(tmp_path_factory.mktemp("rün with space"), 1)
+    save_checkpoint(
+        path,
+        {
+            "model_state": model.state_dict(),
+            "epoch": 1,
+            "config": config.model_dump(mode="json"),
+            "class_names": ["hopping", "jumping <high>"],
+        },
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def moving_video(tmp_path_factory):
+    """30 frames at 10 fps, 96 x 72 pixels: a bright square that moves right over a dark pattern."""
+    import numpy as np
+
+    from glore_video.video.writing import VideoWriter
+
+    y, x = np.mgrid[:72, :96]
+    frames = np.empty((30, 72, 96, 3), dtype=np.uint8)
+    frames[:] = (55 + 30 * np.sin(x / 9) + 20 * np.cos(y / 7))[None, ..., None]
+    for number, frame in enumerate(frames):
+        frame[28:44, 2 * number : 2 * number + 16] = (230, 200, 60)
+    path = tmp_path_factory.mktemp("vidéos") / "moving squäre.mp4"
+    with VideoWriter(path, fps=10) as writer:
+        writer.write(frames)
+    return path
