@@ -70,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     windowed = args.window or args.hop or args.timeline or args.out
     if args.timeline:
         check_timeline_path(args.timeline)
+    if args.out and source.exists() and Path(args.out).resolve() == source.resolve():
+        raise ValueError(f"--out {args.out} is the video itself")
     if source.is_dir():
         if windowed:
             raise ValueError("--window, --hop, --timeline and --out are for one video")

@@ -109,7 +109,12 @@ class ResultsFile:
             file.write(text.getvalue())
 
     def finish(self, order: Sequence[str], known: dict[str, Result]) -> list[Result]:
-        """Puts all processes' results together, in this order, and removes the partial files."""
+        """Puts all processes' results together, in this order, and removes the partial files.
+
+        What FILE.csv knew of other videos stays in it, after them, and is not returned.
+        """
+        asked = set(order)
+        others = [r for r in _read(self.path) if r.path not in asked and not r.failed]
         found = dict(known)
         for path in self._partials():
             found.update({result.path: result for result in _read(path)})
@@ -117,7 +122,7 @@ class ResultsFile:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(result.cells() for result in results)
+        writer.writerows(result.cells() for result in [*results, *others])
         temporary = self.path.with_name(f".{self.path.name}.tmp")
         try:
             temporary.write_bytes(text.getvalue().encode("utf-8", "surrogateescape"))

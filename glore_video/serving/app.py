@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class Limits:
         pixels: of a frame.
         waiting: videos at a time.
         keep_minutes: how long results stay.
+        upload_seconds: that an upload may take.
     """
 
     megabytes: float = 200.0
@@ -44,6 +46,7 @@ class Limits:
     pixels: int = 4096 * 2304
     waiting: int = 20
     keep_minutes: float = 30.0
+    upload_seconds: float = 600.0
 
 
 class RefusedError(Exception):
@@ -105,7 +108,7 @@ def create_app(
         taken = False
         try:
             job = jobs.new(Path(name).name[:200] or "video")
-            await _receive(request, job, limits)
+            await asyncio.wait_for(_receive(request, job, limits), limits.upload_seconds)
             await run_in_threadpool(_check, job, limits)
             jobs.submit(job)
             taken = True
@@ -113,6 +116,8 @@ def create_app(
             return _error(503, str(error))
         except RefusedError as error:
             return _error(error.status, str(error))
+        except asyncio.TimeoutError:
+            return _error(408, f"the upload took more than {limits.upload_seconds:g} s")
         except ClientDisconnect:
             return _error(400, "the upload was broken off")
         finally:

@@ -129,7 +129,14 @@ class Jobs:
         return self._root
 
     def _run(self) -> None:
-        while (job := self._waiting.get()) is not None:
+        while True:
+            try:
+                job = self._waiting.get(timeout=min(30.0, self._keep_seconds))
+            except queue.Empty:
+                self._forget_old()
+                continue
+            if job is None:
+                return
             if self._jobs.get(job.id) is job:
                 self._do(job)
 

@@ -43,6 +43,16 @@ def test_a_killed_run_goes_on(tmp_path):
     assert file.finish(["1.mp4", "2.mp4", "3.mp4"], known) == [one, two, three]
 
 
+def test_other_videos_stay_in_the_file(tmp_path):
+    file = ResultsFile(tmp_path / "a.csv")
+    one, two = Result("1.mp4", "n", TOP), Result("2.mp4", "n", TOP)
+    gone = Result("gone.mp4", "n", reason="missing")
+    assert file.finish(["1.mp4", "gone.mp4"], {"1.mp4": one, "gone.mp4": gone}) == [one, gone]
+    assert file.finish(["2.mp4"], {"2.mp4": two}) == [two]
+    assert file.known("n") == {"2.mp4": two, "1.mp4": one}
+    assert "gone" not in (tmp_path / "a.csv").read_text()
+
+
 def test_somebody_elses_file_is_not_touched(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("path,label\n")

@@ -147,6 +147,18 @@ def test_too_large_without_saying_so(client):
     assert files(client) == []
 
 
+def test_an_upload_that_takes_too_long(ready):
+    def slowly():
+        yield b"0"
+        time.sleep(0.5)
+        yield b"1"
+
+    with TestClient(create_app(ready, Limits(upload_seconds=1e-4))) as client:
+        answer = client.post("/api/videos", content=slowly(), headers=BYTES)
+        assert answer.status_code == 408
+        assert files(client) == []
+
+
 def test_a_truncated_video(client, moving_video):
     content = moving_video.read_bytes()
     answer = send(client, content[: len(content) // 2])

@@ -78,6 +78,7 @@ def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_pa
         ([str(moving_video), *weights, "--top", "0"], "--top must be at least 1, got 0"),
         ([str(tmp_path), *weights], "no videos in it or in folders below it"),
         ([str(tmp_path), *weights, "--window", "1"], "are for one video"),
+        ([str(moving_video), *weights, "--out", str(moving_video)], "is the video itself"),
         (["4711", *weights], "/dev/video4711: no such camera"),
     ):
         assert main(arguments) == 2, arguments
