@@ -103,11 +103,15 @@ def colour_jitter(frames: Tensor, strength: float, generator: torch.Generator) -
 
 
 def pixel_jitter(frames: Tensor, ranges: tuple[float, float], generator: torch.Generator) -> Tensor:
-    """Add noise to each value of each pixel and frame, even between two bounds of the clip.
+    """Add noise to each value of each pixel and frame: 256 even steps between two bounds.
 
     The bounds are drawn from [ranges[0], 0] and [0, ranges[1]], in grey levels of 255 (the GloRe
     repository's data/image_transforms.py, PixelJitter, which does not clip; uint8 must).
     """
     low, high = uniform(ranges[0], 0, generator), uniform(0, ranges[1], generator)
-    noise = torch.rand(frames.shape, generator=generator).mul_(high - low).add_(low + 0.5)
+    # Bytes of random words take a fifth of the time of as many uniform floats.
+    words = torch.empty((frames.numel() + 7) // 8, dtype=torch.int64)
+    words.random_(-(2**63), None, generator=generator)
+    noise = words.view(torch.uint8)[: frames.numel()].view(frames.shape).float()
+    noise.mul_((high - low) / 256).add_(low + (high - low) / 512 + 0.5)
     return noise.add_(frames).clamp_(0, 255).to(torch.uint8)
