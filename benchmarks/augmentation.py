@@ -2,11 +2,13 @@
 
     python benchmarks/augmentation.py                           # 8 frames of 340x256 to 224x224
     python benchmarks/augmentation.py --height 360 --width 640
+    python benchmarks/augmentation.py --videos FOLDER           # what several clips a video save
 
 "float" is the same with float32 frames in 0..1 and torchvision's functional transforms, which is how
 SlowFast and pytorchvideo hold clips. Both sides get the same draws. The first part is one operation
 at a time, bare; the second whole recipes from decoded uint8 frames to the clip, the mean over
 --draws draws. CPU time of one thread, fastest of interleaved rounds; ratios are float over uint8.
+With --videos instead: reading and cropping training clips, 1 to 4 from each opening of a file.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import torch
 from timing import compare
@@ -22,6 +25,9 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tvf
 
+from glore_video.datasets.video_dataset import TrainingClips
+from glore_video.datasets.video_list import VideoList
+from glore_video.video import ClipSampling
 from glore_video.video import augmentation_rand as rand
 from glore_video.video.augmentation import Augmentation, Framing
 from glore_video.video.augmentation_colours import (
@@ -38,6 +44,7 @@ from glore_video.video.augmentation_erasing import RandomErasing
 from glore_video.video.transforms import random_short_side, resize_short_side, to_clip
 
 CROP = 224
+EPOCHS = 4  # clips of each video that --videos reads, from other starts each
 BILINEAR = InterpolationMode.BILINEAR
 # Float tensors are warped by torchvision, which knows bilinear only: so do both sides here.
 SLOWFAST = rand.RandAugment.parse("rand-m7-n4-mstd0.5-inc1", interpolation="bilinear")
@@ -208,6 +215,9 @@ def operations(frames: Tensor) -> dict[str, tuple[Callable[[], object], Callable
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
     torch.set_num_threads(1)
+    if args.videos:
+        read_several(args)
+        return
     shape = (args.frames, 3, args.height // 8, args.width // 8)
     coarse = torch.randint(0, 256, shape, generator=drawn(0)).float()
     smooth = float_resize(coarse, args.height, args.width).to(torch.uint8)
@@ -254,6 +264,35 @@ def main(argv: Sequence[str] | None = None) -> None:
         show(name, costs, args.draws)
 
 
+def read_several(args: argparse.Namespace) -> None:
+    paths = sorted(str(p) for p in args.videos.rglob("*") if p.suffix in (".mp4", ".webm", ".mkv"))
+    if not paths:
+        raise SystemExit(f"--videos {args.videos}: no .mp4, .webm or .mkv file there")
+    videos = VideoList(args.videos / "list.csv", paths, [0] * len(paths))
+
+    def reading(num_clips: int) -> Callable[[], object]:
+        clips = TrainingClips(
+            videos=videos,
+            sampling=ClipSampling(num_frames=args.frames, stride=8),
+            short_sides=(256, 320),
+            crop_size=CROP,
+            flip=True,
+            num_clips=num_clips,
+        )
+        return lambda: [clips[e, index] for e in range(EPOCHS) for index in range(len(videos))]
+
+    counts = (1, 2, 4)
+    costs = compare({str(n): reading(n) for n in counts}, **settings(args, torch.device("cpu")))
+    base = costs["1"].seconds
+    print(f"{len(videos)} videos, {args.frames} frames, stride 8; CPU ms a clip, ratio to one clip")
+    for count in counts:
+        each = costs[str(count)].seconds / count
+        print(
+            f"{count} a video{1000 * each / EPOCHS / len(videos):10.1f}{each / base:8.2f}",
+            flush=True,
+        )
+
+
 def repeated(recipe: Recipe, frames: Tensor, draws: int) -> Callable[[], object]:
     def run() -> None:
         for seed in range(draws):
@@ -278,6 +317,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--height", type=int, default=256)
     parser.add_argument("--width", type=int, default=340)
+    parser.add_argument("--videos", type=Path, help="folder of videos; measures reading instead")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--draws", type=int, default=20, help="clips of a recipe a round")
     return parser.parse_args(argv)

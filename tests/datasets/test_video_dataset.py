@@ -274,7 +274,7 @@ def test_several_clips_of_a_video(videos):
         for left in range(33)
     ]
     distinct = set()
-    for epoch in range(4):
+    for epoch in range(2):
         item = several[epoch, 0]
         assert item.clips.shape == (3, 3, 4, 64, 64)
         assert (item.label, item.index) == (5, 0)
@@ -283,7 +283,7 @@ def test_several_clips_of_a_video(videos):
         for clip in item.clips:
             [start] = [start for start, window in windows if torch.equal(window, clip)]
             distinct.add(start)
-    assert len(distinct) > 6
+    assert len(distinct) > 3
 
 
 def test_several_clips_take_one_opening_and_decode_no_frame_twice(videos, monkeypatch):
