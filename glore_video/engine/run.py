@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
 import torch
-from torch.utils.data import DataLoader
 
 from glore_video.config import Config, flatten, to_yaml
-from glore_video.datasets.loader import views_loader
-from glore_video.datasets.video_dataset import TestViews
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import group_table
@@ -89,8 +83,8 @@ def _test(
     model = build.build_model(config)
     build.load_test_weights(config, model, checkpoint)
     model.to(process.device)
-    loader, num_views = build.build_test_loader(config, data.test, process)
-    views = cast(TestViews, loader.dataset)
+    views = build.build_test_views(config, data.test)
+    num_views = views.num_clips * views.num_crops
     logger.info("testing %s on %d videos, %d views each", checkpoint, len(data.test), num_views)
     folder = Path(config.OUTPUT_DIR) / "test"
     parts = ScoreParts(
@@ -103,18 +97,9 @@ def _test(
         ),
     )
 
-    def load(indices: Sequence[int]) -> DataLoader[Any]:
-        if list(indices) == list(views.indices or ()):
-            return loader
-        return views_loader(
-            replace(views, indices=indices),
-            num_workers=loader.num_workers,
-            stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
-        )
-
     scores = score_videos(
         model,
-        load,
+        partial(build.build_test_loader, config, views),
         data.test,
         num_views=num_views,
         num_classes=config.MODEL.NUM_CLASSES,

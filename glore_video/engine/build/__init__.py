@@ -3,6 +3,7 @@
 from glore_video.engine.build.data import (
     RunData,
     build_test_loader,
+    build_test_views,
     build_train_loader,
     build_val_loader,
     build_watchdog,
@@ -38,6 +39,7 @@ __all__ = [
     "build_schedule",
     "build_solver",
     "build_test_loader",
+    "build_test_views",
     "build_train_loader",
     "build_trainer",
     "build_update",

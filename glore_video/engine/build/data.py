@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def build_val_loader(config: Config, videos: VideoList, process: Process) -> Dat
     clips = CentreClips(
         videos=videos,
         sampling=clip_sampling(config),
-        short_side=config.DATA.TRAIN_JITTER_SCALES[0],
+        short_side=config.DATA.VAL_SHORT_SIDE or config.DATA.TRAIN_JITTER_SCALES[0],
         crop_size=config.DATA.TRAIN_CROP_SIZE,
         backend=config.DATA.DECODING_BACKEND,
         damaged=config.DATA.DAMAGED_VIDEO,
@@ -193,14 +194,12 @@ def num_workers(config: Config) -> int:
     return min(config.DATA_LOADER.NUM_WORKERS, cores or 1)
 
 
-def build_test_loader(
-    config: Config, videos: VideoList, process: Process
-) -> tuple[DataLoader[Any], int]:
-    """The loader of this process' share of the test videos, and the number of views of each."""
+def build_test_views(config: Config, videos: VideoList) -> TestViews:
+    """The views of each test video."""
     data = config.DATA
     num_crops = config.TEST.NUM_SPATIAL_CROPS
     default_side = data.TEST_CROP_SIZE if num_crops == 3 else data.TRAIN_JITTER_SCALES[0]
-    views = TestViews(
+    return TestViews(
         videos=videos,
         sampling=clip_sampling(config),
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
@@ -211,11 +210,13 @@ def build_test_loader(
         backend=data.DECODING_BACKEND,
         damaged=data.DAMAGED_VIDEO,
         watchdog=build_watchdog(config),
-        indices=shard(len(videos), rank=process.rank, world_size=process.world_size),
     )
-    loader = views_loader(
-        views,
+
+
+def build_test_loader(config: Config, views: TestViews, indices: Sequence[int]) -> DataLoader[Any]:
+    """A loader of the videos at these places of the list, one at a time."""
+    return views_loader(
+        replace(views, indices=indices),
         num_workers=num_workers(config),
         stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
     )
-    return loader, config.TEST.NUM_ENSEMBLE_VIEWS * num_crops
