@@ -49,7 +49,7 @@ class Data(Section):
         "(in training, validation and testing alike)",
     )
     TRAIN_JITTER_SCALES: tuple[Positive, Positive] = key(
-        (256, 320), "short side in training, pixels: least, greatest; validation uses the least"
+        (256, 320), "short side in training, pixels: least, greatest"
     )
     TRAIN_JITTER_ASPECT: tuple[PositiveFloat, ...] = key(
         (),
@@ -66,6 +66,9 @@ class Data(Section):
     )
     INV_UNIFORM_SAMPLE: bool = key(False, "draw the inverse of the short side evenly, not the side")
     TRAIN_CROP_SIZE: Positive = key(224, "crop in training and validation, pixels")
+    VAL_SHORT_SIDE: NonNegative = key(
+        0, "short side in validation, pixels; 0: the training's least"
+    )
     TEST_CROP_SIZE: Positive = key(256, "crop in testing, pixels")
     TEST_SHORT_SIDE: NonNegative = key(
         0,
@@ -90,6 +93,11 @@ class Data(Section):
             raise ValueError(
                 f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into the least short "
                 f"side, DATA.TRAIN_JITTER_SCALES = [{low}, {high}]"
+            )
+        if self.VAL_SHORT_SIDE and self.TRAIN_CROP_SIZE > self.VAL_SHORT_SIDE:
+            raise ValueError(
+                f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into "
+                f"DATA.VAL_SHORT_SIDE = {self.VAL_SHORT_SIDE}"
             )
         if self.TEST_SHORT_SIDE and self.TEST_CROP_SIZE > self.TEST_SHORT_SIDE:
             raise ValueError(

@@ -91,6 +91,10 @@ def test_keys_of_masked_pretraining_have_no_effect(caplog):
         (["DATA.TRAIN_JITTER_ASPECT", "[1.25, 0.8]"], "the least and the greatest are expected"),
         (["DATA.TRAIN_JITTER_ASPECT", "[0, 1.25]"], "DATA.TRAIN_JITTER_ASPECT = 0: "),
         (
+            ["DATA.VAL_SHORT_SIDE", "200"],
+            "DATA.TRAIN_CROP_SIZE = 224 does not fit into DATA.VAL_SHORT_SIDE = 200",
+        ),
+        (
             ["DATA.TRAIN_JITTER_SCALES_RELATIVE", "[0.08, 1]"],
             "DATA.TRAIN_JITTER_SCALES_RELATIVE = [0.08, 1.0] and "
             "DATA.TRAIN_JITTER_ASPECT_RELATIVE = []: both are needed, or neither",

@@ -8,7 +8,7 @@ import torch
 from glore_video.config import load_config
 from glore_video.datasets.video_list import VideoList
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
-from glore_video.engine.build.data import build_train_loader, training_batches
+from glore_video.engine.build.data import build_train_loader, build_val_loader, training_batches
 from glore_video.engine.distributed import Process
 from glore_video.engine.mixing import Mixing
 from glore_video.video.augmentation import Augmentation
@@ -81,6 +81,13 @@ def test_aspect_of_short_side_crops_reaches_the_clips(videos):
     keys = ("DATA.TRAIN_JITTER_ASPECT", "[0.8, 1.25]", "TRAIN.BATCH_SIZE", "4")
     loader, _ = build_train_loader(config(*keys), videos, process())
     assert (loader.dataset.aspects, loader.dataset.areas) == ((0.8, 1.25), None)
+
+
+def test_short_side_in_validation(videos):
+    keys = ("DATA.TRAIN_JITTER_SCALES", "[224, 340]", "TRAIN.BATCH_SIZE", "4")
+    assert build_val_loader(config(*keys), videos, process()).dataset.short_side == 224
+    keys = (*keys, "DATA.VAL_SHORT_SIDE", "256")
+    assert build_val_loader(config(*keys), videos, process()).dataset.short_side == 256
 
 
 def test_mixing():
