@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.models.locations import stage_blocks
-from glore_video.visualization.projection import Clip, choose_class, running
+from glore_video.visualization.projection import Clip, choose_class, running, uncompiled
 
 
 def grad_cam(model: nn.Module, clip: Clip, *, layer: str = "", target: int | None = None) -> Tensor:
@@ -35,6 +35,7 @@ def grad_cam(model: nn.Module, clip: Clip, *, layer: str = "", target: int | Non
         ValueError: for an unknown layer, one that does not run or returns no feature map, or a
             class that the network does not have.
     """
+    model = uncompiled(model)
     layer = layer or stage_blocks(model)[-1][0][-1]
     modules = dict(model.named_modules())
     if layer not in modules:

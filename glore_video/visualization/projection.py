@@ -74,6 +74,7 @@ def projection_maps(model: nn.Module, clip: Clip) -> dict[str, Tensor]:
     Raises:
         ValueError: if the network has no GloRe unit, none of them runs, or there are several clips.
     """
+    model = uncompiled(model)
     units = _units(model)
     found: dict[str, Tensor] = {}
 
@@ -106,6 +107,7 @@ def inspect_units(model: nn.Module, clip: Clip, *, target: int | None = None) ->
     Raises:
         ValueError: as `projection_maps`, and for a class that the network does not have.
     """
+    model = uncompiled(model)
     units = _units(model)
     maps: dict[str, Tensor] = {}
     taps: dict[str, Tensor] = {}
@@ -172,6 +174,11 @@ def choose_class(logits: Tensor, target: int | None) -> int:
     return target
 
 
+def uncompiled(model: nn.Module) -> nn.Module:
+    """The network inside torch.compile's wrapper, which hides its layers from hooks."""
+    return getattr(model, "_orig_mod", model)
+
+
 def _units(model: nn.Module) -> dict[str, GloreUnit]:
     units = glore_units(model)
     if not units:
@@ -218,7 +225,7 @@ def _published_order(units: Any) -> Iterator[None]:
 
 def _some_ran(found: Mapping[str, Tensor]) -> None:
     if not found:
-        raise ValueError("none of the network's GloRe units ran; a compiled network hides them")
+        raise ValueError("none of the network's GloRe units ran")
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -196,6 +196,21 @@ def test_activity_over_time():
     assert unit.activity.tolist() == [[0.0, 2.0], [0.5, 0.5]]
 
 
+def test_compiled_networks(network, clip):
+    compiled = torch.compile(network.eval(), backend="eager")
+    compiled(clip[None])
+    assert list(projection_maps(compiled, clip)) == ["stage1.1.glore", "stage2.0.glore"]
+    assert inspect_units(compiled, clip).units["stage1.1.glore"].importance.any()
+
+
+def test_units_that_do_not_run(clip):
+    net = nn.Sequential(nn.Flatten(), nn.Linear(3 * 2 * 16 * 24, 2))
+    net.unused = GloreUnit3d(4)
+    net.forward = lambda x: net[1](net[0](x))
+    with pytest.raises(ValueError, match="none of the network's GloRe units ran"):
+        projection_maps(net, clip)
+
+
 def test_in_inference_mode(network, clip):
     with torch.inference_mode():
         maps = projection_maps(network, clip)
