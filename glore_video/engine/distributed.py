@@ -270,7 +270,7 @@ def _run(
         return main(process)
     with joined(rank, world_size, device=device, activity=process.activity, timeout=timeout):
         try:
-            return main(process)
+            status = main(process)
         except RuntimeError as error:
             if not _is_lost_connection(error):
                 raise
@@ -280,7 +280,9 @@ def _run(
                 "ends. Started again, the run goes on from its last checkpoint",
                 *(rank, socket.gethostname()),
             )
-            return 1
+            status = 1
+        process.activity.end(status)
+        return status
 
 
 def _is_lost_connection(error: RuntimeError) -> bool:

@@ -37,6 +37,10 @@ class Activity:
         else:
             self._now = (what, step, 0, False, time.monotonic())
 
+    def end(self, status: int) -> None:
+        """The process ends; with status 0 the others can do without it."""
+        self.set(f"ending with status {status}" if status else _FINISHED)
+
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """While it is entered, this process waits for the others, within what it does."""
@@ -149,8 +153,7 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """Say that this process has finished, and end the thread."""
-        self._activity.set(_FINISHED)
+        """End the thread, after a last report."""
         self._stopped.set()
         self._thread.join(timeout=1.0)  # the store may be gone by now
 
@@ -208,7 +211,7 @@ class Heartbeat:
         opening = f"no progress for {_duration(own.seconds)}"
         if reports is None or store is None:
             where = os.environ.get("MASTER_ADDR", "")
-            self._give_up(f"{opening}: the machine of rank 0 ({where}) does not answer", None)
+            self._give_up(f"{opening}: the machine of rank 0 ({where}) does not answer", store)
             return
         active = {rank: one for rank, one in reports.items() if one.what != _FINISHED}
         silent = {
@@ -227,18 +230,16 @@ class Heartbeat:
             if blamed == self._rank or own.seconds > 1.1 * self._timeout + 2 * self._patience:
                 self._give_up(f"{opening}: this is {who}, {own}; the others wait for it", store)
         elif behind.rank in silent:
-            store.set(_BLAMED, str(behind.rank))
             last = f"its last sign of life came {_duration(silent[behind.rank])} ago, when it did"
-            self._give_up(f"{opening}: waiting for {who}; {last}: {behind} ({this})", store)
+            self._give_up(f"{opening}: waiting for {who}; {last}: {behind} ({this})", store, behind)
         elif behind.seconds > self._timeout:
-            store.set(_BLAMED, str(behind.rank))
             doing = f"which for {_duration(behind.seconds)} has done nothing but: {behind}"
-            self._give_up(f"{opening}: waiting for {who}, {doing} ({this})", store)
+            self._give_up(f"{opening}: waiting for {who}, {doing} ({this})", store, behind)
         elif now - self._warned_at > self._timeout:
             self._warned_at = now
             logger.warning("%s: waiting for %s, which moves: %s (%s)", opening, who, behind, this)
 
-    def _give_up(self, text: str, store: Store | None) -> None:
+    def _give_up(self, text: str, store: Store | None, behind: Report | None = None) -> None:
         """Log the line, once a machine, and end the process, even where logging hangs too."""
         ending = (
             f"; this run ends here (DIST_TIMEOUT = {self._timeout:g} s). Started again, it goes on "
@@ -258,6 +259,9 @@ class Heartbeat:
         speaker = threading.Thread(target=speak, daemon=True)
         speaker.start()
         speaker.join(timeout=10.0)
+        if store is not None and behind is not None:
+            with suppress(RuntimeError):
+                store.set(_BLAMED, str(behind.rank))
         self._end(_EXIT_STATUS)
         self._stopped.set()
 

@@ -123,7 +123,10 @@ def _meet(
         rest = max(1.0, deadline - time.monotonic())
         with suppress(RuntimeError):
             store.wait(list(joined.values()), timedelta(seconds=rest))
-        missing = {other for other, key in joined.items() if not store.check([key])}
+        try:
+            missing = {other for other, key in joined.items() if not store.check([key])}
+        except RuntimeError:  # rank 0 has given up, and its store is gone
+            missing = {0}
     if missing:
         raise ValueError(
             f"rank {', '.join(map(str, sorted(missing)))} of {world_size} did not come to "

@@ -98,14 +98,15 @@ def test_address_where_nobody_is(environment, free_port):
     assert time.monotonic() - start < 10
 
 
-def test_ranks_that_do_not_come_are_named(environment, free_port):
-    environment(RANK=0, WORLD_SIZE=4, MASTER_ADDR="127.0.0.1", MASTER_PORT=free_port)
-
+def test_ranks_that_do_not_come_are_named(environment, taken_store):
+    port = taken_store.port
+    environment(RANK=0, WORLD_SIZE=4, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    environment(TORCHELASTIC_USE_AGENT_STORE="True")
     said = []
 
     def rank_2_comes():
         with pytest.raises(ValueError, match="did not come") as caught:
-            rendezvous._meet("127.0.0.1", free_port, rank=2, world_size=4, seconds=1.5)
+            rendezvous._meet("127.0.0.1", port, rank=2, world_size=4, seconds=1.5)
         said.append(str(caught.value))
 
     other = threading.Thread(target=rank_2_comes)

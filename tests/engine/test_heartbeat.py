@@ -67,7 +67,6 @@ class Run:
         self.store = HashStore()
         self.activities = [Activity() for _ in range(world_size)]
         self.ended = {}
-        self.order = []
         self.beats = []
         for rank, activity in enumerate(self.activities):
             self.beats.append(
@@ -85,7 +84,6 @@ class Run:
             self.beats[-1].start()
 
     def note(self, rank, status):
-        self.order.append(rank)
         self.ended[rank] = status
 
     def wait_for(self, number, seconds=5.0):
@@ -120,14 +118,26 @@ def test_the_waiting_name_the_one_that_hangs(run, caplog):
             activity.set("forward and backward")
     three.wait_for(3)
     assert three.ended == {0: 1, 1: 1, 2: 1}
-    assert three.order[-1] == 1  # it waits until the others have spoken
     for rank in (0, 2):
         (line,) = [text for text in caplog.messages if f"this is rank {rank} on" in text]
         assert "waiting for rank 1 of 3 on node1, which for 0 s has done nothing but: " in line
         assert "reading data at step 12 (this is rank " in line
         assert f"this is rank {rank} on node{rank}: forward and backward at step 12)" in line
         assert "DIST_TIMEOUT = 0.2 s" in line
-    assert "this is rank 1 of 3 on node1, reading data at step 12; the" in caplog.messages[2]
+    # It waits until another one has spoken.
+    assert "waiting for rank 1" in caplog.messages[0]
+    assert "this is rank 1 of 3 on node1, reading data at step 12; the" in caplog.text
+
+
+def test_the_one_that_hangs_does_not_blame_those_that_gave_up(run, caplog):
+    two = run(2)
+    two.beats[1]._timeout = 0.9  # it looks when the other is silent already
+    for activity in two.activities:
+        activity.set("reading data", 12)
+    two.activities[0].set("forward")
+    two.wait_for(2)
+    assert "waiting for rank 1" in caplog.messages[0]
+    assert "this is rank 1 of 2 on node1, reading data at step 12; the" in caplog.messages[1]
 
 
 def without_numbers(line):
@@ -174,9 +184,20 @@ def test_a_process_that_is_not_heard_from(run, caplog):
 
 def test_a_process_alone_after_the_others_have_finished(run):
     two = run(2)
+    two.activities[1].end(0)
     two.beats[1].stop()
     time.sleep(0.8)
     assert two.ended == {}
+
+
+def test_a_process_that_ended_with_an_error(run, caplog):
+    two = run(2)
+    two.activities[1].end(2)
+    two.beats[1].stop()
+    with two.activities[0].waiting():
+        two.wait_for(1)
+    assert "waiting for rank 1 of 2 on node1; its last sign of life came" in caplog.text
+    assert "when it did: ending with status 2" in caplog.text
 
 
 def test_a_store_that_is_gone(run, caplog, monkeypatch):

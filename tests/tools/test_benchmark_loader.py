@@ -32,13 +32,16 @@ def main():
 
 
 class SlowItems(torch.utils.data.Dataset):
-    """An item takes 5 ms, whatever it is."""
+    """An item takes 5 ms, whatever it is; the first one half a second."""
+
+    started = False
 
     def __len__(self):
         return 12
 
     def __getitem__(self, key):
-        time.sleep(0.005)
+        time.sleep(0.005 if self.started else 0.5)
+        self.started = True
         return ClipItem(torch.zeros(1, 3, 1, 1, 1, dtype=torch.uint8), 0, key[1])
 
 
