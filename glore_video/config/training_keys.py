@@ -20,7 +20,9 @@ from glore_video.config.fields import (
 class Train(Section):
     ENABLE: bool = key(True, "train before testing")
     DATASET: str = key("kinetics", "name of the data set, for the log only")
-    BATCH_SIZE: Positive = key(64, "clips a step, over all processes together")
+    BATCH_SIZE: Positive = key(
+        64, "videos a step over all processes together, each with AUG.NUM_SAMPLE clips"
+    )
     ACCUMULATION_STEPS: Positive = key(
         1, "equal parts of a step's clips, computed one after another: less memory"
     )

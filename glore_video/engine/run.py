@@ -157,7 +157,7 @@ def _changes_scores(key: str) -> bool:
     section, _, name = key.rpartition(".")
     if section == "TRAIN":
         return name in ("MIXED_PRECISION", "AMP_DTYPE")
-    if section in ("SOLVER", "BN", "TENSORBOARD", "DATA_LOADER", "SYNTHETIC", ""):
+    if section in ("SOLVER", "BN", "TENSORBOARD", "DATA_LOADER", "SYNTHETIC", "AUG", "MIXUP", ""):
         return False
     if section == "TEST":
         return name not in ("ENABLE", "DATASET", "BATCH_SIZE", "CHECKPOINT_FILE_PATH")

@@ -188,7 +188,8 @@ class Trainer:
         return self.update(batch.clips, batch.labels, self._generator(*self._at))
 
     def _generator(self, epoch: int, step: int) -> torch.Generator:
-        return generator_for(self.seed, epoch, step, self.process.rank)
+        # The last number keeps it apart from the generators of clips, (seed, epoch, index, attempt).
+        return generator_for(self.seed, epoch, step, self.process.rank, 2)
 
     def _stop_if_diverged(self) -> None:
         """Raises ValueError that names the step, the module and the videos."""
