@@ -52,9 +52,7 @@ class Watchdog:
             raise
         if not in_time:
             self.close()
-            raise VideoError(
-                path, f"{_TOO_LONG} {self.seconds:g} s (DATA_LOADER.VIDEO_TIMEOUT); it was stopped"
-            )
+            raise VideoError(path, f"{_TOO_LONG} {self.seconds:g} s and was stopped")
         try:
             return child.receive()
         except ChildDiedError as death:

@@ -50,6 +50,8 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)  # before the free space is looked at
         raise _not_saved(path, state, error) from error
     finally:
         with suppress(OSError):
@@ -98,10 +100,12 @@ def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> OSError:
         with suppress(OSError):
             free = shutil.disk_usage(path.parent).free
             text += f" ({_size(state) / 1e6:.1f} MB to write, {free / 1e6:.1f} MB free there)"
-        advice = "make room (TRAIN.KEEP_CHECKPOINTS limits how many are kept) or set OUTPUT_DIR"
+        advice = (
+            "make room (TRAIN.KEEP_CHECKPOINTS limits how many are kept) or set another OUTPUT_DIR"
+        )
     else:
-        advice = "make its folder writable or set OUTPUT_DIR"
-    text += f"; earlier checkpoints are as they were: {advice}, then start again"
+        advice = "make its folder writable or set another OUTPUT_DIR"
+    text += f"; earlier checkpoints are as they were: {advice}"
     mended = OSError(text)
     mended.errno = error.errno
     return mended

@@ -263,7 +263,7 @@ def _of_config(
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
         num_crops=crops,
         spacing=config.TEST.VIEW_SPACING,
-        short_side=_test_short_side(config),
+        short_side=build.test_short_side(config),
         crop_size=data.TEST_CROP_SIZE,
         preprocessing=build.build_preprocessing(config),
         precision=build.build_precision(config, torch.device("cpu")),
@@ -271,12 +271,6 @@ def _of_config(
         damaged=data.DAMAGED_VIDEO,
         source="random" if path is None else str(path),
     )
-
-
-def _test_short_side(config: Config) -> int:
-    data = config.DATA
-    own = data.TEST_CROP_SIZE if config.TEST.NUM_SPATIAL_CROPS == 3 else data.TRAIN_JITTER_SCALES[0]
-    return data.TEST_SHORT_SIDE or max(own, data.TEST_CROP_SIZE)
 
 
 def _weights_file(weights: str | Path) -> Path:

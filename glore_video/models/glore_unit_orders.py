@@ -63,9 +63,7 @@ def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
     """`unit(x)` in the reassociated order, for a unit whose layers are its own."""
     device = x.device.type
     # The meta device, on which shapes alone are computed, has no autocast to ask for.
-    autocast = (
-        device != "meta" and torch.is_autocast_enabled(device) and x.dtype != torch.float64
-    )
+    autocast = device != "meta" and torch.is_autocast_enabled(device) and x.dtype != torch.float64
     dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
     channels_last = is_channels_last(x)
     norm = cast(_BatchNorm, unit.blocker) if type(unit.blocker) in _BATCH_NORMS else None

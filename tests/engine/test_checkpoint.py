@@ -189,7 +189,7 @@ def test_full_disk_names_file_size_and_remedy(tmp_path, monkeypatch, hidden):
 
 def test_folder_that_takes_no_files(tmp_path):
     (tmp_path / "checkpoints").write_text("a file")
-    with pytest.raises(OSError, match="make its folder writable or set OUTPUT_DIR"):
+    with pytest.raises(OSError, match="make its folder writable or set another OUTPUT_DIR"):
         save_checkpoint(checkpoint_path(tmp_path, 1), STATE)
 
 

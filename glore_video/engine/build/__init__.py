@@ -12,6 +12,7 @@ from glore_video.engine.build.data import (
     load_list,
     num_workers,
     render_synthetic,
+    test_short_side,
     training_batches,
 )
 from glore_video.engine.build.model import (
@@ -56,5 +57,6 @@ __all__ = [
     "num_workers",
     "render_synthetic",
     "test_checkpoint",
+    "test_short_side",
     "training_batches",
 ]

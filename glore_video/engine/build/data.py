@@ -194,17 +194,23 @@ def num_workers(config: Config) -> int:
     return min(config.DATA_LOADER.NUM_WORKERS, cores or 1)
 
 
+def test_short_side(config: Config) -> int:
+    """Pixels of the shorter side that test videos are scaled to."""
+    data = config.DATA
+    three = config.TEST.NUM_SPATIAL_CROPS == 3
+    default = data.TEST_CROP_SIZE if three else data.TRAIN_JITTER_SCALES[0]
+    return data.TEST_SHORT_SIDE or max(default, data.TEST_CROP_SIZE)
+
+
 def build_test_views(config: Config, videos: VideoList) -> TestViews:
     """The views of each test video."""
     data = config.DATA
-    num_crops = config.TEST.NUM_SPATIAL_CROPS
-    default_side = data.TEST_CROP_SIZE if num_crops == 3 else data.TRAIN_JITTER_SCALES[0]
     return TestViews(
         videos=videos,
         sampling=clip_sampling(config),
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
-        num_crops=num_crops,
-        short_side=data.TEST_SHORT_SIDE or max(default_side, data.TEST_CROP_SIZE),
+        num_crops=config.TEST.NUM_SPATIAL_CROPS,
+        short_side=test_short_side(config),
         crop_size=data.TEST_CROP_SIZE,
         spacing=config.TEST.VIEW_SPACING,
         backend=data.DECODING_BACKEND,
