@@ -64,9 +64,7 @@ def test_call_answers_raises_and_goes_on():
     assert watchdog.call(read, "p", "z") == (first, "z")
 
     start = time.monotonic()
-    with pytest.raises(
-        VideoError, match=r"^q: reading took longer than 0\.3 s .*VIDEO_TIMEOUT"
-    ) as e:
+    with pytest.raises(VideoError, match=r"^q: reading took longer than 0\.3 s and was") as e:
         watchdog.call(read, "q", "hang")
     assert 0.25 < time.monotonic() - start < 3
     assert is_timeout(e.value.reason)
