@@ -18,7 +18,7 @@ ALLOWED = {
     "engine": {"models", "video", "config", "datasets", "evaluation"},
     "visualization": {"models", "video"},
     "prediction": {"models", "video", "datasets", "evaluation", "engine", "visualization"},
-    "serving": {"models", "video", "engine", "visualization", "prediction"},
+    "serving": {"models", "video", "datasets", "engine", "visualization", "prediction"},
     "cli": {"models", "video", "config", "datasets", "evaluation", "engine", "serving"},
     "__init__": {"models", "prediction"},
 }

@@ -20,7 +20,8 @@ from glore_video.engine.ready_model import ReadyModel
 from glore_video.models import glore_units
 from glore_video.serving.analysis import analyse
 from glore_video.serving.jobs import FullError, Job, Jobs
-from glore_video.video import VideoError, open_video
+from glore_video.serving.trial import Trial
+from glore_video.video import VideoError
 
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
@@ -39,6 +40,7 @@ class Limits:
         waiting: videos at a time.
         keep_minutes: how long results stay.
         upload_seconds: that an upload may take.
+        decoding_seconds: that decoding the whole video may take.
     """
 
     megabytes: float = 200.0
@@ -47,6 +49,7 @@ class Limits:
     waiting: int = 20
     keep_minutes: float = 30.0
     upload_seconds: float = 600.0
+    decoding_seconds: float = 60.0
 
 
 class RefusedError(Exception):
@@ -75,10 +78,13 @@ def create_app(
         keep_seconds=60 * limits.keep_minutes,
     )
 
+    trial = Trial(limits.decoding_seconds)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(jobs.close)
+        await run_in_threadpool(trial.close)
 
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.jobs = jobs
@@ -109,7 +115,7 @@ def create_app(
         try:
             job = jobs.new(Path(name).name[:200] or "video")
             await asyncio.wait_for(_receive(request, job, limits), limits.upload_seconds)
-            await run_in_threadpool(_check, job, limits)
+            await run_in_threadpool(_check, job, limits, trial)
             jobs.submit(job)
             taken = True
         except FullError as error:
@@ -177,19 +183,21 @@ async def _receive(request: Request, job: Job, limits: Limits) -> None:
         raise RefusedError(422, "the file is empty")
 
 
-def _check(job: Job, limits: Limits) -> None:
+def _check(job: Job, limits: Limits, trial: Trial) -> None:
     try:
-        with open_video(job.upload) as video:
-            seconds = float(video.num_frames / video.fps)
-            width, height = video.width, video.height
+        index = trial.index(job.upload, decode=False)
+        seconds = float(index.num_frames / index.fps)
+        if seconds > limits.seconds:
+            raise RefusedError(
+                422, f"the video is {seconds:.0f} s long; {limits.seconds:g} s are the most"
+            )
+        if index.width * index.height > limits.pixels:
+            raise RefusedError(
+                422, f"frames of {index.width} x {index.height} pixels are too large"
+            )
+        trial.index(job.upload, decode=True)
     except VideoError as error:
         raise RefusedError(422, f"this is not a video that can be read: {error.reason}") from None
-    if seconds > limits.seconds:
-        raise RefusedError(
-            422, f"the video is {seconds:.0f} s long; {limits.seconds:g} s are the most"
-        )
-    if width * height > limits.pixels:
-        raise RefusedError(422, f"frames of {width} x {height} pixels are too large")
 
 
 def _error(status: int, reason: str) -> JSONResponse:

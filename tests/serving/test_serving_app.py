@@ -1,6 +1,8 @@
 """The server, through a test client: what it takes, what it refuses, what it answers."""
 
 import base64
+import os
+import signal
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +20,7 @@ with warnings.catch_warnings():
         pytest.skip("the test client needs httpx", allow_module_level=True)
 
 from glore_video.engine.ready_model import ReadyModel, ready_model
+from glore_video.serving import trial
 from glore_video.serving.app import Limits, create_app
 from glore_video.video import ClipSampling, open_video
 
@@ -173,6 +176,25 @@ def test_too_long_and_too_wide(ready, moving_video):
         assert send(client, content).json()["error"] == ("the video is 3 s long; 2 s are the most")
     with TestClient(create_app(ready, Limits(pixels=96 * 71))) as client:
         assert send(client, content).json()["error"] == "frames of 96 x 72 pixels are too large"
+
+
+@pytest.mark.parametrize(("fault", "said"), [("hang", "took longer than"), ("crash", "crashed")])
+def test_what_hangs_or_crashes_the_decoder_is_refused(
+    ready, moving_video, monkeypatch, fault, said
+):
+    def bad(path, decode):
+        if decode:
+            time.sleep(60 if fault == "hang" else 0)
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(path, decode)
+
+    real = trial._read
+    monkeypatch.setattr(trial, "_read", bad)
+    with TestClient(create_app(ready, Limits(decoding_seconds=2))) as client:
+        answer = send(client, moving_video.read_bytes())
+        assert answer.status_code == 422
+        assert said in answer.json()["error"]
+        assert files(client) == []
 
 
 def test_other_sites_pages_can_not_upload(client, moving_video):
