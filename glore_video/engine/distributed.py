@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from multiprocessing import connection
-from types import FrameType
 from typing import Any
 
 import torch
@@ -20,12 +15,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from glore_video.engine.heartbeat import Activity
+from glore_video.engine.activity import Activity
+from glore_video.engine.children import environment, signals_handed_on, wait_for_all
 from glore_video.engine.rendezvous import STORE_SERVED, joined
 
 logger = logging.getLogger(__name__)
-
-_SECONDS_TO_END = 5.0
 
 
 @dataclass(frozen=True)
@@ -152,16 +146,16 @@ def launch(
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), STORE_SERVED: "1"}
     threads = cpu_threads or max(1, (os.cpu_count() or 1) // world_size)
-    with _environment(address):
+    with environment(address):
         context = torch.multiprocessing.spawn(
             _spawned,
             args=(main, world_size, num_gpus > 0, threads, timeout),
             nprocs=world_size,
             join=False,
         )
-    with _signals_for(context.pids()):
+    with signals_handed_on(context.pids()):
         try:
-            _wait(context)
+            wait_for_all(context)
         except torch.multiprocessing.ProcessExitedException as error:
             return error.exit_code
     return 0
@@ -173,69 +167,6 @@ def _number_in_environment(name: str, default: int | None = None) -> int:
         return int(text)
     except ValueError:
         raise ValueError(f"{name} = {text!r} in the environment is not a whole number") from None
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    previous = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in previous.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _wait(context: torch.multiprocessing.SpawnContext) -> None:
-    """Until all processes have ended, or one has failed, at which the others are ended.
-
-    Raises what join() of the context raises. A process that hangs in its reading notes SIGTERM and
-    goes on hanging, so it is killed.
-    """
-    processes = dict(zip(context.sentinels, context.processes, strict=True))
-    while context.sentinels:
-        ended = connection.wait(list(context.sentinels))
-        for sentinel in ended:
-            processes[sentinel].join()
-        failed = [sentinel for sentinel in ended if processes[sentinel].exitcode]
-        if failed:
-            others = [one for sentinel, one in processes.items() if sentinel != failed[0]]
-            for process in others:
-                process.terminate()
-            deadline = time.monotonic() + _SECONDS_TO_END
-            for process in others:
-                process.join(max(0.0, deadline - time.monotonic()))
-                process.kill()
-            for sentinel in set(context.sentinels) - {failed[0]}:
-                del context.sentinels[sentinel]
-        context.join(timeout=0)
-
-
-@contextmanager
-def _signals_for(pids: Sequence[int]) -> Iterator[None]:
-    """Hand signals that ask to stop on to the processes, which save their state and end.
-
-    A terminal sends Ctrl-C to all of them by itself.
-    """
-
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        for pid in pids:
-            with suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
-    for name in ("SIGTERM", "SIGUSR1"):
-        if hasattr(signal, name):
-            number = getattr(signal, name)
-            previous[number] = signal.signal(number, hand_on)
-    try:
-        yield
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
 
 
 def _spawned(

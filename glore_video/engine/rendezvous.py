@@ -12,7 +12,8 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 
-from glore_video.engine.heartbeat import Activity, Heartbeat
+from glore_video.engine.activity import Activity
+from glore_video.engine.heartbeat import Heartbeat
 
 # Set for the processes of a launcher that serves the store itself.
 STORE_SERVED = "GLORE_VIDEO_STORE_SERVED"

@@ -1,6 +1,7 @@
 """Processes: how they find one another, what they say at the start, how they end together."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -182,17 +183,14 @@ from glore_video.engine.run_log import setup_logging
 def main(process):
     setup_logging(None, is_main=process.is_main)
     log_processes(process)
-    print(process.gather(process.rank), process.sum(torch.tensor([2.0 ** process.rank])).item())
+    total = process.sum(torch.tensor([2.0 ** process.rank])).item()
+    print(f"{process.gather(process.rank)} {total}\\n", end="", flush=True)
     if sys.argv[1] == "fails":
         with StopSignals():
             if process.rank == 1:
-                print("failed at", time.time())
+                print(f"failed at {time.time()}\\n", end="", flush=True)
                 return 7
             time.sleep(600)
-    if sys.argv[1] == "dies":
-        if process.rank == 1:
-            os.kill(os.getpid(), 9)
-        process.barrier()
     return 0
 
 if __name__ == "__main__":
@@ -219,7 +217,7 @@ def spawned(tmp_path, way):
 def test_spawned_processes_say_who_they_are(tmp_path):
     done = spawned(tmp_path, "works")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines()[:2] == ["[0, 1] 3.0"] * 2
+    assert done.stdout.count("[0, 1] 3.0\n") == 2
     lines = [line.split(" I ")[1] for line in done.stderr.splitlines() if " I " in line]
     assert lines[0] == "world size 2, backend gloo"
     assert [line.split(", ")[0] for line in lines[1:]] == [
@@ -233,12 +231,7 @@ def test_a_process_that_hangs_ends_with_the_one_that_failed(tmp_path):
     """It has noted SIGTERM, as training does, and sleeps on: it must be killed."""
     done = spawned(tmp_path, "fails")
     assert done.returncode == 7, done.stderr
-    failed, ended = (float(line.split()[-1]) for line in done.stdout.splitlines()[-2:])
+    failed, ended = (
+        float(re.search(rf"{what} at ([\d.]+)", done.stdout)[1]) for what in ("failed", "ended")
+    )
     assert 4 < ended - failed < 25  # torch's own patience is 30 s
-
-
-@pytest.mark.slow
-def test_a_process_that_dies_is_one_line_of_the_other(tmp_path):
-    done = spawned(tmp_path, "dies")
-    assert done.returncode != 0
-    assert "Traceback" not in done.stderr

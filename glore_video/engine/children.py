@@ -1,0 +1,79 @@
+"""Processes that this one has started: what they are told, and how they end together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import connection
+from types import FrameType
+
+import torch
+
+_SECONDS_TO_END = 5.0
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """These variables, for processes that start within it."""
+    previous = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in previous.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def wait_for_all(context: torch.multiprocessing.SpawnContext) -> None:
+    """Until all processes have ended, or one has failed, at which the others are ended.
+
+    Raises what join() of the context raises. A process that hangs in its reading notes SIGTERM and
+    goes on hanging, so it is killed.
+    """
+    processes = dict(zip(context.sentinels, context.processes, strict=True))
+    while context.sentinels:
+        ended = connection.wait(list(context.sentinels))
+        for sentinel in ended:
+            processes[sentinel].join()
+        failed = [sentinel for sentinel in ended if processes[sentinel].exitcode]
+        if failed:
+            others = [one for sentinel, one in processes.items() if sentinel != failed[0]]
+            for process in others:
+                process.terminate()
+            deadline = time.monotonic() + _SECONDS_TO_END
+            for process in others:
+                process.join(max(0.0, deadline - time.monotonic()))
+                process.kill()
+            for sentinel in set(context.sentinels) - {failed[0]}:
+                del context.sentinels[sentinel]
+        context.join(timeout=0)
+
+
+@contextmanager
+def signals_handed_on(pids: Sequence[int]) -> Iterator[None]:
+    """Hand signals that ask to stop on to the processes, which save their state and end.
+
+    A terminal sends Ctrl-C to all of them by itself.
+    """
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    previous = {signal.SIGINT: signal.signal(signal.SIGINT, signal.SIG_IGN)}
+    for name in ("SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):
+            number = getattr(signal, name)
+            previous[number] = signal.signal(number, hand_on)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
