@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,9 @@ from glore_video.engine.children import environment, signals_handed_on, wait_for
 from glore_video.engine.rendezvous import STORE_SERVED, joined
 
 logger = logging.getLogger(__name__)
+
+# The one that failed has said why, and the launcher ends the others: they need not speak.
+_SECONDS_TO_BE_ENDED = 2.0
 
 
 @dataclass(frozen=True)
@@ -206,6 +210,7 @@ def _run(
             if not _is_lost_connection(error):
                 raise
             logger.debug("stopped here", exc_info=True)
+            time.sleep(_SECONDS_TO_BE_ENDED)
             logger.error(
                 "rank %d on %s has lost another process, which has failed or is out of reach, and "
                 "ends. Started again, the run goes on from its last checkpoint",

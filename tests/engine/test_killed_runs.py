@@ -17,7 +17,7 @@ from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 
 pytestmark = pytest.mark.slow
 
-VIDEOS, BATCH, EPOCHS = 12, 2, 2
+VIDEOS, BATCH, EPOCHS = 24, 4, 2
 STEPS = VIDEOS // BATCH
 
 
@@ -116,9 +116,27 @@ def kill_after_step(run, folder, step, delay):
     assert run.wait() == [-signal.SIGKILL] * len(run.pids), "it ended before it was killed"
 
 
-@pytest.mark.parametrize(("world_size", "workers"), [(1, 1), (2, 0)])
-def test_killed_at_five_points(server, arguments, tmp_path, world_size, workers):
-    arguments = [*arguments, "DATA_LOADER.NUM_WORKERS", str(workers)]
+# All that has a state or draws random numbers: moments, moving average, mixing, augmentation.
+EVERYTHING = {
+    "DATA_LOADER.NUM_WORKERS": 1,
+    "SOLVER.OPTIMIZING_METHOD": "adamw",
+    "SOLVER.BASE_LR": 0.002,
+    "SOLVER.CLIP_GRAD_L2NORM": 1.0,
+    "TRAIN.EMA_DECAY": 0.9,
+    "BN.USE_PRECISE_STATS": True,
+    "BN.NUM_BATCHES_PRECISE": 2,
+    "AUG.ENABLE": True,
+    "MIXUP.ENABLE": True,
+}
+
+
+@pytest.mark.parametrize(
+    ("world_size", "more"),
+    [(1, EVERYTHING), (2, EVERYTHING | {"DATA_LOADER.NUM_WORKERS": 0})],
+    ids=["one process", "two processes"],
+)
+def test_killed_at_five_points(server, arguments, tmp_path, world_size, more):
+    arguments = [*arguments, *(str(word) for pair in more.items() for word in pair)]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     server.start(to(whole, arguments), log=tmp_path / "whole.txt", world_size=world_size).finish()
     draws = random.Random(world_size)
