@@ -152,12 +152,13 @@ class Trainer:
             here = Start(epoch, done, total)
             logs = done % self.log_period == 0 or done == steps
             saves = bool(self.checkpoint_steps) and done % self.checkpoint_steps == 0
-            if logs or saves or self.process.device.type == "cpu":
+            alone = self.process.world_size == 1
+            if logs or saves or (alone and self.process.device.type == "cpu"):
                 self._stop_if_diverged()
             if logs:
                 report.write(self.metrics, epoch=epoch, step=done, rate=rate)
             # Several processes must agree to stop, which is worth a message at log lines only.
-            if done < steps and (self.process.world_size == 1 or done % self.log_period == 0):
+            if done < steps and (alone or done % self.log_period == 0):
                 self._stop_if_asked(here, saved=False)
             if saves and done < steps:
                 self._save(here)
@@ -193,10 +194,12 @@ class Trainer:
 
     def _stop_if_diverged(self) -> None:
         """Raises ValueError that names the step, the module and the videos."""
-        if not float(self.update.diverged):
+        flags = float(self.update.diverged), int(self.update.finite_steps)
+        finite = [count for bad, count in self.process.gather(flags) if bad]
+        if not finite:
             return
         steps = self.batches.batches_an_epoch
-        epoch, step = divmod(self._first_step + int(self.update.finite_steps), steps)
+        epoch, step = divmod(self._first_step + min(finite), steps)
         self.process.doing("looking for what is not finite")
         self.batches.epoch, self.batches.first = epoch, step
         batch = next(iter(self.train_loader))

@@ -498,5 +498,6 @@ def test_error_in_spawned_processes_is_short(cfg, options):
     options |= {"CPU_PROCESSES": 2, "SOLVER.BASE_LR": 1e30, "SOLVER.MAX_EPOCH": 9}
     done = run_tool([*cfg, *flat(options)])
     assert done.returncode == 2
-    assert "lower SOLVER.BASE_LR" in done.stderr
+    assert re.search(r"step 2 of 2 in epoch 1: the .* values are not finite", done.stderr)
+    assert "Lower SOLVER.BASE_LR" in done.stderr
     assert "Traceback" not in done.stderr
