@@ -312,7 +312,10 @@ class Trainer:
 
     def _resume(self) -> Start:
         found = latest_readable(self.output_dir)
+        name = found[0].name if found else "none"
+        self.process.agree(name, what="the last checkpoint in OUTPUT_DIR")
         if found is None:
+            self.metrics.forget_after(-1)  # what a run wrote that was killed before its first one
             return Start()
         path, state = found
         start = restore_state(state, path, self.update, self.batches, self.process)
