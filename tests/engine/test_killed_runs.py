@@ -267,11 +267,13 @@ def test_two_torchrun_agents_pre_empted(server, arguments, tmp_path):
     said = "".join(log.read_text() for log in logs)
     (worker,) = re.findall(r"rank 1: .*, process (\d+), cpu", said)
     os.kill(int(worker), signal.SIGUSR1)
-    assert [agent.wait(timeout=60) for agent in agents] == [1, 1]
+    assert all(agent.wait(timeout=60) == 1 for agent in agents)
     said = "".join(log.read_text() for log in logs)
     assert "world size 2, backend gloo" in said
-    assert said.count("stopped by SIGUSR1") == 2
-    assert said.count(f"exitcode  : {128 + signal.SIGUSR1}") == 2
+    # The agent that ends first takes the meeting place with it; the other may then kill its worker
+    # before that has spoken.
+    assert "stopped by SIGUSR1" in said
+    assert f"exitcode  : {128 + signal.SIGUSR1}" in said
     assert 3 <= last_step(stopped) < EPOCHS * STEPS
     server.start(to(stopped, arguments), log=tmp_path / "log.txt", world_size=2).finish()
     assert_same(final_state(whole), final_state(stopped))
