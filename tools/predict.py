@@ -105,7 +105,8 @@ def one(args: argparse.Namespace, model: ReadyModel) -> int:
         file.known(row.network)
         args.csv.parent.mkdir(parents=True, exist_ok=True)
         file.finish([args.video], {args.video: row})
-    show(args, args.video, prediction.top(args.top))
+    views = f"{model.num_clips} clip{'s' * (model.num_clips > 1)} x {model.num_crops} crop"
+    show(args, args.video, prediction.top(args.top), views + "s" * (model.num_crops > 1))
     return 0
 
 
@@ -127,7 +128,12 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
     for window in found.windows:
         top = found.top((window.start + window.end) / 2, args.top if args.json else 1)
         if args.json:
-            print(json.dumps({"start": window.start, "end": window.end, "top": _pairs(top)}))
+            print(
+                json.dumps(
+                    {"start": window.start, "end": window.end, "top": _pairs(top)},
+                    ensure_ascii=False,
+                )
+            )
         else:
             name, value = top[0]
             print(f"{window.start:7.1f} to {window.end:7.1f} s  {100 * value:5.1f}%  {name}")
@@ -194,11 +200,13 @@ def camera(args: argparse.Namespace, number: int) -> int:
     return 0
 
 
-def show(args: argparse.Namespace, path: str, top: list[tuple[str, float]]) -> None:
+def show(
+    args: argparse.Namespace, path: str, top: list[tuple[str, float]], views: str = ""
+) -> None:
     if args.json:
-        print(json.dumps({"path": path, "top": _pairs(top)}))
+        print(json.dumps({"path": path, "top": _pairs(top)}, ensure_ascii=False))
     else:
-        print(f"{path}\n{table(top)}")
+        print(f"{path}{views and f' ({views})'}\n{table(top)}")
 
 
 def _pairs(top: list[tuple[str, float]]) -> list[dict[str, object]]:

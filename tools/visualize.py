@@ -94,11 +94,14 @@ def visualize(args: argparse.Namespace) -> int:
             film_of(seen, unit, nodes, ready.class_names, path, progress=bar, **reading)
         paths.append(path)
     importance = seen.importance(unit)
-    print(f"{ready.class_names[seen.target]} {100 * seen.probability:.1f}%, {unit}")
+    print(
+        f"{ready.class_names[seen.target]} {100 * seen.probability:.1f}%, mean over "
+        f"{len(seen.clips)} clips; {unit}"
+    )
     if not importance.any():
         print("  its nodes do not change the logits: the unit was not trained")
     for node in nodes:
-        print(f"  node {node:<4} importance {importance[node]:+.4f}")
+        print(f"  node {node:<4} mean importance {importance[node]:+.4f}")
     print("\n".join(map(str, paths)))
     return 0
 

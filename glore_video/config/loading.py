@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -56,7 +56,10 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
     """
     tree: dict[str, Any] = {} if path is None else _read_yaml(Path(path), seen=())
     if len(pairs) % 2:
-        raise ValueError(f"KEY VALUE pairs: {pairs[-1]!r} has no value")
+        raise ValueError(
+            f"KEY VALUE pairs: {pairs[-1]!r} has no value"
+            + (", which stands after a space, not after =" if "=" in "".join(pairs[::2]) else "")
+        )
     for name, text in zip(pairs[::2], pairs[1::2], strict=True):
         part: dict[str, Any] = {}
         _assign(part, name, text)
@@ -86,13 +89,28 @@ def describe() -> str:
         for name, field in model.model_fields.items():
             if not _is_section(field.annotation):
                 default = _plain(field.default)
-                lines.append(f"{prefix + name:<32} {default!s:<24} {field.description}")
+                shown = (
+                    repr(default) if isinstance(default, str) and not default.strip() else default
+                )
+                lines.append(
+                    f"{prefix + name:<33} {shown!s:<24} {field.description}{_choices(field.annotation)}"
+                )
     return "\n".join(lines)
+
+
+def _choices(annotation: Any) -> str:
+    """The values of a Literal, " (one of a, b)"; nothing for other types."""
+    if get_origin(annotation) is not Literal:
+        return ""
+    return f" (one of {', '.join(repr(x) if x == '' else str(x) for x in get_args(annotation))})"
 
 
 def _read_yaml(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such configuration file")
+        names = [each.name for each in path.parent.glob("*.yaml")]
+        near = difflib.get_close_matches(path.name, names, n=1)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise FileNotFoundError(f"{path}: no such configuration file{hint}")
     resolved = path.resolve()
     if resolved in seen:
         raise ValueError(f"{path}: _BASE_ leads back to this file")

@@ -195,9 +195,13 @@ def _steps(config: Config) -> str:
         return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
     videos = config.SYNTHETIC.NUM_TRAIN
     if not config.SYNTHETIC.LABELS:
-        videos = len(build.load_list(config, "train"))
+        try:
+            videos = len(build.load_list(config, "train"))
+        except FileNotFoundError as error:
+            return f"not known: {error}"
     batch, clips = config.TRAIN.BATCH_SIZE, build.clips_a_step(config)
-    return f"{videos} videos, {videos // batch} steps of {clips} clips"
+    few = "" if videos >= batch else " (too few videos to train on)"
+    return f"{videos} videos, {videos // batch} steps of {clips} clips{few}"
 
 
 def _processes(process: Process) -> str:

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from glore_video.evaluation.alignment import Predictions, aligned, common_videos
-from glore_video.evaluation.intervals import mean_interval
+from glore_video.evaluation.intervals import mean_interval, percent_interval
 from glore_video.evaluation.significance import (
     benjamini_hochberg,
     holm,
@@ -127,8 +127,8 @@ def compare(
         second=tuple(run.source for run in second),
         first_top1=tuple(top1[: len(first)]),
         second_top1=tuple(top1[len(first) :]),
-        first_interval=mean_interval(100.0 * before.mean(axis=0)),
-        second_interval=mean_interval(100.0 * after.mean(axis=0)),
+        first_interval=percent_interval(before.mean(axis=0)),
+        second_interval=percent_interval(after.mean(axis=0)),
         difference=float(per_video.mean()),
         interval=mean_interval(per_video),
         only_first=only_first,

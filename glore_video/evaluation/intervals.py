@@ -36,6 +36,18 @@ def mean_interval(
     return _ends(means, level)
 
 
+def percent_interval(shares: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of the mean of one share in 0..1 a video, in percent.
+
+    The bootstrap's, or where all are 1 or all 0, so that its samples are all alike, the exact one
+    of a binomial (Clopper and Pearson 1934).
+    """
+    if len(shares) and np.all(shares == shares[0]) and shares[0] in (0, 1):
+        reached = 100 * ((1 - level) / 2) ** (1 / len(shares))
+        return (reached, 100.0) if shares[0] else (0.0, 100 - reached)
+    return mean_interval(100.0 * shares, level=level)
+
+
 def bootstrap_means(values: np.ndarray, *, samples: int, seed: int) -> np.ndarray:
     """Means of bootstrap samples, float64 (samples,)."""
     distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)

@@ -20,7 +20,7 @@ from glore_video.evaluation.classwise import (
     worst_mistakes,
 )
 from glore_video.evaluation.files import replace_file
-from glore_video.evaluation.intervals import class_mean_interval, mean_interval
+from glore_video.evaluation.intervals import class_mean_interval, percent_interval
 from glore_video.evaluation.metrics import (
     accuracies,
     calibration_error,
@@ -148,9 +148,9 @@ def _figures(
     numbers = accuracies(probabilities, labels)
     clip = 100.0 * float(curve.clips_right.mean()) if len(right) else float("nan")
     return [
-        ("video top-1", numbers.top1, mean_interval(100.0 * right), ""),
-        ("video top-5", numbers.top5, mean_interval(100.0 * in_top5), ""),
-        ("clip top-1", clip, mean_interval(100.0 * curve.clips_right), "one view alone"),
+        ("video top-1", numbers.top1, percent_interval(right), ""),
+        ("video top-5", numbers.top5, percent_interval(in_top5), ""),
+        ("clip top-1", clip, percent_interval(curve.clips_right), "one view alone"),
         (
             "mean class accuracy",
             numbers.class_mean,

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from glore_video.evaluation.files import replace_file
-from glore_video.evaluation.intervals import mean_interval
+from glore_video.evaluation.intervals import percent_interval
 from glore_video.evaluation.metrics import (
     accuracies,
     calibration_error,
@@ -76,7 +76,7 @@ def summarize(scores: Scores, num_views: int) -> Summary:
         num_views=num_views,
         videos_expected=len(labels) + len(scores.failed) + len(scores.left_out),
         videos_scored=len(labels),
-        video_top1_interval=mean_interval(100.0 * right.numpy()),
+        video_top1_interval=percent_interval(right.numpy()),
         mean_class_accuracy=figures.class_mean,
         mean_average_precision=mean_average_precision(probabilities, labels),
         calibration_error=calibration_error(probabilities, labels),

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from glore_video.evaluation.ensembling import ViewChoice, choose_views
-from glore_video.evaluation.intervals import mean_interval
+from glore_video.evaluation.intervals import percent_interval
 from glore_video.evaluation.saved_scores import SavedScores, ViewPlan
 
 _CHUNK_NUMBERS = 4_000_000
@@ -67,7 +67,7 @@ def view_curve(scores: SavedScores) -> ViewCurve:
             clips=clips,
             crops=crops,
             top1=float(100 * right[number].double().mean()) if videos else float("nan"),
-            interval=mean_interval(100.0 * right[number].numpy()),
+            interval=percent_interval(right[number].numpy()),
             exact=choice.exact,
         )
         for number, (clips, crops, choice) in enumerate(choices)

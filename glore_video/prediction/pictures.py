@@ -68,7 +68,7 @@ def sheet_of(
     weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
     rows = [Row("frames", _counted(seen.maps.shape))]
     for node, each in zip(nodes, weights[:, places].numpy(), strict=True):
-        rows.append(Row(f"node {node}", f"importance {seen.importance[node]:+.2g}", each))
+        rows.append(Row(f"node {node}", f"{seen.importance[node]:+.2g} in this clip", each))
     if clip.cam is not None:
         heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
         rows.append(Row("Grad-CAM", "for comparison", heat[0, places].numpy()))
@@ -76,7 +76,8 @@ def sheet_of(
         _small(pictures),
         rows,
         title=f"{Path(look.path).name}: {class_names[look.target]} {100 * look.probability:.1f}%",
-        subtitle=f"projection maps of {unit}; orange above, blue below the node's median weight",
+        subtitle=f"projection maps of {unit}, the middle one of {len(look.clips)} clips; "
+        "orange above, blue below the node's median weight",
         times=[float(index / look.fps) for index in indices],
     )
 

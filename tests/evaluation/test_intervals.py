@@ -5,7 +5,12 @@ import math
 import numpy as np
 import pytest
 
-from glore_video.evaluation.intervals import bootstrap_means, class_mean_interval, mean_interval
+from glore_video.evaluation.intervals import (
+    bootstrap_means,
+    class_mean_interval,
+    mean_interval,
+    percent_interval,
+)
 
 TESTS = 1000
 
@@ -88,3 +93,12 @@ def test_bad_arguments():
         mean_interval(np.ones(3), samples=0)
     with pytest.raises(ValueError, match=r"one a video, got shape \(3, 2\)"):
         mean_interval(np.ones((3, 2)))
+
+
+def test_all_right_is_not_certain():
+    # 0.025 ** (1 / 480) and 0.025 ** (1 / 3)
+    assert percent_interval(np.ones(480)) == (pytest.approx(99.2344, abs=1e-3), 100.0)
+    assert percent_interval(np.zeros(3)) == (0.0, pytest.approx(100 - 29.2402, abs=1e-3))
+    shares = np.array([0.0, 0.5, 1.0, 1.0])
+    assert percent_interval(shares) == mean_interval(100 * shares)
+    assert all(math.isnan(end) for end in percent_interval(np.zeros(0)))

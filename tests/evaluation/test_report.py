@@ -129,7 +129,7 @@ def test_all_right_and_one_view():
     scores = example(videos=12, clips=1, crops=1)
     logits = 9 * np.eye(6, dtype=np.float32)[scores.labels][:, None]
     page = page_of(replace(scores, logits=logits), {})
-    assert "video top-1 100.00% 95%: 100.00 to 100.00" in page.visible
+    assert "video top-1 100.00% 95%: 73.54 to 100.00" in page.visible
     assert "One number of views: 100.00% with 1 x 1" in page.visible
 
 

@@ -33,7 +33,7 @@ def test_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
     arguments = [str(moving_video), "--weights", str(tiny_checkpoint)]
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == str(moving_video)
+    assert lines[0] == f"{moving_video} (3 clips x 1 crop)"
     assert {" ".join(line.split()[:-2]) for line in lines[1:]} <= {"hopping", "jumping <high>", ""}
     assert main([*arguments, "--json", "--csv", str(tmp_path / "a.csv")]) == 0
     found = json.loads(capsys.readouterr().out)
