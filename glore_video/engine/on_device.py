@@ -37,5 +37,6 @@ class Preprocessing:
 
     def __call__(self, clips: Tensor, device: torch.device) -> Tensor:
         """uint8 (clips, 3, t, h, w) anywhere -> float32 on the device."""
-        clips = clips.to(device, non_blocking=True).contiguous(memory_format=self.memory_format)
-        return normalize_clip(clips, self.mean, self.std)
+        # In the order of memory that clips come in: by channels it takes several times as long.
+        pixels = normalize_clip(clips.to(device, non_blocking=True), self.mean, self.std)
+        return pixels.contiguous(memory_format=self.memory_format)

@@ -74,12 +74,12 @@ def parameter_groups(model: nn.Module, rules: GroupRules) -> list[dict[str, Any]
 
 def group_table(groups: Sequence[dict[str, Any]]) -> str:
     """The groups as lines of a table: tensors, parameters, weight decay, learning rate factor."""
-    lines = [f"{'parameters':<16}{'tensors':>8}{'million':>10}{'decay':>10}{'lr factor':>11}"]
+    lines = [f"{'group':<14}{'tensors':>8}{'parameters':>13}{'decay':>9}{'lr factor':>11}"]
     for group in groups:
         count = sum(parameter.numel() for parameter in group["params"])
         lines.append(
-            f"{group['name']:<16}{len(group['params']):>8}{count / 1e6:>10.3f}"
-            f"{group['weight_decay']:>10g}{group['lr_factor']:>11g}"
+            f"{group['name']:<14}{len(group['params']):>8}{count:>13,}"
+            f"{group['weight_decay']:>9g}{group['lr_factor']:>11g}"
         )
     return "\n".join(lines)
 

@@ -139,4 +139,4 @@ def normalize_clip(clip: Tensor, mean: Sequence[float], std: Sequence[float]) ->
     # (clip / 255 - mean) / std in one multiplication and one addition.
     scale = torch.tensor([1 / (255 * s) for s in std], device=clip.device)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=clip.device)
-    return clip * scale.view(-1, 1, 1, 1) + shift.view(-1, 1, 1, 1)
+    return clip.float().mul_(scale.view(-1, 1, 1, 1)).add_(shift.view(-1, 1, 1, 1))

@@ -80,9 +80,9 @@ def test_frozen_parameters_are_left_out():
 def test_table():
     layer = nn.Sequential(nn.Linear(1000, 2), nn.BatchNorm1d(2))
     assert group_table(groups_of(layer)).splitlines() == [
-        "parameters       tensors   million     decay  lr factor",
-        "decay                  2     0.002    0.0001          1",
-        "batch norm             2     0.000       0.5          1",
+        "group          tensors   parameters    decay  lr factor",
+        "decay                2        2,002   0.0001          1",
+        "batch norm           2            4      0.5          1",
     ]
 
 
