@@ -39,7 +39,13 @@ def draw_adjacency(matrix: Tensor, *, title: str, size: int = 512) -> Image.Imag
     side, left, top = nodes * cell, 62, 74
     image, draw = canvas(left + side + 96, top + side + 46)
     text(draw, (16, 11), title, size=18, width=image.width - 32)
-    text(draw, (16, 36), f"I + A: row takes from column; colours end at {limit:.2g}", size=13, fill=PALE)
+    text(
+        draw,
+        (16, 36),
+        f"I + A: row takes from column; colours end at {limit:.2g}",
+        size=13,
+        fill=PALE,
+    )
     image.paste(scaled(diverging(values / limit), side, side, smooth=False), (left, top))
     draw.rectangle((left - 1, top - 1, left + side, top + side), outline=PALE)
     every = max(1, int(_nice_step(max(1.0, nodes / 8))))
