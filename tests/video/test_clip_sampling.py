@@ -2,7 +2,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from glore_video.video.clip_sampling import (
@@ -130,13 +130,14 @@ def test_view_starts(num_views, video_frames, clip, fps, spacing, expected):
 def slowfast_indices(view, num_views, video_frames, num_frames, stride, fps, target_fps):
     """SlowFast's decoder.py, in its floating point numbers, with a whole start."""
     size = max(1.0, stride * num_frames / target_fps * fps)
-    start = math.floor(max(video_frames - size, 0) * view / num_views)
-    step = (size - 1) / (num_frames - 1)
     # Half a millionth of a frame stands between a whole number and its rounding error.
+    start = math.floor(max(video_frames - size, 0) * view / num_views + 5e-7)
+    step = (size - 1) / (num_frames - 1)
     positions = (start + i * step + 5e-7 for i in range(num_frames))
     return [int(min(max(p, 0), video_frames - 1)) for p in positions]
 
 
+@example(view=2, video_frames=149, num_frames=31, stride=4, fps=Fraction(30))
 @given(
     view=st.integers(0, 9),
     video_frames=st.integers(1, 1000),
