@@ -1,19 +1,34 @@
-"""Small files written whole."""
+"""Files written whole."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
-def replace_file(path: Path, content: bytes, writer: str = "") -> None:
-    """Write a file whole, or leave what is there.
+@contextmanager
+def whole_file(path: Path, writer: str = "") -> Iterator[IO[bytes]]:
+    """A file to write into, which takes the place of `path` at the end; after an error it is gone.
+
+    It is on the disk before it takes the place.
 
     writer: tells apart those that may write the same file at the same time.
     """
     temporary = path.with_name(f"{path.name}{writer}.tmp")
     try:
-        temporary.write_bytes(content)
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace_file(path: Path, content: bytes, writer: str = "") -> None:
+    """Write a file whole, or leave what is there. See `whole_file` for writer."""
+    with whole_file(path, writer) as file:
+        file.write(content)

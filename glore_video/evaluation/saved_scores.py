@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,8 @@ from pathlib import Path, PurePath
 from typing import IO, Literal, Protocol, cast, get_args
 
 import numpy as np
+
+from glore_video.evaluation.files import whole_file
 
 ViewSpacing = Literal["slowfast", "ends"]
 Match = Literal["path", "name"]
@@ -74,15 +75,8 @@ def save_scores(path: Path, scores: SavedScores) -> None:
         "view_spacing": np.array(plan.spacing or "", dtype=np.str_),
         "short_side": np.array(plan.short_side, dtype=np.int64),
     }
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            _write_arrays(file, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        _write_arrays(file, arrays)
 
 
 def _write_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from glore_video.evaluation.files import replace_file
+from glore_video.evaluation.files import replace_file, whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -78,19 +78,12 @@ class ScoreParts:
             # Another process may do the same: both write the same bytes.
             replace_file(named, self._text.encode(), str(os.getpid()))
         path = self.folder / f"{self._digest}-{min(self._waiting):08d}.npz"
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            with temporary.open("wb") as file:
-                np.savez(
-                    file,
-                    indices=np.array(list(self._waiting), dtype=np.int64),
-                    logits=np.stack(list(self._waiting.values())),
-                )
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with whole_file(path, f".{os.getpid()}") as file:
+            np.savez(
+                file,
+                indices=np.array(list(self._waiting), dtype=np.int64),
+                logits=np.stack(list(self._waiting.values())),
+            )
         self._waiting.clear()
         self._bytes = 0
 

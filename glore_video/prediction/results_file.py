@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from glore_video.engine.ready_model import ReadyModel
+from glore_video.evaluation.files import replace_file
 
 PLACES = 5
 COLUMNS = (
@@ -123,12 +124,7 @@ class ResultsFile:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(result.cells() for result in [*results, *others])
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        try:
-            temporary.write_bytes(text.getvalue().encode("utf-8", "surrogateescape"))
-            os.replace(temporary, self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(self.path, text.getvalue().encode("utf-8", "surrogateescape"))
         for path in self._partials():
             path.unlink()
         return results

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from glore_video.evaluation.files import replace_file
 from glore_video.prediction.windows import Timeline
 from glore_video.video import open_video
 from glore_video.video.reader import Backend, Damaged
@@ -38,12 +39,7 @@ def write_timeline(timeline: Timeline, path: str | os.PathLike[str], *, k: int =
     check_timeline_path(path)
     path = Path(path)
     if path.suffix.lower() == ".html":
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            temporary.write_text(page(timeline, k=k), encoding="utf-8", errors="replace")
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_file(path, page(timeline, k=k).encode(errors="replace"), f".{os.getpid()}")
         return
     labels = timeline.strongest(k)
     windows = timeline.windows
