@@ -135,13 +135,3 @@ def _blend(clips: Tensor, weight: float) -> Tensor:
         return clips.lerp(clips.flip(0), 1 - weight)
     blended = clips.float().lerp(clips.flip(0).float(), 1 - weight)
     return blended.round_().to(clips.dtype)
-
-
-def soft_cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Mean over the clips of -sum(targets * log_softmax(logits)), in float32.
-
-    Args:
-        logits: (clips, classes) of any floating dtype.
-        targets: float32 (clips, classes), rows that sum to 1.
-    """
-    return F.cross_entropy(logits.float(), targets)

@@ -89,6 +89,7 @@ def verdict(seconds: dict[str, float], *, num_workers: int, cores: int) -> str |
 
 
 def usable_cores() -> int:
+    """Cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from glore_video.datasets.loader import TrainingBatches
 from glore_video.engine.distributed import Process
@@ -75,7 +76,7 @@ def restore_state(
         update.optimizer.load_state_dict(state["optimizer_state"])
         update.scaler.load_state_dict(state["scaler_state"])
         if update.average is not None:
-            _restore_average(state, path, update)
+            _restore_average(state, path, update.average)
     except (RuntimeError, ValueError, KeyError):
         raise ValueError(
             f"{path} is of another network or optimiser than this configuration; set "
@@ -103,10 +104,7 @@ def restore_state(
     return Start(state["epoch"], state["step"], share, best_top1=best)
 
 
-def _restore_average(state: dict[str, Any], path: Path, update: Update) -> None:
-    average = update.average
-    if average is None:
-        return
+def _restore_average(state: dict[str, Any], path: Path, average: AveragedModel) -> None:
     if "ema_state" not in state:
         logger.warning("%s holds no moving average of the weights; it starts here", path)
         average.module.load_state_dict(state["model_state"])

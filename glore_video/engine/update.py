@@ -79,11 +79,7 @@ class Update:
         self.times.mark("transfer")
         pixels, targets = self.targets(pixels, labels, generator)
         self.optimizer.zero_grad(set_to_none=True)
-        parts = list(
-            zip(
-                *(t.tensor_split(self.accumulation) for t in (pixels, targets, labels)), strict=True
-            )
-        )
+        parts = self._parts(pixels, targets, labels)
         total, correct = torch.zeros((), device=labels.device), torch.zeros_like(labels[:1])
         for number, (part, target, label) in enumerate(parts, start=1):
             with self._synchronised(last=number == len(parts)):
@@ -121,12 +117,12 @@ class Update:
         pixels, targets = self.targets(
             self.preprocessing(clips, device), labels.to(device), generator
         )
-        for part, target in zip(
-            pixels.tensor_split(self.accumulation),
-            targets.tensor_split(self.accumulation),
-            strict=True,
-        ):
+        for part, target in self._parts(pixels, targets):
             yield self.loss(part, target, self.model)[0]
+
+    def _parts(self, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
+        """What is computed at a time."""
+        return list(zip(*(t.tensor_split(self.accumulation) for t in tensors), strict=True))
 
     def _synchronised(self, *, last: bool) -> AbstractContextManager[Any]:
         """Gradients are averaged over processes once a step."""

@@ -5,9 +5,10 @@ import re
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from glore_video.engine import mixing
-from glore_video.engine.mixing import Mixing, cut_and_paste, cutmix_box, soft_cross_entropy
+from glore_video.engine.mixing import Mixing, cut_and_paste, cutmix_box
 
 
 def mixer(**changes):
@@ -119,14 +120,14 @@ def test_label_smoothing_by_hand():
     assert targets[0].tolist() == pytest.approx([0.05, 0.05, 0.85, 0.05])
     # what torch's own label smoothing means
     logits = torch.tensor([[1.0, -2.0, 0.5, 3.0]])
-    expected = torch.nn.functional.cross_entropy(logits, torch.tensor([2]), label_smoothing=0.2)
-    torch.testing.assert_close(soft_cross_entropy(logits, targets), expected)
+    expected = cross_entropy(logits, torch.tensor([2]), label_smoothing=0.2)
+    torch.testing.assert_close(cross_entropy(logits, targets), expected)
 
 
-def test_soft_cross_entropy_by_hand():
+def test_loss_of_soft_targets_by_hand():
     # softmax of (0, log 3) is (1/4, 3/4)
     logits = torch.tensor([[0.0, math.log(3.0)], [0.0, 0.0]], dtype=torch.bfloat16)
-    loss = soft_cross_entropy(logits, torch.tensor([[0.5, 0.5], [0.0, 1.0]]))
+    loss = cross_entropy(logits.float(), torch.tensor([[0.5, 0.5], [0.0, 1.0]]))
     expected = (0.5 * math.log(4) + 0.5 * math.log(4 / 3) + math.log(2)) / 2
     assert loss.item() == pytest.approx(expected, rel=2e-3)  # log 3 in bfloat16
     assert loss.dtype == torch.float32

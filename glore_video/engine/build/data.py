@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +25,7 @@ from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
 from glore_video.engine.distributed import Process
+from glore_video.engine.step_times import usable_cores
 from glore_video.video import ClipSampling
 
 logger = logging.getLogger(__name__)
@@ -190,8 +190,7 @@ def _workers(config: Config) -> dict[str, Any]:
 
 def num_workers(config: Config) -> int:
     """DATA_LOADER.NUM_WORKERS, but no more than the cores this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(config.DATA_LOADER.NUM_WORKERS, cores or 1)
+    return min(config.DATA_LOADER.NUM_WORKERS, usable_cores())
 
 
 def test_short_side(config: Config) -> int:
