@@ -6,10 +6,10 @@ import warnings
 from collections.abc import Iterable
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
+
+from glore_video.models.sub_batch_norm import SubBatchNorm3d
 
 NormType = Literal["batchnorm", "sub_batchnorm", "sync_batchnorm"]
 _FEW_CLIPS = 8
@@ -28,50 +28,6 @@ def freeze_affine(model: nn.Module) -> None:
         if isinstance(module, _BatchNorm):
             for parameter in module.parameters(recurse=False):
                 parameter.requires_grad_(False)
-
-
-class SubBatchNorm3d(nn.BatchNorm3d):
-    """In training, each of `num_splits` equal parts of a batch is normalised by its own statistics.
-
-    Running statistics are those of the whole batch, so that parameters, buffers and evaluation are
-    BatchNorm3d's. (SlowFast's models/batchnorm_helper.py keeps statistics for each part.)
-
-    Raises:
-        ValueError: in training, for a batch that num_splits does not divide.
-    """
-
-    num_splits: int = 1
-
-    def forward(self, input: Tensor) -> Tensor:
-        if not self.training or self.num_splits == 1:
-            return super().forward(input)
-        self._check_input_dim(input)
-        clips = len(input)
-        if clips % self.num_splits:
-            raise ValueError(
-                f"BN.NUM_SPLITS = {self.num_splits} does not divide a batch of {clips} clips"
-            )
-        size = clips // self.num_splits
-        parts = [
-            F.batch_norm(part, None, None, self.weight, self.bias, True, 0.0, self.eps)
-            for part in input.split(size)
-        ]
-        if self.track_running_stats:
-            self._update_statistics(input.detach())
-        return torch.cat(parts)
-
-    @torch.no_grad()
-    def _update_statistics(self, batch: Tensor) -> None:
-        running = self.running_mean, self.running_var, self.num_batches_tracked
-        if any(buffer is None for buffer in running):
-            return
-        self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
-        momentum = self.momentum
-        if momentum is None:  # torch's cumulative average
-            momentum = 1.0 / float(self.num_batches_tracked)  # type: ignore[arg-type]
-        variance, mean = torch.var_mean(batch.float(), dim=(0, 2, 3, 4))
-        self.running_mean.lerp_(mean, momentum)  # type: ignore[union-attr]
-        self.running_var.lerp_(variance, momentum)  # type: ignore[union-attr]
 
 
 def convert_batch_norms(model: nn.Module, kind: NormType, *, num_splits: int = 1) -> nn.Module:

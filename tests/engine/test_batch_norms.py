@@ -5,13 +5,13 @@ import torch
 from torch import nn
 
 from glore_video.engine.batch_norms import (
-    SubBatchNorm3d,
     convert_batch_norms,
     few_clips_warning,
     freeze_affine,
     freeze_batch_norms,
     take_precise_statistics,
 )
+from glore_video.models.sub_batch_norm import SubBatchNorm3d
 
 
 def norm(channels=2):

@@ -1,0 +1,55 @@
+"""Batch norm over parts of a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class SubBatchNorm3d(nn.BatchNorm3d):
+    """In training, each of `num_splits` equal parts of a batch is normalised by its own statistics.
+
+    Running statistics are those of the whole batch, so that parameters, buffers and evaluation are
+    BatchNorm3d's. (SlowFast's models/batchnorm_helper.py keeps statistics for each part.)
+
+    Raises:
+        ValueError: in training, for a batch that num_splits does not divide.
+    """
+
+    num_splits: int = 1
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training or self.num_splits == 1:
+            return super().forward(input)
+        self._check_input_dim(input)
+        clips = len(input)
+        self.check_splits(clips)
+        size = clips // self.num_splits
+        parts = [
+            F.batch_norm(part, None, None, self.weight, self.bias, True, 0.0, self.eps)
+            for part in input.split(size)
+        ]
+        if self.track_running_stats:
+            self._update_statistics(input.detach())
+        return torch.cat(parts)
+
+    def check_splits(self, clips: int) -> None:
+        """Raises ValueError if so many clips have no `num_splits` equal parts."""
+        if clips % self.num_splits:
+            raise ValueError(
+                f"BN.NUM_SPLITS = {self.num_splits} does not divide a batch of {clips} clips"
+            )
+
+    @torch.no_grad()
+    def _update_statistics(self, batch: Tensor) -> None:
+        running = self.running_mean, self.running_var, self.num_batches_tracked
+        if any(buffer is None for buffer in running):
+            return
+        self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+        momentum = self.momentum
+        if momentum is None:  # torch's cumulative average
+            momentum = 1.0 / float(self.num_batches_tracked)  # type: ignore[arg-type]
+        variance, mean = torch.var_mean(batch.float(), dim=(0, 2, 3, 4))
+        self.running_mean.lerp_(mean, momentum)  # type: ignore[union-attr]
+        self.running_var.lerp_(variance, momentum)  # type: ignore[union-attr]
