@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections import Counter
 from typing import Any, TypeVar, cast
 
@@ -176,5 +177,11 @@ def _fuse_unit(unit: GloreUnit, shared: set[int]) -> None:
     ):
         extend = unit.conv_extend.weight
         product = extend.flatten(1).double() @ gcn.conv2.weight.squeeze(2).double()
+        # Without `normalize` the batch norm divides by about the number of positions: the rest is
+        # what fp16 can hold. A power of two changes no digit.
+        largest = 0.0 if product.is_meta else product.abs().max().item()
+        if 0 < largest < math.inf:
+            unit.extend_scale = 2.0 ** math.floor(math.log2(largest))
+            product /= unit.extend_scale
         extend.copy_(product.reshape_as(extend))
         gcn.conv2 = nn.Identity()

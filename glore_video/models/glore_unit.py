@@ -14,7 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from glore_video.models.glore_unit_orders import ORDERS, Order, cheaper_order, reassociated
+from glore_video.models.glore_unit_orders import (
+    ORDERS,
+    Order,
+    cheaper_order,
+    computing_dtype,
+    reassociated,
+)
 
 _LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
@@ -81,8 +87,9 @@ class GloreUnit(nn.Module):
     norm folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
     in training it saves only X, B and matrices without a position axis. It reads the layers'
     parameters without calling them, so their hooks do not run. "auto" takes what needs fewer
-    multiply-adds for the number of positions at hand (see `resolve_order`), and the published
-    order wherever a layer was replaced by one of another type.
+    multiply-adds for the number of positions at hand, the reassociated order in fp16, which
+    overflows in the published one, and the published order wherever a layer was replaced by one of
+    another type (see `resolve_order`).
 
     Args:
         channels: channels of the feature map.
@@ -105,6 +112,9 @@ class GloreUnit(nn.Module):
     conv_proj: _ConvNd
     conv_extend: _ConvNd
     blocker: nn.Module
+    # What the weight of `conv_extend` is to be multiplied by: `fuse_for_inference` takes a factor
+    # out of it that fp16 could not hold.
+    extend_scale: float = 1.0
 
     def __init__(
         self,
@@ -152,15 +162,17 @@ class GloreUnit(nn.Module):
                 f"got shape {tuple(x.shape)}"
             )
         with _profiled():
-            if self.resolve_order(math.prod(x.shape[2:])) == "published":
+            if self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x)) == "published":
                 return self._published(x)
             return reassociated(self, x)
 
-    def resolve_order(self, positions: int) -> Literal["published", "reassociated"]:
-        """The order in which so many positions a clip are computed."""
+    def resolve_order(
+        self, positions: int, dtype: torch.dtype = torch.float32
+    ) -> Literal["published", "reassociated"]:
+        """The order in which so many positions a clip are computed, with products in `dtype`."""
         if self.order == "published" or not self._has_plain_layers():
             return "published"
-        if self.order == "reassociated":
+        if self.order == "reassociated" or dtype == torch.float16:
             return "reassociated"
         return cheaper_order(self.channels, self.nodes, self.states, positions)
 
@@ -175,6 +187,8 @@ class GloreUnit(nn.Module):
         else:
             V = torch.matmul(X, B.transpose(1, 2))  # (batch, states, nodes)
         Z = self.gcn(V)
+        if self.extend_scale != 1:
+            Z = Z * self.extend_scale
         y = torch.matmul(Z, B).unflatten(2, x.shape[2:])  # (batch, states, *positions)
         return x + self.blocker(self.conv_extend(y))
 

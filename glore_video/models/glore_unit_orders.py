@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from glore_video.models.batch_norm_folding import fold_batch_norm, takes_batch_statistics
+from glore_video.models.batch_norm_folding import (
+    fold_batch_norm,
+    is_foldable,
+    takes_batch_statistics,
+)
 from glore_video.models.position_products import Gathered, expand, gather, is_channels_last
 
 if TYPE_CHECKING:
@@ -27,8 +30,6 @@ if TYPE_CHECKING:
 
 Order = Literal["auto", "published", "reassociated"]
 ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated")
-
-_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def multiply_adds(
@@ -59,15 +60,24 @@ def cheaper_order(
     return "reassociated" if positions > added // saved_per_position else "published"
 
 
+def computing_dtype(x: Tensor) -> torch.dtype:
+    """The dtype in which a layer's products of x are taken here: autocast's where it is on."""
+    if x.dtype == torch.float64 or not _autocasts(x):
+        return x.dtype
+    return torch.get_autocast_dtype(x.device.type)
+
+
+def _autocasts(x: Tensor) -> bool:
+    # The meta device, on which shapes alone are computed, has no autocast to ask for.
+    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+
+
 def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
     """`unit(x)` in the reassociated order, for a unit whose layers are its own."""
-    device = x.device.type
-    # The meta device, on which shapes alone are computed, has no autocast to ask for.
-    autocast = device != "meta" and torch.is_autocast_enabled(device) and x.dtype != torch.float64
-    dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
+    dtype = computing_dtype(x)
     channels_last = is_channels_last(x)
-    norm = cast(_BatchNorm, unit.blocker) if type(unit.blocker) in _BATCH_NORMS else None
-    with torch.autocast(device, enabled=False) if autocast else nullcontext():
+    norm = unit.blocker if is_foldable(unit.blocker) else None
+    with torch.autocast(x.device.type, enabled=False) if _autocasts(x) else nullcontext():
         flat = x.flatten(2)  # (batch, channels, positions)
         gathered = gather(
             flat.to(dtype),
@@ -80,12 +90,11 @@ def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
             flat = gathered.x  # its gradient then adds up inside `gather`
         # Without `normalize` V and what follows grow with L. Here they do not: V / L goes
         # through the unit, and its last matrix is multiplied by L.
-        scale = 1 if unit.normalize else flat.shape[2]
+        scale: float = 1 if unit.normalize else flat.shape[2]
         mixing = _mixing(unit, gathered, 1 / scale, dtype)  # (batch, nodes, channels)
-        bias = unit.conv_extend.bias
-        if norm is None:
-            mixing = mixing * scale
-        else:
+        scale = scale * unit.extend_scale
+        bias = None if unit.conv_extend.bias is None else unit.conv_extend.bias[None]
+        if norm is not None:
             mixing, bias = fold_batch_norm(
                 norm,
                 mixing,
@@ -94,12 +103,16 @@ def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
                 positions=flat.shape[2],
                 scale=scale,
             )
-        mixing = mixing.to(dtype)
+        else:
+            mixing = mixing * scale
+        nodes = gathered.nodes
         if norm is not None or isinstance(unit.blocker, nn.Identity):
-            y = expand(flat, gathered.nodes, mixing, bias, channels_last=channels_last)
+            y = expand(flat, nodes, mixing.to(dtype), bias, channels_last=channels_last)
             return y.unflatten(2, x.shape[2:])
-        y = expand(None, gathered.nodes, mixing, bias, channels_last=channels_last)
-    return x + unit.blocker(y.unflatten(2, x.shape[2:]))
+        if dtype == torch.float16:  # what another kind of blocker gets may be out of its range
+            nodes = nodes.to(mixing.dtype)
+        y = expand(None, nodes, mixing.to(nodes.dtype), bias, channels_last=channels_last)
+    return x + unit.blocker(y.unflatten(2, x.shape[2:])).to(x.dtype)
 
 
 def _mixing(unit: GloreUnit, gathered: Gathered, bias_scale: float, dtype: torch.dtype) -> Tensor:

@@ -58,16 +58,17 @@ def expand(
         x: (batch, channels, positions).
         nodes: (batch, nodes, positions).
         mixing: (batch, nodes, channels), of the nodes' dtype.
-        bias: (channels,).
+        bias: (1 or batch, channels).
         channels_last: memory format of x, of the nodes and of the result.
     """
     if channels_last:
         # Transposed last: autograd would copy what is changed in place through a view.
-        left, right, rows = nodes.transpose(1, 2), mixing, bias
+        left, right = nodes.transpose(1, 2), mixing
+        rows = None if bias is None else bias[:, None]
         x = None if x is None else x.transpose(1, 2)
     else:
         left, right = mixing.transpose(1, 2), nodes
-        rows = None if bias is None else bias[:, None]
+        rows = None if bias is None else bias[:, :, None]
     if x is not None and x.dtype == nodes.dtype:
         y = torch.baddbmm(x, left, right)
     else:

@@ -50,6 +50,7 @@ class SubBatchNorm3d(nn.BatchNorm3d):
         momentum = self.momentum
         if momentum is None:  # torch's cumulative average
             momentum = 1.0 / float(self.num_batches_tracked)  # type: ignore[arg-type]
-        variance, mean = torch.var_mean(batch.float(), dim=(0, 2, 3, 4))
-        self.running_mean.lerp_(mean, momentum)  # type: ignore[union-attr]
-        self.running_var.lerp_(variance, momentum)  # type: ignore[union-attr]
+        wide = torch.promote_types(batch.dtype, torch.float32)
+        variance, mean = torch.var_mean(batch.to(wide), dim=(0, 2, 3, 4))
+        for buffer, value in ((self.running_mean, mean), (self.running_var, variance)):
+            buffer.lerp_(value.to(buffer.dtype), momentum)  # type: ignore[union-attr]

@@ -48,6 +48,22 @@ def test_unit(order, normalize):
     assert list(unit.state_dict()) == list(GloreUnit3d(8).state_dict())
 
 
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("positions", [(4, 28, 28), (32, 40, 40)])  # 8 x 224 and 64 x 320 at Res3
+def test_unit_in_fp16(normalize, positions):
+    """The folded batch norm divides by up to 1e7 where V is not divided by the positions."""
+    torch.manual_seed(0)
+    x = 10 * torch.randn(1, 16, *positions).abs()
+    unit = GloreUnit3d(16, normalize=normalize, order="reassociated")
+    nn.init.ones_(unit.blocker.weight)
+    exact = trained(unit.double(), x.double())
+    expected = exact(x.double()) - x
+    fused = fuse_for_inference(copy.deepcopy(exact).float())
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert relative(fused(x.half()).double() - x, expected) < 0.02
+    assert relative(fused.half()(x.half()).double() - x, expected) < 0.02
+
+
 def test_every_pair_of_a_network_with_units():
     torch.manual_seed(0)
     clip = torch.randn(2, 3, 4, 32, 32)
