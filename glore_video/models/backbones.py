@@ -163,9 +163,20 @@ def slow_frames(clip: Tensor, alpha: int) -> Tensor:
     frames = clip.shape[2]
     if frames < alpha or frames % alpha:
         raise ValueError(f"a SlowFast clip needs a multiple of {alpha} frames, got {frames}")
-    # Float32 on the CPU, as in SlowFast: another rounding picks another frame now and then.
-    indices = torch.linspace(0, frames - 1, frames // alpha, device="cpu").long()
-    return clip.index_select(2, indices.to(clip.device))
+    return clip.index_select(2, _evenly_spaced(frames, frames // alpha).to(clip.device))
+
+
+def _evenly_spaced(frames: int, count: int) -> Tensor:
+    """`torch.linspace(0, frames - 1, count).long()`, of which torch.compile makes one graph.
+
+    Float32 on the CPU, counted from both ends, as torch does for SlowFast: another rounding picks
+    another frame now and then.
+    """
+    place, gaps = torch.arange(count, device="cpu"), max(count - 1, 1)
+    step = torch.full((), frames - 1, dtype=torch.float32, device="cpu") / gaps
+    from_start = place * step
+    from_end = frames - 1 - (gaps - place) * step
+    return torch.where(2 * place < gaps, from_start, from_end).long()
 
 
 def slowfast(

@@ -137,6 +137,15 @@ def test_slow_frames(frames, alpha, expected):
     assert slow_frames(clip, alpha).flatten().tolist() == expected
 
 
+@pytest.mark.parametrize("alpha", [2, 4, 8, 16])
+def test_slow_frames_are_those_of_slowfast(alpha):
+    for count in range(1, 129):
+        frames = alpha * count
+        clip = torch.arange(frames).reshape(1, 1, frames, 1, 1)
+        expected = torch.linspace(0, frames - 1, count).long()
+        assert torch.equal(slow_frames(clip, alpha).flatten(), expected)
+
+
 def test_one_clip_or_both_pathways(small_slowfast):
     fast = torch.randn(1, 3, 8, 32, 32)
     pair = [fast[:, :, [0, 7]], fast]
