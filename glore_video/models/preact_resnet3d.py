@@ -75,8 +75,9 @@ class PreactBottleneck(nn.Module):
         self.conv_w1 = PreactConv3d(in_channels, out_channels, stride=stride) if project else None
 
     def forward(self, x: Tensor) -> Tensor:
-        residual = self.conv_m3(self.conv_m2(self.conv_m1(x)))
-        return residual + (x if self.conv_w1 is None else self.conv_w1(x))
+        shortcut = x if self.conv_w1 is None else self.conv_w1(x)
+        # In place: the largest tensors of the network are not allocated once more.
+        return self.conv_m3(self.conv_m2(self.conv_m1(x))).add_(shortcut)
 
 
 def _stage(
