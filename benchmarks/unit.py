@@ -5,9 +5,11 @@
     python benchmarks/unit.py --device cuda --dtype bfloat16 --channels-last --compile --frames 8 32
 
 Times are minima over interleaved rounds, forward (eval) and forward + backward (train); ratios are
-to the published order. "floor" is the time in which the device's measured copy bandwidth moves
-what any unit must read and write: x and the output forward, and with the backward pass x again,
-both gradients besides.
+to the published order. "fused" is `fuse_for_inference` of ours. "saved" is kept for the backward
+pass, "moved" what all operators of a forward and backward pass read and write, as if nothing stayed
+in a cache between two of them; it isn't known of compiled forms. "floor" is what any unit must read
+and write, x and the output forward, and with the backward pass x again and both gradients besides,
+and the time in which the device's measured copy bandwidth moves that.
 """
 
 from __future__ import annotations
@@ -17,10 +19,11 @@ import copy
 from collections.abc import Callable, Sequence
 
 import torch
-from timing import bandwidth, compare, saved_bytes
+from memory import moved_bytes, saved_bytes
+from timing import bandwidth, compare
 from torch import Tensor, nn
 
-from glore_video.models import GloreUnit3d, insert_nonlocal
+from glore_video.models import GloreUnit3d, fuse_for_inference, insert_nonlocal
 
 # Channels and positions (height, width) of the paper's network at 224 pixels; time is halved.
 STAGES = {"res3": (512, 28), "res4": (1024, 14)}
@@ -38,10 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads, {args.dtype}, "
         f"copies {bytes_a_second / 1e9:.0f} GB/s"
     )
-    print(
-        f"{'':34}{'eval ms':>9}{'ratio':>7}{'train ms':>10}{'ratio':>7}"
-        f"{'saved MB':>10}{'ratio':>7}{'peak MB':>9}{'ratio':>7}"
-    )
+    columns = ("eval ms", "train ms", "saved MB", "peak MB", "moved MB")
+    print(f"{'':34}" + "".join(f"{column:>10}{'ratio':>7}" for column in columns))
     for stage in args.stages:
         channels, side = STAGES[stage]
         for batch in args.batch:
@@ -83,25 +84,34 @@ def measure(
     trains = {name: train(copied(m, args).train()) for name, m in modules.items()}
     train_costs = compare(trains, **settings)
     infers = {name: infer(copied(m, args).eval()) for name, m in modules.items()}
+    infers["fused"] = infer(copied(fuse_for_inference(modules["ours"].eval()), args))
     eval_costs = compare(infers, **settings)
     saved = {
         name: saved_bytes(lambda m=m: forward(m.train(), x.detach().requires_grad_()), m)
         for name, m in modules.items()
     }
-    base = "published"
-    for name in modules:
+    moved = {} if args.compile else {name: moved_bytes(run) for name, run in trains.items()}
+    columns: list[tuple[dict[str, float], float]] = [
+        ({name: c.seconds for name, c in eval_costs.items()}, 1e3),
+        ({name: c.seconds for name, c in train_costs.items()}, 1e3),
+        (saved, 1e-6),
+        ({name: c.peak_bytes for name, c in train_costs.items()}, 1e-6),
+        (moved, 1e-6),
+    ]
+    for name in infers:
         row = f"{title + ', ' + name:34}"
-        for cost, scale, width in (
-            ({n: c.seconds for n, c in eval_costs.items()}, 1e3, 9),
-            ({n: c.seconds for n, c in train_costs.items()}, 1e3, 10),
-            (saved, 1e-6, 10),
-            ({n: c.peak_bytes for n, c in train_costs.items()}, 1e-6, 9),
-        ):
-            ratio = cost[name] / cost[base] if cost.get(base) else float("nan")
-            row += f"{cost[name] * scale:{width}.1f}{ratio:7.2f}"
+        for cost, scale in columns:
+            if name in cost:
+                row += f"{cost[name] * scale:10.1f}{cost[name] / cost['published']:7.2f}"
+            else:
+                row += f"{'-':>10}{'':7}"
         print(row, flush=True)
-    size = x.numel() * x.element_size() / bytes_a_second * 1e3
-    print(f"{title + ', floor':34}{2 * size:9.2f}{'':7}{5 * size:10.2f}", flush=True)
+    size = x.numel() * x.element_size()
+    ms = size / bytes_a_second * 1e3
+    floor = f"{5 * size / 1e6:10.1f}"
+    if moved:
+        floor += f"{5 * size / moved['published']:7.2f}"
+    print(f"{title + ', floor':34}{2 * ms:10.2f}{'':7}{5 * ms:10.2f}{'':41}{floor}", flush=True)
 
 
 def units(channels: int, args: argparse.Namespace) -> dict[str, nn.Module]:
