@@ -7,7 +7,7 @@ neither computed nor saved for the backward pass, nor can it overflow.
 
 from __future__ import annotations
 
-from typing import TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
@@ -44,20 +44,20 @@ def fold_batch_norm(
     positions: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
-    """Folds `norm(scale * mixingᵀ B)` into `folded mixingᵀ B + bias`; updates running statistics.
+    """Folds `norm(scale * mixingᵀ B)` into `(folded mixing)ᵀ B + bias`; updates running statistics.
 
     Args:
         norm: a norm that `is_foldable`; its running statistics are updated as it would itself. A
             SyncBatchNorm in training exchanges one small tensor with the other processes.
-        mixing: (batch, nodes, channels), float32 or wider.
+        mixing: (batch, nodes, channels).
         mean, covariance: of B over the positions of each clip, (batch, nodes, 1) and (batch, nodes,
-            nodes), of the same dtype; read only if `takes_batch_statistics(norm)`.
+            nodes), float32 or wider; read only if `takes_batch_statistics(norm)`.
         positions: of each clip.
         scale: a factor of the mixing that is better not multiplied out.
 
     Returns:
-        Folded mixing (batch, nodes, channels) and bias, (1, channels) or, where each part of a
-        batch has statistics of its own, (batch, channels).
+        Folded mixing, of its dtype, and bias (parts, channels), as many as the equal parts of the
+        batch that have statistics of their own.
 
     Raises:
         ValueError: if batch statistics are wanted of a single value a channel, or of parts into
@@ -67,15 +67,18 @@ def fold_batch_norm(
         assert covariance is not None
         means, variances = _batch_statistics(norm, mixing, mean, covariance, positions, scale)
     else:
-        means = cast(Tensor, norm.running_mean).to(mixing.dtype)[None]  # (1, channels)
-        variances = cast(Tensor, norm.running_var).to(mixing.dtype)[None]
+        means = cast(Tensor, norm.running_mean).to(mean.dtype)[None]  # (1, channels)
+        variances = cast(Tensor, norm.running_var).to(mean.dtype)[None]
     factor = torch.rsqrt(variances + norm.eps)
     if norm.affine:
         factor = norm.weight * factor
     bias = -means * factor
     if norm.affine:
         bias = bias + norm.bias
-    return mixing * (factor * scale)[:, None], bias
+    columns = (factor * scale).to(mixing.dtype)[:, None]  # (parts, 1, channels)
+    if len(columns) > 1:
+        columns = columns.repeat_interleave(len(mixing) // len(columns), 0)
+    return mixing * columns, bias
 
 
 def _batch_statistics(
@@ -86,55 +89,72 @@ def _batch_statistics(
     positions: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance to normalise with, both (1 or batch, channels)."""
+    """Mean and variance to normalise with, both (parts, channels)."""
     clips = mixing.shape[0]
     numbers = clips * positions
     count: int | Tensor = numbers
-    # Of Y over the positions of each clip, then over the clips of each part, but for `scale`.
-    clip_means = torch.bmm(mean.transpose(1, 2), mixing).squeeze(1)  # (batch, channels)
-    clip_variances = (torch.bmm(covariance, mixing) * mixing).sum(1)  # (batch, channels)
-    if isinstance(norm, SubBatchNorm3d) and norm.training and norm.num_splits > 1:
+    parts = 1
+    if isinstance(norm, SubBatchNorm3d) and norm.training:
         norm.check_splits(clips)
-        size = clips // norm.num_splits
-        means, variances = _pooled(
-            clip_means.unflatten(0, (-1, size)), clip_variances.unflatten(0, (-1, size)), dim=1
-        )  # (parts, channels)
-        whole_mean, whole_variance = _pooled(means, variances, dim=0)
-        means = means.repeat_interleave(size, 0)  # (batch, channels)
-        variances = variances.repeat_interleave(size, 0)
-    else:
-        whole_mean, whole_variance = _pooled(clip_means, clip_variances, dim=0)  # (channels,)
-        processes = processes_of(norm) if isinstance(norm, nn.SyncBatchNorm) else None
-        if processes is not None:
-            own = torch.cat(
-                [whole_mean, whole_variance, whole_mean.new_full((1,), numbers)]
-            )  # (2 channels + 1,)
-            each = gather_over_processes(own, processes)  # (processes, 2 channels + 1)
-            each_mean, each_variance = each[:, :-1].chunk(2, 1)
-            counts = each[:, -1:].detach()
-            count = counts.sum()
-            whole_mean, whole_variance = _pooled(each_mean, each_variance, counts / count, dim=0)
-        elif numbers == 1:
-            raise ValueError(
-                "a batch norm in train mode needs more than one value a channel, got one clip "
-                "with one position"
-            )
-        means, variances = whole_mean[None], whole_variance[None]
+        parts = norm.num_splits
+    # Of Y over the positions of each clip, then over the clips of each part, but for `scale`.
+    clip_means = torch.bmm(mean.to(mixing.dtype).transpose(1, 2), mixing).to(mean.dtype)
+    clip_variances = _Quadratic.apply(mixing, covariance)  # (batch, channels)
+    means, variances = _pooled(
+        clip_means.view(parts, clips // parts, -1), clip_variances.view(parts, clips // parts, -1)
+    )  # (parts, channels)
+    whole_mean, whole_variance = _pooled(means[None], variances[None])  # (1, channels)
+    processes = processes_of(norm) if isinstance(norm, nn.SyncBatchNorm) else None
+    if processes is not None:
+        own = torch.cat([means, variances, means.new_full((1, 1), numbers)], 1)
+        each = gather_over_processes(own, processes)  # (processes, 1, 2 channels + 1)
+        counts = each[..., -1:].detach().transpose(0, 1)
+        count = counts.sum()
+        each_mean, each_variance = each[..., :-1].transpose(0, 1).chunk(2, 2)
+        means, variances = _pooled(each_mean, each_variance, counts / count)  # (1, channels)
+        whole_mean, whole_variance = means, variances
+    elif numbers == 1:
+        raise ValueError(
+            "a batch norm in train mode needs more than one value a channel, got one clip "
+            "with one position"
+        )
     if norm.training and norm.running_mean is not None:
-        _update_running_statistics(norm, whole_mean * scale, whole_variance * scale**2, count)
+        _update_running_statistics(norm, whole_mean[0] * scale, whole_variance[0] * scale**2, count)
     return means * scale, variances * scale**2
 
 
+class _Quadratic(torch.autograd.Function):
+    """The diagonal of Mᵀ C M for each clip, C symmetric: (batch, channels), of C's dtype.
+
+    C M is saved, so that the backward pass needs one product, not three.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, mixing: Tensor, covariance: Tensor) -> Tensor:
+        product = torch.bmm(covariance.to(mixing.dtype), mixing)  # (batch, nodes, channels)
+        ctx.save_for_backward(mixing, covariance, product)
+        return (product * mixing).sum(1, dtype=covariance.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        mixing, covariance, product = ctx.saved_tensors
+        if torch.is_grad_enabled():  # somebody wants gradients of this gradient
+            product = torch.bmm(covariance.to(mixing.dtype), mixing)
+        columns = gradient.to(mixing.dtype)[:, None]  # (batch, 1, channels)
+        for_covariance = torch.bmm(mixing * columns, mixing.transpose(1, 2))
+        return product * (2 * columns), for_covariance.to(covariance.dtype)
+
+
 def _pooled(
-    means: Tensor, variances: Tensor, shares: Tensor | None = None, *, dim: int
+    means: Tensor, variances: Tensor, shares: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance over sets of numbers of which each has its own, equally large or not."""
+    """Mean and variance over sets of numbers, (parts, sets, channels), equally large or not."""
 
     def over_sets(values: Tensor) -> Tensor:
-        return values.mean(dim) if shares is None else (values * shares).sum(dim)
+        return values.mean(1) if shares is None else (values * shares).sum(1)
 
-    mean = over_sets(means)
-    return mean, over_sets(variances + (means - mean.unsqueeze(dim)) ** 2)
+    mean = over_sets(means)  # (parts, channels)
+    return mean, over_sets(variances + (means - mean[:, None]) ** 2)
 
 
 @torch.no_grad()

@@ -17,9 +17,9 @@ from glore_video.models.modes import eval_mode
 
 # Operators that fvcore does not count and that multiply-add nothing worth counting.
 _ELEMENTWISE = frozenset(
-    """add add_ sub rsub mul mul_ div neg sqrt rsqrt pow mean sum relu relu_ softmax sigmoid silu
-    dropout max_pool1d max_pool2d max_pool3d index_select linspace unflatten cat clone zeros
-    ones""".split()
+    """add add_ addcmul_ sub rsub mul mul_ div neg sqrt rsqrt reciprocal pow mean sum relu relu_
+    softmax sigmoid silu dropout max_pool1d max_pool2d max_pool3d index_select linspace unflatten
+    cat clone zeros ones""".split()
 )
 _ACTIVATIONS = "activations"
 

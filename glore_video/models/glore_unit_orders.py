@@ -77,6 +77,7 @@ def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
     dtype = computing_dtype(x)
     channels_last = is_channels_last(x)
     norm = unit.blocker if is_foldable(unit.blocker) else None
+    adds = norm is not None or isinstance(unit.blocker, nn.Identity)
     with torch.autocast(x.device.type, enabled=False) if _autocasts(x) else nullcontext():
         flat = x.flatten(2)  # (batch, channels, positions)
         gathered = gather(
@@ -89,7 +90,7 @@ def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
         if dtype == x.dtype:
             flat = gathered.x  # its gradient then adds up inside `gather`
         # Without `normalize` V and what follows grow with L. Here they do not: V / L goes
-        # through the unit, and its last matrix is multiplied by L.
+        # through the unit, and what comes out is multiplied by L.
         scale: float = 1 if unit.normalize else flat.shape[2]
         mixing = _mixing(unit, gathered, 1 / scale, dtype)  # (batch, nodes, channels)
         scale = scale * unit.extend_scale
@@ -103,37 +104,40 @@ def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
                 positions=flat.shape[2],
                 scale=scale,
             )
-        else:
-            mixing = mixing * scale
+            scale = 1
+        if mixing.dtype != dtype:  # not yet in fp16, whose range it may exceed but for the scale
+            mixing, scale = mixing * scale, 1
         nodes = gathered.nodes
-        if norm is not None or isinstance(unit.blocker, nn.Identity):
-            y = expand(flat, nodes, mixing.to(dtype), bias, channels_last=channels_last)
-            return y.unflatten(2, x.shape[2:])
-        if dtype == torch.float16:  # what another kind of blocker gets may be out of its range
+        if adds:
+            mixing = mixing.to(dtype)
+        else:  # what another kind of blocker gets may exceed it in any case
             nodes = nodes.to(mixing.dtype)
-        y = expand(None, nodes, mixing.to(nodes.dtype), bias, channels_last=channels_last)
-    return x + unit.blocker(y.unflatten(2, x.shape[2:])).to(x.dtype)
+        y = expand(
+            flat if adds else None, nodes, mixing, bias, scale=scale, channels_last=channels_last
+        ).unflatten(2, x.shape[2:])
+    return y if adds else x + unit.blocker(y).to(x.dtype)
 
 
 def _mixing(unit: GloreUnit, gathered: Gathered, bias_scale: float, dtype: torch.dtype) -> Tensor:
-    """W_e Z transposed, (batch, nodes, channels) and float32 or wider.
+    """W_e Z transposed, (batch, nodes, channels), in `dtype`; in float32 where that is fp16.
 
-    The products are taken in `dtype`; in fp16, of a graph whose largest entry is 1. The bias of
-    `conv1` is scaled by `bias_scale`, as the caller scaled V.
+    The bias of `conv1` is scaled by `bias_scale`, as the caller scaled V. Products in fp16 are
+    taken of a graph and of weights whose largest entry is 1.
     """
     graph, mean = gathered.graph, gathered.mean
+    extend = unit.conv_extend.weight.flatten(1)  # (channels, states)
     largest: Tensor | float = 1.0
     if dtype == torch.float16:
-        # The result does not depend on it, hence neither does the gradient.
+        # The result does not depend on these two, hence neither does the gradient.
         with torch.no_grad():
             largest = torch.maximum(
                 graph.abs().amax((1, 2), keepdim=True), mean.abs().amax((1, 2), keepdim=True)
             ).clamp(min=1)
-        graph, mean = graph / largest, mean / largest
-    states = nn.functional.linear(graph.to(dtype), unit.conv_state.weight.flatten(1).to(dtype))
+            heaviest = extend.abs().amax().float().clamp(min=torch.finfo(torch.float32).tiny)
+        graph, mean, extend = graph / largest, mean / largest, extend / heaviest
+    V = nn.functional.linear(graph.to(dtype), unit.conv_state.weight.flatten(1).to(dtype))
     bias = cast(Tensor, unit.conv_state.bias)
-    V = states + mean.to(dtype) * bias.to(dtype)  # (batch, nodes, states)
+    V = V.addcmul_(mean.to(dtype), bias.to(dtype))  # (batch, nodes, states)
     Z = unit.gcn.reason(V, bias_scale / largest)  # (batch, nodes, states)
-    mixing = nn.functional.linear(Z, unit.conv_extend.weight.flatten(1).to(dtype))
-    wide = mixing.to(gathered.graph.dtype)
-    return wide * largest if dtype == torch.float16 else wide
+    mixing = nn.functional.linear(Z, extend.to(dtype))
+    return mixing.float() * (largest * heaviest) if dtype == torch.float16 else mixing

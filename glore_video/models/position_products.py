@@ -10,20 +10,21 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-# In half precision a product over positions is taken with B * (_HEADROOM / L): small enough that
-# no sum overflows, large enough that few factors become subnormal.
+# In fp16 a product over positions is taken with B * (_HEADROOM / L): small enough that no sum
+# overflows, large enough that few factors become subnormal.
 _HEADROOM = 4
 
 
 class Gathered(NamedTuple):
-    """What a unit takes from all positions. The last three are float32 or wider.
+    """What a unit takes from all positions.
 
     Attributes:
         x: the input of `gather`, through which the gradient of whatever adds it elsewhere passes.
         nodes: B = W_p x + b_p, (batch, nodes, positions).
-        graph: B xᵀ / positions, (batch, nodes, channels).
-        mean: of B over positions, (batch, nodes, 1).
-        covariance: of B over positions, (batch, nodes, nodes); None unless asked for.
+        graph: B xᵀ / positions, (batch, nodes, channels), of x's dtype, float32 if that is fp16.
+        mean: of B over positions, (batch, nodes, 1), float32 or wider.
+        covariance: of B over positions, (batch, nodes, nodes), float32 or wider; None unless asked
+            for.
     """
 
     x: Tensor
@@ -50,54 +51,77 @@ def gather(
 
 
 def expand(
-    x: Tensor | None, nodes: Tensor, mixing: Tensor, bias: Tensor | None, *, channels_last: bool
+    x: Tensor | None,
+    nodes: Tensor,
+    mixing: Tensor,
+    bias: Tensor | None,
+    *,
+    scale: float = 1,
+    channels_last: bool,
 ) -> Tensor:
-    """x + mixingᵀ nodes + bias; x and bias may be absent.
+    """x + scale * mixingᵀ nodes + bias; x and bias may be absent.
 
     Args:
         x: (batch, channels, positions).
         nodes: (batch, nodes, positions).
         mixing: (batch, nodes, channels), of the nodes' dtype.
-        bias: (1 or batch, channels).
+        bias: (parts, channels), for as many equal parts of the batch.
+        scale: a factor.
         channels_last: memory format of x, of the nodes and of the result.
     """
     if channels_last:
         # Transposed last: autograd would copy what is changed in place through a view.
         left, right = nodes.transpose(1, 2), mixing
-        rows = None if bias is None else bias[:, None]
         x = None if x is None else x.transpose(1, 2)
     else:
         left, right = mixing.transpose(1, 2), nodes
-        rows = None if bias is None else bias[:, :, None]
     if x is not None and x.dtype == nodes.dtype:
-        y = torch.baddbmm(x, left, right)
+        y = torch.baddbmm(x, left, right, alpha=scale)
     else:
-        y = torch.bmm(left, right)
+        y = _scaled_bmm(left, right, scale)
         y = y if x is None else x + y
-    if rows is not None:
-        y = y.add_(rows.to(y.dtype))
+    if bias is not None:
+        rows = bias.to(y.dtype)
+        if len(rows) > 1:
+            rows = rows.repeat_interleave(len(y) // len(rows), 0)
+        y = y.add_(rows[:, None] if channels_last else rows[:, :, None])
     return y.transpose(1, 2) if channels_last else y
+
+
+def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """scale * a b, batched, without another pass over the product."""
+    if scale == 1:
+        return torch.bmm(a, b)
+    return torch.baddbmm(a.new_zeros(1, 1, 1), a, b, beta=0, alpha=scale)
+
+
+def _mean_product(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ / positions, of the factors' dtype, float32 if that is fp16."""
+    positions = a.shape[2]
+    if a.dtype != torch.float16:
+        return _scaled_bmm(a, b.transpose(1, 2), 1 / positions)
+    return torch.bmm(a * (_HEADROOM / positions), b.transpose(1, 2)).float() / _HEADROOM
 
 
 def _gather(
     x: Tensor, weight: Tensor, bias: Tensor, channels_last: bool, covariance: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    batch, _, positions = x.shape
+    batch = x.shape[0]
     wide = torch.promote_types(x.dtype, torch.float32)
     nodes = _matmul_add(
         bias[:, None].expand(batch, -1, 1), weight.expand(batch, -1, -1), x, channels_last
     )  # (batch, nodes, positions)
     mean = nodes.mean(2, keepdim=True, dtype=wide)
-    if wide == x.dtype:
-        divisor, scaled = positions, nodes
-    else:
-        divisor, scaled = _HEADROOM, nodes * (_HEADROOM / positions)
-    graph = torch.bmm(scaled, x.transpose(1, 2)).to(wide) / divisor  # (batch, nodes, channels)
+    graph = _mean_product(nodes, x)  # (batch, nodes, channels)
     if not covariance:
         return nodes, graph, mean, None
-    centred = (nodes - mean).to(x.dtype)
-    scaled = centred if wide == x.dtype else centred * (_HEADROOM / positions)
-    return nodes, graph, mean, torch.bmm(scaled, centred.transpose(1, 2)).to(wide) / divisor
+    rounded = mean.to(x.dtype)
+    centred = nodes - rounded
+    moments = _mean_product(centred, centred).to(wide)  # (batch, nodes, nodes)
+    if wide != x.dtype:
+        error = mean - rounded
+        moments = torch.baddbmm(moments, error, error.transpose(1, 2), alpha=-1)
+    return nodes, graph, mean, moments
 
 
 class _Gather(torch.autograd.Function):
@@ -125,9 +149,11 @@ class _Gather(torch.autograd.Function):
         last = ctx.channels_last
         batch, _, positions = x.shape
         with torch.autocast(x.device.type, enabled=False):
-            grad_graph = (grad_graph / positions).to(x.dtype)
+            scale = 1 / positions
+            if grad_graph.dtype != x.dtype:  # in fp16 it could overflow
+                grad_graph, scale = (grad_graph / positions).to(x.dtype), 1
             grad_mean = grad_mean / positions
-            grad_nodes = _matmul_add(grad_nodes, grad_graph, x, last)
+            grad_nodes = _matmul_add(grad_nodes, grad_graph, x, last, scale)
             if grad_covariance is not None:
                 grad_covariance = (grad_covariance + grad_covariance.transpose(1, 2)) / positions
                 grad_mean = grad_mean - grad_covariance @ mean
@@ -135,7 +161,7 @@ class _Gather(torch.autograd.Function):
             grad_nodes += grad_mean.to(x.dtype)
             grad_weight = grad_bias = None
             if ctx.needs_input_grad[0]:
-                grad_x = _matmul_add(grad_x, grad_graph.transpose(1, 2), nodes, last)
+                grad_x = _matmul_add(grad_x, grad_graph.transpose(1, 2), nodes, last, scale)
                 _add_matmul_(grad_x, weight.t().expand(batch, -1, -1), grad_nodes, last)
             if ctx.needs_input_grad[1]:
                 grad_weight = torch.bmm(grad_nodes, x.transpose(1, 2)).sum(0)
@@ -153,13 +179,13 @@ def is_channels_last(x: Tensor) -> bool:
     )
 
 
-def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> Tensor:
-    """c + a b, batched, the result laid out as asked without a copy."""
-    return (
-        torch.baddbmm(c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2)).transpose(1, 2)
-        if channels_last
-        else torch.baddbmm(c, a, b)
-    )
+def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool, scale: float = 1) -> Tensor:
+    """c + scale * a b, batched, the result laid out as asked without a copy."""
+    if channels_last:
+        return torch.baddbmm(
+            c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2), alpha=scale
+        ).transpose(1, 2)
+    return torch.baddbmm(c, a, b, alpha=scale)
 
 
 def _add_matmul_(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> None:

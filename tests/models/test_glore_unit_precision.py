@@ -1,0 +1,146 @@
+"""Half precision: what overflows, what is lost, what is made large; and what waits for a device."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from glore_video.models.glore_unit import GloreUnit3d
+
+
+def relative(got, expected):
+    return ((got - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("positions", [(4, 28, 28), (32, 40, 40)])  # 8 x 224 and 64 x 320 at Res3
+def test_mixed_precision_neither_overflows_nor_loses_precision(
+    dtype, normalize, training, positions
+):
+    torch.manual_seed(0)
+    unit = GloreUnit3d(16, normalize=normalize, order="reassociated").train(training)
+    nn.init.ones_(unit.blocker.weight)
+    # Positive, as after a ReLU, so that sums over positions do not cancel; ten times as large.
+    x = 10 * torch.randn(1, 16, *positions).abs()
+    if not training:
+        exact = copy.deepcopy(unit).double().train()
+        exact.blocker.momentum = 1.0
+        exact(x.double())
+        unit.blocker.load_state_dict(exact.blocker.state_dict())
+    exact = copy.deepcopy(unit).double()(x.double())
+    for autocast in (True, False):
+        half = copy.deepcopy(unit) if autocast else copy.deepcopy(unit).to(dtype)
+        with torch.autocast("cpu", dtype=dtype, enabled=autocast):
+            y = half(x.to(dtype).requires_grad_())
+        assert y.dtype == dtype
+        if not autocast and not training and not normalize:
+            continue  # fp16 cannot hold the running statistics themselves
+        assert relative(y.double() - x, exact - x) < (0.02 if dtype == torch.float16 else 0.15)
+        (y.float().mean()).backward()
+        assert all(torch.isfinite(p.grad).all() for p in half.parameters())
+
+
+def test_half_precision_graph_of_any_size():
+    unit = GloreUnit3d(16, order="reassociated")
+    nn.init.ones_(unit.blocker.weight)
+    nn.init.ones_(unit.conv_state.weight)
+    nn.init.constant_(unit.conv_proj.weight, 0.04)
+    torch.manual_seed(0)
+    x = 150 * torch.randn(2, 16, 4, 10, 10).abs().half()  # B about 77, X B about 9000, V 150,000
+    exact = copy.deepcopy(unit).double()(x.double())
+    y = unit.half()(x)
+    assert relative(y.double() - x, exact - x) < 0.05
+
+
+def test_mixed_precision_keeps_a_single_precision_input():
+    torch.manual_seed(1)  # narrower units are often silent: no state passes the ReLU
+    unit = GloreUnit3d(32, order="reassociated")
+    nn.init.ones_(unit.blocker.weight)
+    x = torch.randn(2, 32, 3, 4, 5)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = unit(x)
+    assert y.dtype == torch.float32
+    assert relative(y - x, unit(x) - x) < 0.05
+
+
+@pytest.mark.parametrize(
+    ("dtype", "order"), [(torch.float16, "reassociated"), (torch.bfloat16, "published")]
+)
+@pytest.mark.parametrize("normalize", [True, False])
+def test_auto_stays_in_the_range_of_fp16(dtype, order, normalize):
+    """Published, V overflows without `normalize`, and Z B with it."""
+    torch.manual_seed(0)
+    unit = GloreUnit3d(64, 64, 8, normalize=normalize)  # cheaper as published
+    nn.init.ones_(unit.blocker.weight)
+    assert unit.resolve_order(196, dtype) == order
+    x = 60 * torch.randn(2, 64, 4, 7, 7).abs()
+    exact = copy.deepcopy(unit).double()(x.double())
+    for autocast in (True, False):
+        half = copy.deepcopy(unit) if autocast else copy.deepcopy(unit).to(dtype)
+        with torch.autocast("cpu", dtype=dtype, enabled=autocast):
+            y = half(x.to(dtype))
+        assert relative(y.double() - x, exact - x) < (0.03 if dtype == torch.float16 else 0.2)
+
+
+class Results(TorchDispatchMode):
+    """Notes dtype and size of everything that operators return."""
+
+    def __init__(self):
+        super().__init__()
+        self.sizes = {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in result if isinstance(result, (tuple, list)) else [result]:
+            if isinstance(tensor, torch.Tensor):
+                self.sizes.setdefault(tensor.dtype, []).append(tensor.numel())
+        return result
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_bf16_makes_nothing_large_in_float32(channels_last):
+    """What is as large as the graph, (nodes x channels), stays in half precision both ways."""
+    unit = GloreUnit3d(64, order="reassociated")
+    nn.init.ones_(unit.blocker.weight)
+    x = torch.randn(4, 64, 4, 6, 6, dtype=torch.bfloat16)
+    if channels_last:
+        x = x.contiguous(memory_format=torch.channels_last_3d)
+    x.requires_grad_()
+    with Results() as results:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = unit(x)
+        y.backward(torch.ones_like(y))
+    assert max(results.sizes[torch.bfloat16]) == x.numel()
+    # Weights have gradients in float32: here channels x states, less than one graph a clip.
+    assert max(results.sizes[torch.float32]) < 4 * unit.nodes * unit.channels
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("normalize", [True, False])
+def test_nothing_waits_for_the_device(dtype, order, normalize):
+    """Fake tensors have no values: whatever asks for one on the host fails."""
+    default = torch.get_default_dtype()
+    with FakeTensorMode():
+        torch.set_default_dtype(dtype)
+        try:
+            unit = GloreUnit3d(16, order=order, normalize=normalize)
+            with torch.device("cuda"):
+                on_gpu = GloreUnit3d(16, order=order, normalize=normalize)
+        finally:
+            torch.set_default_dtype(default)
+        x = torch.randn(2, 16, 3, 4, 5, dtype=dtype, requires_grad=True)
+        y = unit(x)
+        y.backward(torch.ones_like(y))
+        unit.eval()(x)
+        assert x.grad.shape == x.shape
+        with pytest.raises(DataDependentOutputException):
+            y.max().item()
+        # A copy on the host would meet tensors of the other device.
+        x = torch.randn(2, 16, 3, 4, 5, dtype=dtype, device="cuda")
+        assert on_gpu(x).device.type == "cuda"
