@@ -332,9 +332,16 @@ def test_decord_reads_too(cfg, options):
 @pytest.mark.parametrize("dtype", ["bf16", "fp16"])
 def test_mixed_precision(cfg, options, dtype):
     options |= {"TRAIN.MIXED_PRECISION": True, "TRAIN.AMP_DTYPE": dtype, "SOLVER.MAX_EPOCH": 1}
+    options |= {"DATA.NUM_FRAMES": 4}
     assert main([*cfg, *flat(options)]) == 0
     summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
     assert summary["videos_scored"] == 8
+
+
+def test_bf16_on_the_cpu_with_too_few_frames_is_refused(cfg, options, capsys):
+    options |= {"TRAIN.MIXED_PRECISION": True, "DATA.NUM_FRAMES": 2}
+    assert main([*cfg, *flat(options)]) == 2
+    assert "TRAIN.MIXED_PRECISION in bf16 on the CPU: stem.0 sees 2" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

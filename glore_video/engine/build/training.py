@@ -21,6 +21,7 @@ from glore_video.engine.build.augmentation import build_mixing
 from glore_video.engine.build.data import RunData, build_train_loader, build_val_loader
 from glore_video.engine.build.model import build_precision, build_preprocessing
 from glore_video.engine.build.solver import build_schedule, build_solver
+from glore_video.engine.cpu_bf16 import check_temporal_kernels
 from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.trainer import Trainer
@@ -91,6 +92,10 @@ def build_trainer(
 def build_update(config: Config, model: nn.Module, process: Process) -> Update:
     """What a step does to the model, which is changed to the config's kind of batch norm."""
     check_batch(config, world_size=process.world_size)
+    precision = build_precision(config, process.device)
+    if process.device.type == "cpu" and precision.amp_dtype == torch.bfloat16:
+        size = config.DATA.TRAIN_CROP_SIZE
+        check_temporal_kernels(model, (3, config.DATA.NUM_FRAMES, size, size))
     _warn_of_small_groups(config, process)
     convert_batch_norms(model, config.BN.NORM_TYPE, num_splits=config.BN.NUM_SPLITS)
     if config.BN.FREEZE_AFFINE:
@@ -109,7 +114,7 @@ def build_update(config: Config, model: nn.Module, process: Process) -> Update:
         compiled=torch.compile(parallel) if config.MODEL.COMPILE else parallel,
         optimizer=build_solver(config, model),
         preprocessing=build_preprocessing(config),
-        precision=build_precision(config, process.device),
+        precision=precision,
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         clip_norm=config.SOLVER.CLIP_GRAD_L2NORM,
         clip_value=config.SOLVER.CLIP_GRAD_VAL,
