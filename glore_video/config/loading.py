@@ -237,7 +237,12 @@ def _sections() -> Iterator[tuple[str, type[Section]]]:
 
 
 def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Section)
+    # To Python 3.10 list[int] is a type too, but no class.
+    return (
+        get_origin(annotation) is None
+        and isinstance(annotation, type)
+        and issubclass(annotation, Section)
+    )
 
 
 def _plain(value: Any) -> Any:

@@ -24,12 +24,14 @@ def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
     """
     packets, whole = read_packets(container, stream, cut_off=is_cut_off(path))
     damage = _CUT_OFF if packets.cut_off else ""
+    # Not its pix_fmt: where there is none, some releases of PyAV crash.
+    pixels = stream.codec_context.format
     found = Survey(
         packets=packets,
         num_frames=whole,
         fps=_frame_rate(path, stream, packets),
         codec=stream.codec_context.codec.canonical_name,
-        pixel_format=stream.codec_context.pix_fmt or "",
+        pixel_format=pixels.name if pixels else "",
         damage=damage,
     )
     if not packets.exact:
