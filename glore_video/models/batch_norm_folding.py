@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from glore_video.models.over_processes import gather_over_processes, processes_of
+from glore_video.models.position_products import converted
 from glore_video.models.sub_batch_norm import SubBatchNorm3d
 
 _FOLDABLE = (
@@ -131,7 +132,7 @@ class _Quadratic(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, mixing: Tensor, covariance: Tensor) -> Tensor:
-        product = torch.bmm(covariance.to(mixing.dtype), mixing)  # (batch, nodes, channels)
+        product = torch.bmm(converted(covariance, mixing.dtype), mixing)  # (batch, nodes, channels)
         ctx.save_for_backward(mixing, covariance, product)
         return (product * mixing).sum(1, dtype=covariance.dtype)
 

@@ -53,7 +53,9 @@ def export_network(model: nn.Module, clips: Clips, path: str | Path, *, format: 
             warnings.filterwarnings("ignore", "No complete tensor found")
             torch.export.save(program, path)
     elif format == "aoti":
-        torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # of torch 2.11's own calls
+            torch._inductor.aoti_compile_and_package(program, package_path=str(path))
     else:
         _save_onnx(program, shapes, input_names(clips), Path(path))
 
@@ -75,7 +77,10 @@ def load_exported(path: str | Path, *, format: Format) -> Callable[[Clips], Tens
     if not Path(path).is_file():
         raise FileNotFoundError(f"no such file: {path}")
     if format == "pt2":
-        return torch.export.load(path).module()
+        with warnings.catch_warnings():
+            # Torch 2.11 reads weights into memory that it says it would not write to.
+            warnings.filterwarnings("ignore", "The given buffer is not writable")
+            return torch.export.load(path).module()
     if format == "aoti":
         return torch._inductor.aoti_load_package(str(path))
     _need("onnxruntime")

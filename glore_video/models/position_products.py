@@ -115,13 +115,21 @@ def _gather(
     graph = _mean_product(nodes, x)  # (batch, nodes, channels)
     if not covariance:
         return nodes, graph, mean, None
-    rounded = mean.to(x.dtype)
+    rounded = converted(mean, x.dtype)
     centred = nodes - rounded
-    moments = _mean_product(centred, centred).to(wide)  # (batch, nodes, nodes)
+    moments = converted(_mean_product(centred, centred), wide)  # (batch, nodes, nodes)
     if wide != x.dtype:
         error = mean - rounded
         moments = torch.baddbmm(moments, error, error.transpose(1, 2), alpha=-1)
     return nodes, graph, mean, moments
+
+
+def converted(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """`tensor.to(dtype)`, for the forward pass of an autograd.Function.
+
+    Through one that changes nothing torch.compile takes wrong gradients there (in torch 2.11).
+    """
+    return tensor if tensor.dtype == dtype else tensor.to(dtype)
 
 
 class _Gather(torch.autograd.Function):
