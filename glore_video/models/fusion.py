@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections import Counter
+from collections import Counter, OrderedDict
 from typing import Any, TypeVar, cast
 
 import torch
@@ -13,6 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from glore_video.models.glore_unit import GloreUnit, GraphConvolution
+from glore_video.models.position_products import is_channels_last
+from glore_video.models.preact_resnet3d import PreactConv3d
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -26,8 +28,10 @@ def fuse_for_inference(model: Model) -> Model:
     Batch norms whose input is one convolution's output fold into that convolution: found in any
     network whose modules torch.fx can trace, part by part. In GloRe units the blocker and the
     second half of the graph convolution fold into `conv_extend`, two linear layers in a row.
-    3D convolutions without spatial extent run as 2D ones, for which kernels are better. Folded
-    modules become `nn.Identity`, so the copy's keys are no longer the network's.
+    3D convolutions without spatial extent run as 2D ones, for which kernels are better. Where the
+    paper's network normalises a whole map of which a strided 1 x 1 x 1 convolution reads a part,
+    only that part is normalised. Folded modules become `nn.Identity`, so the copy's keys are no
+    longer the network's.
 
     Args:
         model: a network in eval mode, unchanged.
@@ -54,9 +58,48 @@ def fuse_for_inference(model: Model) -> Model:
             _fuse_unit(module, shared)
             left_alone.update(id(layer) for layer in module.modules())
     for path, module in list(fused.named_modules()):
-        if path and id(module) not in left_alone and _is_temporal(module):
+        if not path or id(module) in left_alone:
+            continue
+        if _is_temporal(module):
             fused.set_submodule(path, _TemporalConv3d(cast(nn.Conv3d, module)))
+        elif isinstance(module, PreactConv3d) and _reads_a_part(module.conv, left_alone):
+            fused.set_submodule(path, _strided_first(module))
     return fused
+
+
+class _Stride(nn.Module):
+    """Every so many frames, rows and columns, in the memory format of the input."""
+
+    def __init__(self, stride: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        t, h, w = self.stride
+        last = is_channels_last(x)
+        return x[:, :, ::t, ::h, ::w].contiguous(
+            memory_format=torch.channels_last_3d if last else torch.contiguous_format
+        )
+
+    def extra_repr(self) -> str:
+        return f"stride={self.stride}"
+
+
+def _reads_a_part(conv: nn.Module, left_alone: set[int]) -> bool:
+    return (
+        type(conv) is nn.Conv3d
+        and id(conv) not in left_alone
+        and conv.kernel_size == (1, 1, 1)
+        and conv.padding == (0, 0, 0)
+        and conv.stride != (1, 1, 1)
+    )
+
+
+def _strided_first(block: PreactConv3d) -> nn.Sequential:
+    stride = _Stride(cast(tuple[int, int, int], block.conv.stride))
+    block.conv.stride = (1, 1, 1)
+    layers = {"stride": stride, "bn": block.bn, "relu": block.relu, "conv": block.conv}
+    return nn.Sequential(OrderedDict(layers)).train(block.training)
 
 
 class _TemporalConv3d(nn.Conv3d):

@@ -8,7 +8,7 @@ from glore_video.models.complexity import count_complexity
 from glore_video.models.fusion import fuse_for_inference
 from glore_video.models.glore_unit import GloreUnit3d
 from glore_video.models.insertion import glore_units, insert_glore
-from glore_video.models.preact_resnet3d import PreactBottleneck
+from glore_video.models.preact_resnet3d import PreactBottleneck, PreactConv3d
 from glore_video.models.tiny3d import TinyResNet3d
 from glore_video.models.zoo import create_model, list_models
 
@@ -106,6 +106,32 @@ def test_temporal_convolutions_of_every_setting(kernel, channels_last):
     got = fused(x)
     torch.testing.assert_close(got, model(x))
     assert got.is_contiguous(memory_format=torch.channels_last_3d) == channels_last
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_strided_pointwise_convolution_normalises_what_it_reads(channels_last):
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 5, 6, 7)
+    model = trained(nn.Sequential(PreactConv3d(4, 8, stride=(2, 2, 3))), x)
+    fused = fuse_for_inference(model)
+    seen = []
+    fused[0].bn.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape))
+    if channels_last:
+        x, fused = (a.to(memory_format=torch.channels_last_3d) for a in (x, fused))
+    got = fused(x)
+    torch.testing.assert_close(got, model(x))
+    assert seen == [(2, 4, 3, 3, 3)]
+    assert got.is_contiguous(memory_format=torch.channels_last_3d) == channels_last
+    assert model[0].conv.stride == (2, 2, 3)
+
+
+def test_a_strided_convolution_with_a_hook_stays():
+    model = nn.Sequential(PreactConv3d(2, 2, stride=(1, 2, 2))).eval()
+    model[0].conv.register_forward_hook(double_output)
+    x = torch.randn(1, 2, 3, 4, 4)
+    fused = fuse_for_inference(model)
+    assert type(fused[0]) is PreactConv3d
+    assert torch.equal(fused(x), model(x))
 
 
 class Shared(nn.Module):
