@@ -100,7 +100,8 @@ def _batch_statistics(
         parts = norm.num_splits
     # Of Y over the positions of each clip, then over the clips of each part, but for `scale`.
     clip_means = torch.bmm(mean.to(mixing.dtype).transpose(1, 2), mixing).to(mean.dtype)
-    clip_variances = _Quadratic.apply(mixing, covariance)  # (batch, channels)
+    # Where terms cancel, rounding alone could make one negative.
+    clip_variances = _Quadratic.apply(mixing, covariance).clamp(min=0)  # (batch, channels)
     means, variances = _pooled(
         clip_means.view(parts, clips // parts, -1), clip_variances.view(parts, clips // parts, -1)
     )  # (parts, channels)

@@ -88,6 +88,27 @@ def test_auto_stays_in_the_range_of_fp16(dtype, order, normalize):
         assert relative(y.double() - x, exact - x) < (0.03 if dtype == torch.float16 else 0.2)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("noise", [1.0, 0.1, 0.01])
+def test_correlated_features_are_no_harder_than_published(dtype, noise):
+    """All channels follow one brightness: the covariance of the nodes has almost rank one."""
+    errors = {"published": 0.0, "reassociated": 0.0}
+    for seed in range(4):
+        torch.manual_seed(seed)
+        unit = GloreUnit3d(64)
+        nn.init.ones_(unit.blocker.weight)
+        brightness = 3 * torch.rand(2, 1, 4, 10, 10)
+        x = torch.rand(1, 64, 1, 1, 1) * brightness + noise * torch.randn(2, 64, 4, 10, 10).abs()
+        expected = copy.deepcopy(unit).double()(x.double()) - x
+        x = x.to(dtype)
+        for order in errors:
+            half = copy.deepcopy(unit)
+            half.order = order
+            with torch.autocast("cpu", dtype=dtype):
+                errors[order] += relative(half(x).double() - x, expected)
+    assert errors["reassociated"] < 1.2 * errors["published"]
+
+
 class Results(TorchDispatchMode):
     """Notes dtype and size of everything that operators return."""
 
