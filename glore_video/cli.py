@@ -64,6 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
 
 
+def positive(text: str) -> int:
+    """A whole number from 1 on, for argparse."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, got {text!r}")
+    return int(text)
+
+
 def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
     """Run the action. A user's error is one line on stderr and status 2, Ctrl-C status 130.
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glore_video.cli import guarded
+from glore_video.cli import guarded, positive
 from glore_video.config import load_config
 from glore_video.engine.build import build_model
 from glore_video.models import create_model, list_models
@@ -20,9 +20,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--model", action="append", default=[], metavar="NAME", help="repeatable")
     parser.add_argument("--cfg", action="append", default=[], metavar="FILE", help="repeatable")
-    parser.add_argument("--crop", type=int, metavar="PIXELS", help="instead of the published crop")
-    parser.add_argument("--frames", type=int, help="instead of the published number")
-    parser.add_argument("--views", type=int, help="instead of the published number")
+    parser.add_argument(
+        "--crop", type=positive, metavar="PIXELS", help="instead of the published crop"
+    )
+    parser.add_argument("--frames", type=positive, help="instead of the published number")
+    parser.add_argument("--views", type=positive, help="instead of the published number")
     parser.add_argument("--markdown", action="store_true", help="one table, for a README")
     args = parser.parse_args(argv)
     return guarded(lambda: _print(args))

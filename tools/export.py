@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glore_video.cli import guarded
+from glore_video.cli import guarded, positive
 from glore_video.datasets.synthetic_rendering import render_video
 from glore_video.engine.ready_model import ready_model
 from glore_video.models.export import FORMATS, export_network, load_exported
@@ -37,9 +37,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="checkpoint (of a run: enough by itself) or weights; else random ones",
     )
     parser.add_argument("--format", choices=FORMATS, default="onnx")
-    parser.add_argument("--output", metavar="FILE", help="by default network.<format>")
-    parser.add_argument("--frames", type=int, help="of a clip; instead of the network's own")
-    parser.add_argument("--crop", type=int, metavar="PIXELS", help="instead of the network's own")
+    parser.add_argument(
+        "--output", metavar="FILE", help="by default network.onnx or network.pt2 (pt2, aoti)"
+    )
+    parser.add_argument("--frames", type=positive, help="of a clip; instead of the network's own")
+    parser.add_argument(
+        "--crop", type=positive, metavar="PIXELS", help="instead of the network's own"
+    )
     parser.add_argument("--video", metavar="FILE", help="to check with; else a rendered one")
     parser.add_argument("--no-fuse", dest="fuse", action="store_false", help="keep batch norms")
     parser.add_argument("--tolerance", type=float, default=1e-4, help="of the relative difference")
@@ -50,24 +54,37 @@ def main(argv: Sequence[str] | None = None) -> int:
 def export(args: argparse.Namespace) -> int:
     model, frames, crop, mean, std = network(args)
     clips = normalize_clip(to_clip(pictures(args.video, frames, crop))[None], mean, std)
-    path = Path(args.output or f"network.{args.format}")
-    export_network(
-        fuse_for_inference(model) if args.fuse else model, clips, path, format=args.format
-    )
-    exported = load_exported(path, format=args.format)
+    path = Path(args.output or f"network.{'onnx' if args.format == 'onnx' else 'pt2'}")
+    unchecked = path.with_name(f"{path.stem}.unchecked{path.suffix}")
+    try:
+        export_network(
+            fuse_for_inference(model) if args.fuse else model, clips, unchecked, format=args.format
+        )
+        check(args, model, clips, unchecked, path)
+        unchecked.replace(path)
+    finally:
+        unchecked.unlink(missing_ok=True)
+    return 0
+
+
+def check(
+    args: argparse.Namespace, model: nn.Module, clips: Tensor, unchecked: Path, path: Path
+) -> None:
+    exported = load_exported(unchecked, format=args.format)
     with torch.no_grad():
         expected, got = model(clips), exported(clips)
         difference = ((got - expected).norm() / expected.norm()).item()
         seconds = [fastest(run, clips) for run in (model, exported)]
-    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, clips {tuple(clips.shape)}")
+    print(f"{path}: {unchecked.stat().st_size / 1e6:.1f} MB, clips {tuple(clips.shape)}")
     print(f"relative difference of the logits {difference:.1e}, same top-1: {same(got, expected)}")
     print(
         f"ms a clip: network {seconds[0] * 1e3:.1f}, file {seconds[1] * 1e3:.1f} "
         f"({seconds[1] / seconds[0]:.2f} of it)"
     )
     if not difference <= args.tolerance:
-        raise ValueError(f"{path} differs from the network by more than {args.tolerance:g}")
-    return 0
+        raise ValueError(
+            f"{path} would differ from the network by more than {args.tolerance:g}: not written"
+        )
 
 
 def network(

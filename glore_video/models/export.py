@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,42 +25,67 @@ FORMATS: tuple[Format, ...] = ("onnx", "pt2", "aoti")
 def export_network(model: nn.Module, clips: Clips, path: str | Path, *, format: Format) -> None:
     """Writes a network as one file, for clips of this length and size and any number of them.
 
+    The file appears whole or not at all.
+
     Args:
         model: a network in eval mode; `fuse_for_inference` first makes the file faster.
         clips: (batch, 3, frames, height, width), or a list of such for SlowFast's two pathways;
             their values do not matter. The file's inputs are then named "clips", or "slow_clips"
             and "fast_clips"; its output is "logits", (batch, classes).
-        path: file to write.
+        path: file to write; of "aoti" it must end with .pt2.
         format: "onnx" (needs the packages onnx and onnxscript), "pt2" (a torch.export program, for
             `torch.export.load`), or "aoti" (compiled by AOTInductor for the device of the clips,
             for `torch._inductor.aoti_load_package`; needs a C++ compiler).
 
     Raises:
-        ValueError: for another format, a network in train mode, or "onnx" without those packages.
+        ValueError: for another format, a network in train mode, "onnx" without those packages, or
+            "aoti" under another ending.
+        FileNotFoundError: if there is no folder for the file.
     """
+    path = Path(path)
     if format not in FORMATS:
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if model.training:
         raise ValueError("only a network in eval mode can be exported: call model.eval() first")
     if format == "onnx":
         _need("onnx", "onnxscript")
+    if format == "aoti":
+        if path.suffix != ".pt2":
+            raise ValueError(f"AOTInductor packages end with .pt2, got {path.suffix!r}")
+        # Of one clip the memory format can't be told: compiled for channels-last weights and any
+        # number of clips, the first convolution read it in the wrong order.
+        model = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no such folder: {path.parent}")
     # A batch of one would be taken for a constant.
     example = _map(clips, lambda clip: clip[:1].expand(2, *clip.shape[1:]).contiguous())
     batch = torch.export.Dim("batch", min=1)
     shapes = ({0: batch} if isinstance(example, Tensor) else [{0: batch} for _ in example],)
     with torch.no_grad():
         program = torch.export.export(model, (example,), dynamic_shapes=shapes)
-    if format == "pt2":
-        with warnings.catch_warnings():
-            # Of channels-last weights it says that they may be incomplete; they are not.
-            warnings.filterwarnings("ignore", "No complete tensor found")
-            torch.export.save(program, path)
-    elif format == "aoti":
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # of torch 2.11's own calls
-            torch._inductor.aoti_compile_and_package(program, package_path=str(path))
-    else:
-        _save_onnx(program, shapes, input_names(clips), Path(path))
+    with _whole(path) as file:
+        if format == "pt2":
+            with warnings.catch_warnings():
+                # Of channels-last weights it says that they may be incomplete; they are not.
+                warnings.filterwarnings("ignore", "No complete tensor found")
+                torch.export.save(program, file)
+        elif format == "aoti":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of torch 2.11's own calls
+                torch._inductor.aoti_compile_and_package(program, package_path=str(file))
+        else:
+            _save_onnx(program, shapes, input_names(clips), file)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file to write that takes the place of `path` at the end; after an error it is gone."""
+    temporary = path.with_name(f"{path.stem}.tmp{path.suffix}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def input_names(clips: Clips) -> list[str]:

@@ -163,7 +163,12 @@ def _shared_modules(model: nn.Module) -> set[int]:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        return isinstance(m, GloreUnit) or super().is_leaf_module(m, module_qualified_name)
+        # What has a hook, as blocks with a unit do, is looked into by itself.
+        return (
+            isinstance(m, GloreUnit)
+            or bool(m._forward_hooks)
+            or super().is_leaf_module(m, module_qualified_name)
+        )
 
 
 def _fuse_traceable_parts(module: nn.Module, shared: set[int]) -> None:
@@ -193,6 +198,10 @@ def _fuse_traceable_parts(module: nn.Module, shared: set[int]) -> None:
             module.set_submodule(paths[0], fuse_conv_bn_eval(conv, norm))
             module.set_submodule(paths[1], nn.Identity())
             modules.update({path: module.get_submodule(path) for path in paths})
+    for path in times:
+        leaf = modules[cast(str, path)]
+        if leaf._forward_hooks:
+            _fuse_traceable_parts(leaf, shared)
 
 
 def _foldable(conv: nn.Module, norm: nn.Module) -> bool:

@@ -156,7 +156,16 @@ def _zero_init(unit: nn.Module) -> None:
 
 
 def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
-    return block.glore(feature_map(block, output))  # type: ignore[operator]
+    x, unit = feature_map(block, output), block.glore
+    if isinstance(unit, GloreUnit) and (
+        x.shape[1] != unit.channels or x.dim() != unit.dimension + 2
+    ):
+        raise ValueError(
+            f"the unit after a {type(block).__name__} was made for {unit.channels} channels and "
+            f"{unit.dimension} position axes, as the block's layers have it, but the block returns "
+            f"shape {tuple(x.shape)}: give insert_glore an example input, or channels and dim"
+        )
+    return unit(x)  # type: ignore[operator]
 
 
 def _apply_nonlocal(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:

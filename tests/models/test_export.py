@@ -45,6 +45,21 @@ def test_torch_export(tmp_path, fused):
     check(model, tmp_path / "a.pt2", lambda n: torch.randn(n, 3, 4, 32, 32), format="pt2")
 
 
+def test_a_write_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "a.pt2"
+    path.write_bytes(b"old")
+
+    def save(program, file):
+        file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(torch.export, "save", save)
+    with pytest.raises(KeyboardInterrupt):
+        export_network(small_network(), torch.zeros(1, 3, 4, 32, 32), path, format="pt2")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_one_clip_is_no_fixed_batch(tmp_path):
     model = small_network()
     export_network(model, torch.zeros(1, 3, 4, 32, 32), tmp_path / "a.pt2", format="pt2")
@@ -67,7 +82,11 @@ def test_onnx_of_a_small_network(tmp_path):
 @pytest.mark.slow
 def test_aot_inductor_package(tmp_path):
     clips = lambda n: torch.randn(n, 3, 4, 32, 32)  # noqa: E731
-    check(fuse_for_inference(small_network()), tmp_path / "a.pt2", clips, format="aoti")
+    model = fuse_for_inference(small_network()).to(memory_format=torch.channels_last_3d)
+    check(model, tmp_path / "a.pt2", clips, format="aoti")
+    weight = model.stem[0].weight
+    assert weight.is_contiguous(memory_format=torch.channels_last_3d), "the network was changed"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pt2"]
 
 
 @pytest.mark.slow
@@ -94,6 +113,10 @@ def test_errors(tmp_path, monkeypatch):
         export_network(model.train(), clips, tmp_path / "a", format="pt2")
     with pytest.raises(FileNotFoundError, match="no such file: .*a.onnx"):
         load_exported(tmp_path / "a.onnx", format="onnx")
+    with pytest.raises(ValueError, match=r"packages end with .pt2, got '.aoti'"):
+        export_network(model.eval(), clips, tmp_path / "a.aoti", format="aoti")
+    with pytest.raises(FileNotFoundError, match="no such folder: .*nowhere"):
+        export_network(model, clips, tmp_path / "nowhere" / "a.pt2", format="pt2")
     monkeypatch.setattr("glore_video.models.export.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="need onnx and onnxscript: pip install"):
         export_network(model.eval(), clips, tmp_path / "a.onnx", format="onnx")

@@ -2,6 +2,7 @@ import copy
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from glore_video.models.complexity import count_complexity
@@ -132,6 +133,17 @@ def test_a_strided_convolution_with_a_hook_stays():
     fused = fuse_for_inference(model)
     assert type(fused[0]) is PreactConv3d
     assert torch.equal(fused(x), model(x))
+
+
+def test_layers_beside_blocks_with_units():
+    """Units run in hooks, which can't be traced: their blocks are looked into by themselves."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 3, 64, 64)
+    host = torchvision.models.resnet18()
+    model = trained(insert_glore(host, after=["layer2.1", "layer3.0"]), x, passes=1)
+    fused = fuse_for_inference(model)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    assert relative(fused(x), model(x)) < 1e-5
 
 
 class Shared(nn.Module):

@@ -4,6 +4,7 @@ import warnings
 
 import pytest
 import torch
+import torchvision
 from torch import distributed, nn
 
 from glore_video.models.backbones import slow
@@ -110,3 +111,11 @@ def test_timm_network_with_a_unit_is_copied_saved_and_counted(tmp_path):
     cost = count_complexity(model, (3, 64, 64))
     assert cost.gmacs - plain.gmacs == pytest.approx(cost.units.gmacs)
     assert cost.units.gmacs > 0
+
+
+def test_a_block_that_ends_with_a_concatenation_needs_an_example():
+    model = insert_glore(torchvision.models.squeezenet1_0(), after=["features.5"])
+    with pytest.raises(
+        ValueError, match=r"after a Fire was made for 128 channels.*\(1, 256,.*an example input"
+    ):
+        model(torch.randn(1, 3, 64, 64))
