@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test test-slow lint format clean help
 
 help:
-	@echo "make demo       train with and without GloRe units on a small rendered dataset (10 to 15 minutes on 2 cores)"
+	@echo "make demo       train with and without GloRe units on a small rendered dataset (5 to 15 minutes on 2 cores)"
 	@echo "make test       the fast tests"
 	@echo "make test-slow  the tests that take longer"
 	@echo "make lint       ruff and mypy"
