@@ -57,8 +57,8 @@ def fold_batch_norm(
         scale: a factor of the mixing that is better not multiplied out.
 
     Returns:
-        Folded mixing, of its dtype, and bias (parts, channels), as many as the equal parts of the
-        batch that have statistics of their own.
+        Folded mixing, of its dtype, and bias, (1, channels) or, where parts of the batch have
+        statistics of their own, (batch, channels).
 
     Raises:
         ValueError: if batch statistics are wanted of a single value a channel, or of parts into
@@ -76,10 +76,7 @@ def fold_batch_norm(
     bias = -means * factor
     if norm.affine:
         bias = bias + norm.bias
-    columns = (factor * scale).to(mixing.dtype)[:, None]  # (parts, 1, channels)
-    if len(columns) > 1:
-        columns = columns.repeat_interleave(len(mixing) // len(columns), 0)
-    return mixing * columns, bias
+    return mixing * (factor * scale).to(mixing.dtype)[:, None], bias
 
 
 def _batch_statistics(
@@ -90,7 +87,7 @@ def _batch_statistics(
     positions: int,
     scale: float,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and variance to normalise with, both (parts, channels)."""
+    """Mean and variance to normalise with, both (1 or batch, channels)."""
     clips = mixing.shape[0]
     numbers = clips * positions
     count: int | Tensor = numbers
@@ -105,7 +102,6 @@ def _batch_statistics(
     means, variances = _pooled(
         clip_means.view(parts, clips // parts, -1), clip_variances.view(parts, clips // parts, -1)
     )  # (parts, channels)
-    whole_mean, whole_variance = _pooled(means[None], variances[None])  # (1, channels)
     processes = processes_of(norm) if isinstance(norm, nn.SyncBatchNorm) else None
     if processes is not None:
         own = torch.cat([means, variances, means.new_full((1, 1), numbers)], 1)
@@ -114,15 +110,18 @@ def _batch_statistics(
         count = counts.sum()
         each_mean, each_variance = each[..., :-1].transpose(0, 1).chunk(2, 2)
         means, variances = _pooled(each_mean, each_variance, counts / count)  # (1, channels)
-        whole_mean, whole_variance = means, variances
     elif numbers == 1:
         raise ValueError(
             "a batch norm in train mode needs more than one value a channel, got one clip "
             "with one position"
         )
+    means, variances = means * scale, variances * scale**2
     if norm.training and norm.running_mean is not None:
-        _update_running_statistics(norm, whole_mean[0] * scale, whole_variance[0] * scale**2, count)
-    return means * scale, variances * scale**2
+        _update_running_statistics(norm, means, variances, count)
+    if parts > 1:
+        means = means.repeat_interleave(clips // parts, 0)
+        variances = variances.repeat_interleave(clips // parts, 0)
+    return means, variances
 
 
 class _Quadratic(torch.autograd.Function):
@@ -161,9 +160,11 @@ def _pooled(
 
 @torch.no_grad()
 def _update_running_statistics(
-    norm: _BatchNorm, mean: Tensor, variance: Tensor, count: int | Tensor
+    norm: _BatchNorm, means: Tensor, variances: Tensor, count: int | Tensor
 ) -> None:
+    """With the statistics of so many numbers, given as those of equal parts, (parts, channels)."""
     assert norm.num_batches_tracked is not None
+    mean, variance = (values[0] for values in _pooled(means[None], variances[None]))
     norm.num_batches_tracked.add_(1)
     unbiased = variance * (count / (count - 1))
     for running, value in ((norm.running_mean, mean), (norm.running_var, unbiased)):

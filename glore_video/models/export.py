@@ -47,6 +47,8 @@ def export_network(model: nn.Module, clips: Clips, path: str | Path, *, format: 
         raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
     if model.training:
         raise ValueError("only a network in eval mode can be exported: call model.eval() first")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"no such folder: {path.parent}")
     if format == "onnx":
         _need("onnx", "onnxscript")
     if format == "aoti":
@@ -55,8 +57,6 @@ def export_network(model: nn.Module, clips: Clips, path: str | Path, *, format: 
         # Of one clip the memory format can't be told: compiled for channels-last weights and any
         # number of clips, the first convolution read it in the wrong order.
         model = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"no such folder: {path.parent}")
     # A batch of one would be taken for a constant.
     example = _map(clips, lambda clip: clip[:1].expand(2, *clip.shape[1:]).contiguous())
     batch = torch.export.Dim("batch", min=1)

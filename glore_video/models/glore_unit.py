@@ -156,7 +156,7 @@ class GloreUnit(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.dim() != self.dimension + 2 or x.shape[1] != self.channels:
+        if not self.fits(x):
             raise ValueError(
                 f"GloreUnit needs (batch, {self.channels}, {self.dimension} position axes), "
                 f"got shape {tuple(x.shape)}"
@@ -165,6 +165,10 @@ class GloreUnit(nn.Module):
             if self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x)) == "published":
                 return self._published(x)
             return reassociated(self, x)
+
+    def fits(self, x: Tensor) -> bool:
+        """Whether the unit was made for the channels and position axes of x."""
+        return x.dim() == self.dimension + 2 and x.shape[1] == self.channels
 
     def resolve_order(
         self, positions: int, dtype: torch.dtype = torch.float32

@@ -157,9 +157,7 @@ def _zero_init(unit: nn.Module) -> None:
 
 def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
     x, unit = feature_map(block, output), block.glore
-    if isinstance(unit, GloreUnit) and (
-        x.shape[1] != unit.channels or x.dim() != unit.dimension + 2
-    ):
+    if isinstance(unit, GloreUnit) and not unit.fits(x):
         raise ValueError(
             f"the unit after a {type(block).__name__} was made for {unit.channels} channels and "
             f"{unit.dimension} position axes, as the block's layers have it, but the block returns "

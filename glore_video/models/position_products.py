@@ -65,7 +65,7 @@ def expand(
         x: (batch, channels, positions).
         nodes: (batch, nodes, positions).
         mixing: (batch, nodes, channels), of the nodes' dtype.
-        bias: (parts, channels), for as many equal parts of the batch.
+        bias: (1 or batch, channels).
         scale: a factor.
         channels_last: memory format of x, of the nodes and of the result.
     """
@@ -81,10 +81,8 @@ def expand(
         y = _scaled_bmm(left, right, scale)
         y = y if x is None else x + y
     if bias is not None:
-        rows = bias.to(y.dtype)
-        if len(rows) > 1:
-            rows = rows.repeat_interleave(len(y) // len(rows), 0)
-        y = y.add_(rows[:, None] if channels_last else rows[:, :, None])
+        bias = bias.to(y.dtype)
+        y = y.add_(bias[:, None] if channels_last else bias[:, :, None])
     return y.transpose(1, 2) if channels_last else y
 
 
