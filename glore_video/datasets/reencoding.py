@@ -19,7 +19,9 @@ from tqdm import tqdm
 
 from glore_video.datasets.killable_pool import map_killable
 from glore_video.datasets.video_list import Failure
+from glore_video.video.frame_conversion import FrameConverter
 from glore_video.video.orientation import Orientation
+from glore_video.video.pyav_file import open_input
 
 _SETTINGS_FILE = "encoding.json"
 
@@ -68,13 +70,14 @@ def reencode(source: str, target: Path, encoding: Encoding) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         with (
-            av.open(f"file:{source}", metadata_errors="replace") as old,
+            open_input(source) as old,
             av.open(f"file:{partial_file}", "w", format="mp4") as new,
         ):
             stream = old.streams.best("video")
             if not isinstance(stream, VideoStream) or stream.codec_context is None:
                 raise ValueError("has no video stream that can be decoded")
             stream.codec_context.thread_count = 1
+            converter = FrameConverter()
             out: VideoStream | None = None
             time: int | None = None
             for packet in old.demux(stream):
@@ -85,7 +88,7 @@ def reencode(source: str, target: Path, encoding: Encoding) -> None:
                         raise ValueError("a frame is corrupt")
                     if out is None:
                         out, width, height = _add_stream(new, stream, frame, encoding)
-                    ready = _prepared(frame, width, height)
+                    ready = _prepared(frame, width, height, converter)
                     ready.pts = time = _time(frame, stream, time)
                     new.mux(out.encode(ready))
             if out is None:
@@ -114,14 +117,14 @@ def _add_stream(
     return out, width, height
 
 
-def _prepared(frame: VideoFrame, width: int, height: int) -> VideoFrame:
+def _prepared(frame: VideoFrame, width: int, height: int, converter: FrameConverter) -> VideoFrame:
     """Upright and of the right size; the encoder chooses the kind of frame."""
     orientation = Orientation.of(frame)
     ready = frame
     if orientation != Orientation():
-        picture = np.ascontiguousarray(orientation.apply(frame.to_ndarray(format="rgb24")))
+        picture = np.ascontiguousarray(orientation.apply(converter.to_rgb(frame)))
         ready = VideoFrame.from_ndarray(picture, format="rgb24")
-    ready = ready.reformat(width, height, "yuv420p", interpolation="BICUBIC")
+    ready = converter.convert(ready, "yuv420p", width=width, height=height, interpolation="BICUBIC")
     ready.time_base = frame.time_base
     ready.pict_type = 0
     return ready

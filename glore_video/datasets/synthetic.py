@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from glore_video.datasets.synthetic_rendering import DIRECTIONS, check_shape, render_video
+from glore_video.video.frame_conversion import FrameConverter
 
 __all__ = ["class_names", "directions_and_label", "render_relations", "render_video"]
 
@@ -243,8 +244,9 @@ def _encode(path: Path, frames: NDArray[np.uint8], *, fps: int) -> None:
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": "18", "preset": "veryfast"}
         stream.codec_context.thread_count = 1
+        converter = FrameConverter()
         for array in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
+            container.mux(stream.encode(converter.from_rgb(array, stream.pix_fmt)))
         container.mux(stream.encode())
 
 

@@ -14,7 +14,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .errors import VideoError
-from .pyav_file import reason
+from .frame_conversion import FrameConverter
+from .pyav_file import open_device, reason
 
 _FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -41,7 +42,7 @@ class Camera:
             there = ", ".join(sorted(str(each) for each in Path("/dev").glob("video*")))
             raise VideoError(self.path, f"no such camera; {there or 'this machine has none'}")
         try:
-            self._container = av.open(self.path, format=kind or None)
+            self._container = open_device(self.path, kind or None)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise VideoError(self.path, f"can't be opened as a camera: {reason(error)}") from None
         stream = self._container.streams.best("video")
@@ -50,6 +51,7 @@ class Camera:
             raise VideoError(self.path, "gives no pictures")
         assert isinstance(stream, VideoStream)
         self._stream = stream
+        self._converter = FrameConverter()
         self.fps = Fraction(stream.average_rate or stream.guessed_rate or 30)
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
@@ -63,7 +65,7 @@ class Camera:
                 seconds = frame.time if frame.time is not None else float(number / self.fps)
                 first = seconds if first is None else first
                 number += 1
-                yield seconds - first, frame.to_ndarray(format="rgb24")
+                yield seconds - first, self._converter.to_rgb(frame).copy()
         except av.error.FFmpegError as error:
             raise VideoError(self.path, f"the camera stopped: {reason(error)}") from None
 

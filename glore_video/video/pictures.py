@@ -1,18 +1,12 @@
 """Decoded frames -> rows of one uint8 RGB tensor."""
 
-import av
-import numpy as np
 import torch
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from torch import Tensor
 
 from .errors import VideoError
+from .frame_conversion import FrameConverter
 from .orientation import Orientation
-
-# PyAV 17 starts as many threads as there are cores for the colours of one frame, which doubles
-# their cost at Kinetics' sizes; before that it had one and no choice.
-_ONE_THREAD = {"threads": 1} if int(av.__version__.split(".")[0]) >= 17 else {}
 
 
 class Pictures:
@@ -32,7 +26,7 @@ class Pictures:
         self.shape = shape
         self.orientation = orientation
         self._path = path
-        self._to_rgb = VideoReformatter()
+        self._converter = FrameConverter()
         self._rows = 0
         self._tensor: Tensor | None = None  # (rows, height, width, 3)
 
@@ -42,12 +36,8 @@ class Pictures:
 
     def put(self, row: int, frame: VideoFrame, number: int) -> None:
         """Write a frame. Raises VideoError if it is not of the size of earlier ones."""
-        plane = self._to_rgb.reformat(frame, format="rgb24", **_ONE_THREAD).planes[0]
-        lines = np.frombuffer(plane, dtype=np.uint8)  # type: ignore[call-overload]
-        lines = lines.reshape(plane.height, plane.line_size)
-        stored = lines[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
         self.orientation = Orientation.of(frame)
-        picture = self.orientation.apply(stored)
+        picture = self.orientation.apply(self._converter.to_rgb(frame))
         height, width = picture.shape[:2]
         if self.shape is None:
             self.shape = (height, width)

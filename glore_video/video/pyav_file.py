@@ -1,6 +1,7 @@
 """What all uses of PyAV share: opening a file, decoding it in order, reasons of failures."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -21,8 +22,32 @@ _CONTAINERS = ",".join(
 )
 
 
+# Text in a file's metadata may be in any encoding. PyAV 19 always keeps such bytes as surrogates; before
+# it they were an error, if not told otherwise.
+_ANY_TEXT: dict[str, Any] = (
+    {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+)
+
+
 def reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def open_input(path: str) -> InputContainer:
+    """A file that holds video by itself, whatever text is in it. Close it.
+
+    Raises FFmpegError, OSError or ValueError.
+    """
+    # "file:" keeps FFmpeg from taking "a:b.mp4" for a protocol a.
+    return av.open(f"file:{path}", options={"format_whitelist": _CONTAINERS}, **_ANY_TEXT)
+
+
+def open_device(name: str, format: str | None) -> InputContainer:
+    """A camera by FFmpeg's name of it, or whatever else the input format `format` opens. Close it.
+
+    Raises FFmpegError, OSError or ValueError.
+    """
+    return av.open(name, format=format, **_ANY_TEXT)
 
 
 def open_container(path: str) -> tuple[InputContainer, VideoStream]:
@@ -31,10 +56,7 @@ def open_container(path: str) -> tuple[InputContainer, VideoStream]:
     Raises VideoError if it can't be opened or has no video that can be decoded.
     """
     try:
-        # "file:" keeps FFmpeg from taking "a:b.mp4" for a protocol a.
-        container = av.open(
-            f"file:{path}", metadata_errors="replace", options={"format_whitelist": _CONTAINERS}
-        )
+        container = open_input(path)
     except av.error.ArgumentError:
         raise VideoError(path, "can't be opened as video: not a container of videos") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:

@@ -13,6 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from .errors import VideoError
+from .frame_conversion import FrameConverter
 from .pyav_file import reason
 
 
@@ -37,6 +38,7 @@ class VideoWriter:
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp.mp4")
         self._container: Any = None
         self._stream: Any = None
+        self._converter = FrameConverter()
 
     def write(self, frames: Tensor | np.ndarray) -> None:
         """uint8 (frames, height, width, 3), RGB, all of one size; an odd last row or column is cut."""
@@ -51,7 +53,7 @@ class VideoWriter:
         if (self._stream.height, self._stream.width) != (height, width):
             raise ValueError(f"frames of {width}x{height} pixels after others of another size")
         for picture in array[:, :height, :width]:
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+            frame = self._converter.from_rgb(picture, self._stream.pix_fmt)
             self._container.mux(self._stream.encode(frame))
 
     def _start(self, height: int, width: int) -> None:

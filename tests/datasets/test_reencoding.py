@@ -5,7 +5,7 @@ import re
 
 import av
 import pytest
-from encoded_videos import encode, encode_sound, read_number
+from encoded_videos import encode, encode_sound, encode_with_text, read_number
 
 from glore_video.datasets import reencoding
 from glore_video.datasets.reencoding import Encoding, reencode, reencode_all, target_size
@@ -104,6 +104,23 @@ def test_hidden_frames_of_a_cut_stay_hidden(tmp_path):
     with open_video(tmp_path / "x.mp4") as video:
         numbers = [read_number(frame) for frame in video.frames(range(video.num_frames)).numpy()]
     assert numbers == list(range(5, 40))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi"])
+def test_text_that_is_not_utf_8_stops_nothing(tmp_path, name):
+    source = encode_with_text(tmp_path / name, "Café".encode("latin-1"))
+    reencode(str(source), tmp_path / "x.mp4", FAST)
+    assert read_index(tmp_path / "x.mp4").num_frames == 5
+
+
+def test_a_playlist_is_not_followed(tmp_path):
+    encode(tmp_path / "secret.mp4", numbers=range(3))
+    playlist = tmp_path / "list.mp4"
+    playlist.write_text("ffconcat version 1.0\nfile secret.mp4\n")
+    (failure,) = reencode_all(
+        {str(playlist): tmp_path / "out" / "x.mp4"}, FAST, tmp_path / "out", processes=1, seconds=60
+    )
+    assert failure[0] == str(playlist)
 
 
 def cut_off(path):

@@ -5,6 +5,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from encoded_videos import rgb
 
 from glore_video.datasets import synthetic
 from glore_video.datasets.synthetic import (
@@ -28,7 +29,7 @@ SMALL = {"num_train": 6, "num_val": 4, "num_frames": 3, "progress": False}
 def decode(path):
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
-        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+        frames = [rgb(frame) for frame in container.decode(stream)]
         return np.stack(frames), stream.codec_context.name, stream.average_rate
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 HEIGHT, WIDTH = 64, 96
 BLOCK = 16  # the barcode: two rows of six blocks, the least significant bit first
@@ -35,12 +36,20 @@ def read_number(image: np.ndarray) -> int:
     return number
 
 
+def rgb(frame: av.VideoFrame) -> np.ndarray:
+    """uint8 (height, width, 3), as stored.
+
+    Not by `frame.to_ndarray(format="rgb24")`, whose threads processes forked later would wait for.
+    """
+    return VideoReformatter().reformat(frame, format="rgb24", threads=1).to_ndarray()
+
+
 def decode_all(path: Path | str) -> list[np.ndarray]:
     """Every frame as stored, decoded from the start with PyAV: what readers must agree with."""
     with av.open(str(path)) as container:
         stream = container.streams.best("video")
         stream.codec_context.thread_count = 1
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
+        return [rgb(frame) for frame in container.decode(stream)]
 
 
 def encode(
@@ -74,7 +83,7 @@ def encode(
             stream.set_display_rotation(rotation)
         for place, number in enumerate(numbers):
             frame = av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")
-            frame = frame.reformat(format=pixel_format)
+            frame = VideoReformatter().reformat(frame, format=pixel_format, threads=1)
             frame.pts = place if times is None else times[place]
             frame.time_base = 1 / rate
             container.mux(stream.encode(frame))
@@ -146,4 +155,21 @@ def encode_two(path: Path, numbers: Sequence[int]) -> Path:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(shown, format="rgb24")))
         for stream in streams:
             container.mux(stream.encode())
+    return path
+
+
+def encode_with_text(path: Path, text: bytes) -> Path:
+    """A video whose title, its own and its stream's, is these bytes, in whatever encoding."""
+    title = "T" * len(text)
+    with av.open(str(path), "w") as container:
+        container.metadata["title"] = title
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.height, stream.width, stream.pix_fmt = HEIGHT, WIDTH, "yuv420p"
+        stream.metadata["title"] = stream.metadata["handler_name"] = title
+        for number in range(5):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), "rgb24")))
+        container.mux(stream.encode())
+    content = path.read_bytes()
+    assert title.encode() in content
+    path.write_bytes(content.replace(title.encode(), text))
     return path

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from encoded_videos import rgb
 
 from glore_video.video import VideoError, open_video, read_index
 
@@ -31,7 +32,7 @@ def decode_past_damage(path: str) -> dict[int, np.ndarray]:
                     times.append(packet.pts)
                 try:
                     for frame in packet.decode():
-                        by_time[frame.pts] = frame.to_ndarray(format="rgb24")
+                        by_time[frame.pts] = rgb(frame)
                 except av.error.FFmpegError:
                     continue
     except av.error.FFmpegError:
@@ -48,7 +49,7 @@ def sequential(path: str) -> dict[int, np.ndarray]:
             stream = container.streams.best("video")
             stream.codec_context.thread_count = 1
             for frame in container.decode(stream):
-                frames[len(frames)] = frame.to_ndarray(format="rgb24")
+                frames[len(frames)] = rgb(frame)
     except av.error.FFmpegError:
         pass
     return frames

@@ -8,12 +8,12 @@ import av
 import numpy as np
 import pytest
 import torch
-from encoded_videos import decode_all, encode, picture, read_number
+from encoded_videos import decode_all, encode, encode_with_text, picture, read_number, rgb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from video_corpus import write_unreadable
 
-from glore_video.video import VideoError, open_video
+from glore_video.video import VideoError, open_video, read_index
 
 KINETICS_TINY = Path(__file__).parents[3] / "shared" / "kinetics_tiny" / "videos"
 
@@ -153,7 +153,7 @@ def test_kinetics_clips(backend, name, num_frames):
     with av.open(str(KINETICS_TINY / name)) as container:
         for number, frame in zip(range(164), container.decode(video=0), strict=False):
             if number in wanted:
-                expected[number] = frame.to_ndarray(format="rgb24")
+                expected[number] = rgb(frame)
     with open_video(KINETICS_TINY / name, backend=backend) as video:
         assert video.num_frames == num_frames
         frames = video.frames(wanted).numpy()
@@ -167,3 +167,16 @@ def test_corpus_is_what_it_says(corpus, oracle):
     for name, encoded in corpus.items():
         stored = [np.rot90(frame, -encoded.turn // 90) for frame in oracle[name]]
         assert [read_number(frame) for frame in stored] == encoded.numbers, name
+
+
+LATIN_1, NO_TEXT = "Café, größer".encode("latin-1"), bytes(range(128, 140))
+
+
+@pytest.mark.parametrize("text", [LATIN_1, NO_TEXT], ids=["latin-1", "no text"])
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.mov"])
+def test_text_that_is_not_utf_8_stops_no_read(tmp_path, name, text, backend):
+    path = encode_with_text(tmp_path / name, text)
+    assert text in path.read_bytes()
+    with open_video(path, backend=backend, index=read_index(path, decode=True)) as video:
+        frames = video.frames(range(5)).numpy()
+    assert [read_number(frame) for frame in frames] == [0, 1, 2, 3, 4]
