@@ -1,6 +1,7 @@
 """A small network with GloRe units as a run leaves it, and real videos to show it."""
 
 import os
+from importlib.metadata import version
 from pathlib import Path
 
 # One computing thread a process: the networks are small, and tests run side by side.
@@ -12,6 +13,11 @@ import torch
 torch.set_num_threads(1)
 
 ROOT = Path(__file__).parents[1]
+
+
+def pytest_report_header() -> str:
+    names = ("torch", "torchvision", "av", "numpy", "pydantic", "pytorchvideo", "timm")
+    return "versions: " + ", ".join(f"{name} {version(name)}" for name in names)
 
 
 @pytest.fixture(scope="session")
