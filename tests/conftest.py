@@ -1,8 +1,10 @@
 """A small network with GloRe units as a run leaves it, and real videos to show it."""
 
+import logging
 import os
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 # One computing thread a process: the networks are small, and tests run side by side.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,6 +20,27 @@ ROOT = Path(__file__).parents[1]
 def pytest_report_header() -> str:
     names = ("torch", "torchvision", "av", "numpy", "pydantic", "pytorchvideo", "timm")
     return "versions: " + ", ".join(f"{name} {version(name)}" for name in names)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """The same random numbers for a test and its fixtures, in whatever order tests run."""
+    torch.manual_seed(0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Any:
+    """Commands that a test calls set up logging for a process of their own; undo that."""
+    logger = logging.getLogger("glore_video")
+    handlers, level, propagate = list(logger.handlers), logger.level, logger.propagate
+    try:
+        return (yield)
+    finally:
+        for handler in set(logger.handlers) - set(handlers):
+            handler.close()
+        logger.handlers[:] = handlers
+        logger.propagate = propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
