@@ -22,6 +22,23 @@ def pytest_report_header() -> str:
     return "versions: " + ", ".join(f"{name} {version(name)}" for name in names)
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Names of tests that a person can read: of long or binary values the beginning."""
+    if isinstance(val, bytes):
+        val = val.decode("latin-1")
+    if not isinstance(val, str) or (len(val) <= 60 and val.isprintable()):
+        return None  # pytest's own
+    return ascii(val)[1:61] + "..."
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if len(item.name) > 250 or not item.name.isprintable():
+            raise pytest.UsageError(
+                f"{item.nodeid[:300]}: a name that nobody can read; give it an id"
+            )
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """The same random numbers for a test and its fixtures, in whatever order tests run."""

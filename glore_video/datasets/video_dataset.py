@@ -27,7 +27,8 @@ from glore_video.video.clip_sampling import (
     view_starts,
 )
 from glore_video.video.errors import VideoError
-from glore_video.video.reader import Backend, Damaged, VideoReader, open_video
+from glore_video.video.opening import open_video
+from glore_video.video.reader import Backend, Damaged, VideoReader
 from glore_video.video.transforms import (
     centre_crop,
     resize_short_side,
@@ -262,10 +263,8 @@ class CentreClips(Dataset[ClipItem]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestViews(Dataset[ViewsItem]):
+class EvalViews(Dataset[ViewsItem]):
     """num_clips x num_crops views of each video, from one decoding of the frames they share."""
-
-    __test__ = False  # not a test case, for all its name
 
     videos: VideoList
     sampling: ClipSampling

@@ -9,7 +9,8 @@ from .clip_sampling import (
     view_starts,
 )
 from .errors import VideoError
-from .reader import Backend, Damaged, VideoReader, open_video, read_index
+from .opening import open_video, read_index
+from .reader import Backend, Damaged, VideoReader
 from .video_index import VideoIndex
 
 __all__ = [
