@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from glore_video.models.over_processes import gather_over_processes, processes_of
-from glore_video.models.position_products import converted
+from glore_video.models.position_products import converted, is_traced
 from glore_video.models.sub_batch_norm import SubBatchNorm3d
 
 _FOLDABLE = (
@@ -97,8 +97,11 @@ def _batch_statistics(
         parts = norm.num_splits
     # Of Y over the positions of each clip, then over the clips of each part, but for `scale`.
     clip_means = torch.bmm(mean.to(mixing.dtype).transpose(1, 2), mixing).to(mean.dtype)
-    # Where terms cancel, rounding alone could make one negative.
-    clip_variances = _Quadratic.apply(mixing, covariance).clamp(min=0)  # (batch, channels)
+    if is_traced():
+        clip_variances, _ = _quadratic(mixing, covariance)  # (batch, channels)
+    else:
+        clip_variances = _Quadratic.apply(mixing, covariance)
+    clip_variances = clip_variances.clamp(min=0)  # where terms cancel, rounding could go below
     means, variances = _pooled(
         clip_means.view(parts, clips // parts, -1), clip_variances.view(parts, clips // parts, -1)
     )  # (parts, channels)
@@ -124,17 +127,23 @@ def _batch_statistics(
     return means, variances
 
 
+def _quadratic(mixing: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+    """The diagonal of Mᵀ C M for each clip, (batch, channels), of C's dtype; and C M."""
+    product = torch.bmm(converted(covariance, mixing.dtype), mixing)  # (batch, nodes, channels)
+    return (product * mixing).sum(1, dtype=covariance.dtype), product
+
+
 class _Quadratic(torch.autograd.Function):
-    """The diagonal of Mᵀ C M for each clip, C symmetric: (batch, channels), of C's dtype.
+    """The first of `_quadratic`, for a symmetric C.
 
     C M is saved, so that the backward pass needs one product, not three.
     """
 
     @staticmethod
     def forward(ctx: Any, mixing: Tensor, covariance: Tensor) -> Tensor:
-        product = torch.bmm(converted(covariance, mixing.dtype), mixing)  # (batch, nodes, channels)
+        diagonal, product = _quadratic(mixing, covariance)
         ctx.save_for_backward(mixing, covariance, product)
-        return (product * mixing).sum(1, dtype=covariance.dtype)
+        return diagonal
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ from glore_video.models.glore_unit_orders import (
     computing_dtype,
     reassociated,
 )
+from glore_video.models.position_products import batched_multiply_add, is_traced
 
 _LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
@@ -59,7 +60,7 @@ class GraphConvolution(nn.Module):
         """
         edges = self.conv1.weight.squeeze(2).to(v.dtype).expand(v.shape[0], -1, -1)
         bias = self.conv1.bias[:, None] * bias_scale  # type: ignore[index]
-        h = torch.baddbmm(v, edges, v).add_(bias.to(v.dtype)).relu_()
+        h = batched_multiply_add(v, edges, v).add_(bias.to(v.dtype)).relu_()
         if isinstance(self.conv2, nn.Identity):  # fused into what follows
             return h
         weight = cast(Tensor, self.conv2.weight)
@@ -89,7 +90,8 @@ class GloreUnit(nn.Module):
     parameters without calling them, so their hooks do not run. "auto" takes what needs fewer
     multiply-adds for the number of positions at hand, the reassociated order in fp16, which
     overflows in the published one, and the published order wherever a layer was replaced by one of
-    another type (see `resolve_order`).
+    another type (see `resolve_order`). Counters of multiply-adds (fvcore's, torch's) count the order
+    that runs.
 
     Args:
         channels: channels of the feature map.
@@ -214,7 +216,7 @@ class GloreUnit(nn.Module):
 
 def _profiled() -> AbstractContextManager[object]:
     """Names the unit in profiles; a graph that is being captured has no use for it."""
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if torch.compiler.is_compiling() or is_traced():
         return nullcontext()
     return torch.profiler.record_function("glore_unit")
 

@@ -45,7 +45,8 @@ def gather(
         channels_last: memory format of x and of the nodes returned.
         covariance: whether to compute it.
     """
-    if torch.is_grad_enabled() and (x.requires_grad or weight.requires_grad or bias.requires_grad):
+    learns = x.requires_grad or weight.requires_grad or bias.requires_grad
+    if torch.is_grad_enabled() and learns and not is_traced():
         return Gathered(*_Gather.apply(x, weight, bias, channels_last, covariance))
     return Gathered(x, *_gather(x, weight, bias, channels_last, covariance))
 
@@ -76,7 +77,7 @@ def expand(
     else:
         left, right = mixing.transpose(1, 2), nodes
     if x is not None and x.dtype == nodes.dtype:
-        y = torch.baddbmm(x, left, right, alpha=scale)
+        y = batched_multiply_add(x, left, right, scale)
     else:
         y = _scaled_bmm(left, right, scale)
         y = y if x is None else x + y
@@ -86,10 +87,28 @@ def expand(
     return y.transpose(1, 2) if channels_last else y
 
 
+def is_traced() -> bool:
+    """Whether torch.jit.trace records what is computed, as fvcore does to count multiply-adds.
+
+    Then products are taken by operators that everybody's counters know: neither `baddbmm` nor an
+    autograd.Function, which they pass over. What is multiplied stays the same.
+    """
+    return not torch.compiler.is_compiling() and torch.jit.is_tracing()
+
+
+def batched_multiply_add(c: Tensor, a: Tensor, b: Tensor, scale: float = 1) -> Tensor:
+    """c + scale * a b, batched."""
+    if is_traced():
+        return c + _scaled_bmm(a, b, scale)
+    return torch.baddbmm(c, a, b, alpha=scale)
+
+
 def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
     """scale * a b, batched, without another pass over the product."""
     if scale == 1:
         return torch.bmm(a, b)
+    if is_traced():
+        return torch.bmm(a, b) * scale
     return torch.baddbmm(a.new_zeros(1, 1, 1), a, b, beta=0, alpha=scale)
 
 
@@ -118,7 +137,7 @@ def _gather(
     moments = converted(_mean_product(centred, centred), wide)  # (batch, nodes, nodes)
     if wide != x.dtype:
         error = mean - rounded
-        moments = torch.baddbmm(moments, error, error.transpose(1, 2), alpha=-1)
+        moments = batched_multiply_add(moments, error, error.transpose(1, 2), -1)
     return nodes, graph, mean, moments
 
 
@@ -188,10 +207,10 @@ def is_channels_last(x: Tensor) -> bool:
 def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool, scale: float = 1) -> Tensor:
     """c + scale * a b, batched, the result laid out as asked without a copy."""
     if channels_last:
-        return torch.baddbmm(
-            c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2), alpha=scale
+        return batched_multiply_add(
+            c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2), scale
         ).transpose(1, 2)
-    return torch.baddbmm(c, a, b, alpha=scale)
+    return batched_multiply_add(c, a, b, scale)
 
 
 def _add_matmul_(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> None:
