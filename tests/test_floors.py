@@ -85,6 +85,29 @@ def test_public_names():
         _ = glore_video.nothing
 
 
+def import_graph():
+    """Module -> modules of this package that it imports, also late and for type checkers only."""
+    names = {}
+    for path in FILES:
+        parts = ("glore_video", *path.relative_to(PACKAGE).with_suffix("").parts)
+        names[".".join(parts).removesuffix(".__init__")] = path
+    graph = {}
+    for name, path in names.items():
+        # An __init__ only collects names, and what is in its folder may be imported from it.
+        if path.name != "__init__.py":
+            there = set(imported_modules(path)) & names.keys()
+            graph[name] = {each for each in there if names[each].name != "__init__.py"} - {name}
+    return graph
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    left = import_graph()
+    assert len(left) > 100
+    while free := {name for name, there in left.items() if not there & left.keys()}:
+        left = {name: there for name, there in left.items() if name not in free}
+    assert not left  # each of these is in a circle, or imports one
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_nothing_looks_like_a_test(path):
     """pytest collects such names from the test modules that import them."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from glore_video.models.plain_numbers import make_numbers_plain
+
 _STAGE_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 # Temporal kernels of the stem and, repeated over its blocks, of Res2 to Res5.
 _C2D = (1, ((1,), (1,), (1,), (1,)))
@@ -279,6 +281,7 @@ def _finish(network: nn.Module, zero_init_final_bn: bool) -> nn.Module:
             nn.init.ones_(module.weight)  # type: ignore[arg-type]
         for name in ("kernel_size", "stride", "padding", "dilation"):
             value = getattr(module, name, None)
-            if isinstance(value, (tuple, list)):
-                setattr(module, name, tuple(int(v) for v in value))
+            if isinstance(value, list):
+                setattr(module, name, tuple(value))
+    make_numbers_plain(network)
     return network

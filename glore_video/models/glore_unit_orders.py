@@ -13,10 +13,11 @@ batch norm folds into the last of them (`batch_norm_folding`).
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Any, Literal, Protocol, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from glore_video.models.batch_norm_folding import (
     fold_batch_norm,
@@ -25,11 +26,20 @@ from glore_video.models.batch_norm_folding import (
 )
 from glore_video.models.position_products import Gathered, expand, gather, is_channels_last
 
-if TYPE_CHECKING:
-    from glore_video.models.glore_unit import GloreUnit
-
 Order = Literal["auto", "published", "reassociated"]
 ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated")
+
+
+class UnitLayers(Protocol):
+    """What the reassociated order reads of a GloRe unit; see `GloreUnit`."""
+
+    conv_state: _ConvNd
+    conv_proj: _ConvNd
+    gcn: Any  # a GraphConvolution
+    conv_extend: _ConvNd
+    blocker: nn.Module
+    normalize: bool
+    extend_scale: float
 
 
 def multiply_adds(
@@ -72,8 +82,8 @@ def _autocasts(x: Tensor) -> bool:
     return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
-def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
-    """`unit(x)` in the reassociated order, for a unit whose layers are its own."""
+def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
+    """The unit of x in the reassociated order, for a unit whose layers are its own."""
     dtype = computing_dtype(x)
     channels_last = is_channels_last(x)
     norm = unit.blocker if is_foldable(unit.blocker) else None
@@ -118,7 +128,7 @@ def reassociated(unit: GloreUnit, x: Tensor) -> Tensor:
     return y if adds else x + unit.blocker(y).to(x.dtype)
 
 
-def _mixing(unit: GloreUnit, gathered: Gathered, bias_scale: float, dtype: torch.dtype) -> Tensor:
+def _mixing(unit: UnitLayers, gathered: Gathered, bias_scale: float, dtype: torch.dtype) -> Tensor:
     """W_e Z transposed, (batch, nodes, channels), in `dtype`; in float32 where that is fp16.
 
     The bias of `conv1` is scaled by `bias_scale`, as the caller scaled V. Products in fp16 are
@@ -138,6 +148,6 @@ def _mixing(unit: GloreUnit, gathered: Gathered, bias_scale: float, dtype: torch
     V = nn.functional.linear(graph.to(dtype), unit.conv_state.weight.flatten(1).to(dtype))
     bias = cast(Tensor, unit.conv_state.bias)
     V = V.addcmul_(mean.to(dtype), bias.to(dtype))  # (batch, nodes, states)
-    Z = unit.gcn.reason(V, bias_scale / largest)  # (batch, nodes, states)
+    Z: Tensor = unit.gcn.reason(V, bias_scale / largest)  # (batch, nodes, states)
     mixing = nn.functional.linear(Z, extend.to(dtype))
     return mixing.float() * (largest * heaviest) if dtype == torch.float16 else mixing

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from glore_video.models.glore_unit import GloreUnit
 from glore_video.models.output_sizes import feature_map, output_sizes
+from glore_video.models.plain_numbers import make_numbers_plain
 
 GLORE = "glore"
 NONLOCAL = "nonlocal_block"
@@ -36,7 +37,9 @@ def insert_glore(
 ) -> Model:
     """Inserts a GloRe unit after each named block, in place.
 
-    The network computes exactly what it did before, until the units are trained.
+    The network computes exactly what it did before, until the units are trained. numpy numbers in
+    the settings of its layers, as pytorchvideo leaves them, become Python's, so that torch.compile
+    and torch.export take it.
 
     Args:
         model: any network with 1d, 2d or 3d feature maps, (batch, channels, *positions).
@@ -196,6 +199,7 @@ def _insert(
         if like is not None:
             unit.to(device=like.device, dtype=like.dtype)
         units[path] = unit.train(block.training)
+    make_numbers_plain(model)
     for path, block in blocks.items():
         block.add_module(name, units[path])
         # A plain Sequential runs its new last child by itself.
