@@ -29,7 +29,7 @@ import readers
 import reading_corpus
 import torch
 
-from glore_video.datasets.video_dataset import TestViews
+from glore_video.datasets.video_dataset import EvalViews
 from glore_video.datasets.video_list import VideoList
 from glore_video.video import ClipSampling, VideoError, open_video, view_starts
 from glore_video.video.clip_sampling import clip_indices
@@ -59,7 +59,7 @@ def is_right(path: str, indices: list[int], frames: object) -> bool:
 
 
 def package_views(path: str) -> list[torch.Tensor]:
-    data = TestViews(
+    data = EvalViews(
         videos=VideoList(Path(path), [path], [0]),
         sampling=CLIP,
         num_clips=10,

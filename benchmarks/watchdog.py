@@ -15,7 +15,7 @@ import av
 import numpy as np
 import torch
 
-from glore_video.datasets.video_dataset import TestViews, TrainingClips
+from glore_video.datasets.video_dataset import EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.video import ClipSampling
@@ -71,7 +71,7 @@ def main() -> None:
                 flip=True,
                 watchdog=watchdog,
             ),
-            "30 views": lambda watchdog: TestViews(
+            "30 views": lambda watchdog: EvalViews(
                 videos=videos,
                 sampling=sampling,
                 num_clips=10,

@@ -56,6 +56,18 @@ def test_floor(path):
             assert floor == "video" or encodes, f"{module}: only video/ touches decoders"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_is_called_like_a_test(path):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [
+        node.name
+        for node in tree.body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
+    # pytest would collect it from every test file that imports it.
+    assert not [name for name in names if name.startswith(("test_", "Test"))]
+
+
 def test_every_folder_is_on_a_floor():
     folders = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()}
     assert folders <= ALLOWED.keys()

@@ -262,10 +262,8 @@ class CentreClips(Dataset[ClipItem]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestViews(Dataset[ViewsItem]):
+class EvalViews(Dataset[ViewsItem]):
     """num_clips x num_crops views of each video, from one decoding of the frames they share."""
-
-    __test__ = False  # not a test case, for all its name
 
     videos: VideoList
     sampling: ClipSampling

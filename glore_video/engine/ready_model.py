@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from glore_video.config import Config, load_config
 from glore_video.datasets.annotations import load_class_names
 from glore_video.datasets.kinetics import kinetics400_class_names
-from glore_video.datasets.video_dataset import TestViews, VideoViews
+from glore_video.datasets.video_dataset import EvalViews, VideoViews
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine import build
@@ -85,9 +85,9 @@ class ReadyModel:
         *,
         indices: Sequence[int] | None = None,
         watchdog: Watchdog | None = None,
-    ) -> TestViews:
+    ) -> EvalViews:
         """The data set of these videos' views."""
-        return TestViews(
+        return EvalViews(
             videos=VideoList(Path(), paths, [0] * len(paths)),
             sampling=self.sampling,
             num_clips=self.num_clips,
@@ -244,7 +244,7 @@ def _of_config(
 ) -> ReadyModel:
     network = build.build_model(config)
     if path is None and not untrained:
-        path = _weights_file(build.test_checkpoint(config))
+        path = _weights_file(build.checkpoint_to_test(config))
         notes = _notes(path)
     if path is not None:
         load_weights(network, path)
@@ -263,7 +263,7 @@ def _of_config(
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
         num_crops=crops,
         spacing=config.TEST.VIEW_SPACING,
-        short_side=build.test_short_side(config),
+        short_side=build.eval_short_side(config),
         crop_size=data.TEST_CROP_SIZE,
         preprocessing=build.build_preprocessing(config),
         precision=build.build_precision(config, torch.device("cpu")),

@@ -34,7 +34,7 @@ def prepare(config: Config, *, world_size: int) -> None:
     if config.TRAIN.ENABLE:
         build.load_initial_weights(config, build.build_model(config))
     else:
-        build.test_checkpoint(config)
+        build.checkpoint_to_test(config)
     build.render_synthetic(config)
     data = build.load_data(config)
     if data.train is not None:
@@ -79,7 +79,7 @@ def _test(
     if data.test is None:
         raise AssertionError("testing needs its list")
     start = time.perf_counter()
-    checkpoint = build.test_checkpoint(config)
+    checkpoint = build.checkpoint_to_test(config)
     model = build.build_model(config)
     build.load_test_weights(config, model, checkpoint)
     model.to(process.device)

@@ -6,7 +6,7 @@ from encoded_videos import encode
 
 from glore_video.datasets import video_dataset
 from glore_video.datasets.loader import TrainingBatches, clip_loader
-from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
+from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.video import ClipSampling, VideoError, open_video, transforms
 from glore_video.video.augmentation import Augmentation
@@ -119,7 +119,7 @@ def views_of(videos, **changes):
         "crop_size": 64,
         "spacing": "ends",
     }
-    return TestViews(videos=videos, **(settings | changes))
+    return EvalViews(videos=videos, **(settings | changes))
 
 
 def test_views_are_clips_times_crops(videos):

@@ -15,7 +15,7 @@ from encoded_videos import encode
 
 from glore_video.datasets import video_dataset
 from glore_video.datasets.loader import ShardSampler, TrainingBatches, clip_loader, views_loader
-from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
+from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog, is_timeout
 from glore_video.video import ClipSampling, VideoError
@@ -155,7 +155,7 @@ def test_stops_at_a_hanging_video_if_wanted(videos):
 
 
 def test_views_go_on_without_the_videos(videos):
-    views = TestViews(
+    views = EvalViews(
         videos=videos,
         sampling=SAMPLING,
         num_clips=2,
@@ -168,7 +168,7 @@ def test_views_go_on_without_the_videos(videos):
     assert [item.views is None for item in items] == [False, True, False, True]
     assert [item.index for item in items] == [0, 1, 2, 3]
     assert is_timeout(items[1].failures[0][1])
-    alone = TestViews(
+    alone = EvalViews(
         videos=videos, sampling=SAMPLING, num_clips=2, num_crops=3, short_side=64, crop_size=64
     )
     assert torch.equal(items[2].views.view(4), alone[2].views.view(4))

@@ -8,20 +8,20 @@ from glore_video.engine.build.data import (
     build_val_loader,
     build_watchdog,
     clip_sampling,
+    eval_short_side,
     load_data,
     load_list,
     num_workers,
     render_synthetic,
-    test_short_side,
     training_batches,
 )
 from glore_video.engine.build.model import (
     build_model,
     build_precision,
     build_preprocessing,
+    checkpoint_to_test,
     load_initial_weights,
     load_test_weights,
-    test_checkpoint,
 )
 from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
 from glore_video.engine.build.training import (
@@ -47,8 +47,10 @@ __all__ = [
     "build_val_loader",
     "build_watchdog",
     "check_batch",
+    "checkpoint_to_test",
     "clip_sampling",
     "clips_a_step",
+    "eval_short_side",
     "load_data",
     "load_initial_weights",
     "load_list",
@@ -56,7 +58,5 @@ __all__ = [
     "lr_scale",
     "num_workers",
     "render_synthetic",
-    "test_checkpoint",
-    "test_short_side",
     "training_batches",
 ]

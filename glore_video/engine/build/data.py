@@ -20,7 +20,7 @@ from glore_video.datasets.loader import (
     views_loader,
 )
 from glore_video.datasets.synthetic import render_relations
-from glore_video.datasets.video_dataset import CentreClips, TestViews, TrainingClips
+from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
@@ -193,7 +193,7 @@ def num_workers(config: Config) -> int:
     return min(config.DATA_LOADER.NUM_WORKERS, usable_cores())
 
 
-def test_short_side(config: Config) -> int:
+def eval_short_side(config: Config) -> int:
     """Pixels of the shorter side that test videos are scaled to."""
     data = config.DATA
     three = config.TEST.NUM_SPATIAL_CROPS == 3
@@ -201,15 +201,15 @@ def test_short_side(config: Config) -> int:
     return data.TEST_SHORT_SIDE or max(default, data.TEST_CROP_SIZE)
 
 
-def build_test_views(config: Config, videos: VideoList) -> TestViews:
+def build_test_views(config: Config, videos: VideoList) -> EvalViews:
     """The views of each test video."""
     data = config.DATA
-    return TestViews(
+    return EvalViews(
         videos=videos,
         sampling=clip_sampling(config),
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
         num_crops=config.TEST.NUM_SPATIAL_CROPS,
-        short_side=test_short_side(config),
+        short_side=eval_short_side(config),
         crop_size=data.TEST_CROP_SIZE,
         spacing=config.TEST.VIEW_SPACING,
         backend=data.DECODING_BACKEND,
@@ -218,7 +218,7 @@ def build_test_views(config: Config, videos: VideoList) -> TestViews:
     )
 
 
-def build_test_loader(config: Config, views: TestViews, indices: Sequence[int]) -> DataLoader[Any]:
+def build_test_loader(config: Config, views: EvalViews, indices: Sequence[int]) -> DataLoader[Any]:
     """A loader of the videos at these places of the list, one at a time."""
     return views_loader(
         replace(views, indices=indices),

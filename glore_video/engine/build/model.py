@@ -102,7 +102,7 @@ def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) 
     load_weights(model, source)
 
 
-def test_checkpoint(config: Config) -> Path | str:
+def checkpoint_to_test(config: Config) -> Path | str:
     """The weights to test: TEST.CHECKPOINT_FILE_PATH, this run's last, or those it starts from."""
     if config.TEST.CHECKPOINT_FILE_PATH:
         return resolve_checkpoint(config.TEST.CHECKPOINT_FILE_PATH, key="TEST.CHECKPOINT_FILE_PATH")
