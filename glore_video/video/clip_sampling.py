@@ -8,16 +8,12 @@ All arithmetic is rational, so 30000/1001 fps gives the same frames on every mac
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import Literal, get_args
+from typing import Literal
+
+from glore_video.choices import ViewSpacing, check_choice
 
 Spacing = Literal["stride", "linspace"]
 ShortVideo = Literal["repeat_last", "cycle"]
-ViewSpacing = Literal["slowfast", "ends"]
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +47,8 @@ class ClipSampling:
             raise ValueError(f"stride must be at least 1, got {self.stride}")
         if self.target_fps is not None and not 0 < self.target_fps < float("inf"):
             raise ValueError(f"target_fps must be above 0, or None, got {self.target_fps}")
-        _check_choice("spacing", self.spacing, get_args(Spacing))
-        _check_choice("short_video", self.short_video, get_args(ShortVideo))
+        check_choice("spacing", self.spacing, Spacing)
+        check_choice("short_video", self.short_video, ShortVideo)
 
 
 def span(clip: ClipSampling, fps: Fraction | int) -> Fraction:
@@ -123,7 +119,7 @@ def view_starts(
     first view starts and the last one ends with the video. One view is the centre one. A video
     that is shorter than the clip gives num_views times 0.
     """
-    _check_choice("spacing", spacing, get_args(ViewSpacing))
+    check_choice("spacing", spacing, ViewSpacing)
     if num_views < 1:
         raise ValueError(f"num_views must be at least 1, got {num_views}")
     if num_views == 1:

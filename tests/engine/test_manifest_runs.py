@@ -7,7 +7,7 @@ import pytest
 from glore_video.cli import main
 from glore_video.datasets.manifest import ManifestWriter, Row
 from glore_video.engine.build import data as build_data
-from glore_video.video import read_index, reader
+from glore_video.video import opening, read_index
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def words(data, options, tmp_path):
 
 def test_left_out_is_not_failed(words, data, options, capsys, monkeypatch):
     opened = []
-    real = reader._check_file
-    monkeypatch.setattr(reader, "_check_file", lambda path: (opened.append(path), real(path)))
+    real = opening._check_file
+    monkeypatch.setattr(opening, "_check_file", lambda path: (opened.append(path), real(path)))
     assert main(words) == 0
     assert not [path for path in opened if path.endswith(("slow.mp4", "cut.mp4"))]
     summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
