@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -70,7 +71,9 @@ def test_nothing_is_called_like_a_test(path):
 
 
 def module_name(path):
-    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(
+        ".__init__"
+    )
 
 
 def import_graph():
@@ -117,7 +120,8 @@ def test_every_folder_is_on_a_floor():
     [
         ("import glore_video", ("torch", "av", "decord", "pytorchvideo")),
         ("import glore_video.models", ("av", "decord", "torchvision", "pydantic")),
-        ("import glore_video.video", ("av", "decord", "pytorchvideo")),
+        ("import glore_video.video", ("torch", "numpy", "av", "decord")),
+        ("import glore_video.video.opening", ("av", "decord", "pytorchvideo")),
         ("import glore_video.config", ("torch", "av", "decord")),
     ],
 )
@@ -134,3 +138,13 @@ def test_public_names():
     assert "glore_r50_8x8" in glore_video.list_models()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = glore_video.nothing
+
+
+@pytest.mark.parametrize("package", ["glore_video", "glore_video.video"])
+def test_names_that_come_late_are_listed(package):
+    module = importlib.import_module(package)
+    assert set(module.__all__) <= set(dir(module))
+    assert all(hasattr(module, name) for name in dir(module))
+    check = f"import {package}; print(set({package}.__all__) <= set(dir({package})))"
+    done = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "True"
