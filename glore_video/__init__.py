@@ -35,3 +35,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(models, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """All of them, so that an interpreter completes them before they are imported."""
+    return sorted({*globals(), *__all__})

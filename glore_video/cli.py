@@ -1,4 +1,8 @@
-"""argv -> config -> engine. A user's error becomes one line and exit status 2."""
+"""argv -> config -> engine. A user's error becomes one line and exit status 2.
+
+Commands import what loads torch after the arguments are parsed and the configuration is read, so
+that help and errors in them answer at once.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,14 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from glore_video.config import Config, describe, load_config
-from glore_video.engine.distributed import (
-    Process,
-    check_gpus,
-    launch,
-    log_processes,
-    under_torchrun,
-)
 from glore_video.engine.interruption import StoppedBySignal
-from glore_video.engine.run import describe_run, prepare, train_and_test
-from glore_video.engine.run_log import setup_logging
 from glore_video.video import VideoError
+
+if TYPE_CHECKING:
+    from glore_video.config import Config
+    from glore_video.engine.distributed import Process
 
 logger = logging.getLogger("glore_video")
 
@@ -56,19 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     args = parser.parse_intermixed_args([word for word in words if word != "--opts"])
     if args.help_config:
+        from glore_video.config import describe
+
         print(describe())
         return 0
     if not args.cfg:
         parser.error("--cfg FILE is needed; the configs/ folder holds some")
+    from glore_video.engine.run_log import setup_logging
+
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
     return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on, for argparse."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, got {text!r}")
-    return int(text)
 
 
 def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
@@ -95,14 +91,19 @@ def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
 
 
 def _serve(words: Sequence[str]) -> int:
-    setup_logging(None, is_main=True)
-    from glore_video.serving.command import serve  # nothing that training needs
+    from glore_video.serving.command import serve
 
     return serve(words)
 
 
 def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
+    from glore_video.config import load_config
+
     config = load_config(cfg, pairs)
+
+    from glore_video.engine.distributed import check_gpus, launch, under_torchrun
+    from glore_video.engine.run import describe_run, prepare
+
     if dry_run:
         print(describe_run(config))
         return 0
@@ -119,6 +120,10 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
 
 
 def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
+    from glore_video.engine.distributed import log_processes
+    from glore_video.engine.run import prepare, train_and_test
+    from glore_video.engine.run_log import setup_logging
+
     setup_logging(Path(config.OUTPUT_DIR), is_main=process.is_main)
 
     def work() -> int:

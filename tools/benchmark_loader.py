@@ -5,15 +5,7 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 
-import torch
-
 from glore_video.cli import guarded
-from glore_video.config import load_config
-from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
-from glore_video.engine import build
-from glore_video.engine.distributed import Process
-from glore_video.engine.run_log import setup_logging
-from glore_video.engine.step_times import usable_cores
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,7 +22,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--workers", default="0,2,4", metavar="N,N,...", help="numbers of workers to try (0,2,4)"
     )
     args = parser.parse_intermixed_args(argv)
-    setup_logging(None, is_main=True)
     return guarded(lambda: _benchmark(args))
 
 
@@ -40,9 +31,22 @@ def _benchmark(args: argparse.Namespace) -> int:
         raise ValueError(f"--workers {args.workers}: whole numbers with commas between them")
     if args.batches < 1:
         raise ValueError(f"--batches {args.batches}: at least 1")
+    # Imported late, so that help and errors of arguments and configuration do not wait for torch.
+    from glore_video.config import load_config
+    from glore_video.engine.run_log import setup_logging
+
+    setup_logging(None, is_main=True)
+    config = load_config(args.cfg, [*args.pairs, "DATA_LOADER.NUM_WORKERS", "0"])
+
+    import torch
+
+    from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
+    from glore_video.engine import build
+    from glore_video.engine.distributed import Process
+    from glore_video.engine.step_times import usable_cores
+
     cores = usable_cores()
     numbers = sorted({min(int(word), cores) for word in words})
-    config = load_config(args.cfg, [*args.pairs, "DATA_LOADER.NUM_WORKERS", "0"])
     build.render_synthetic(config)
     videos = build.load_list(config, "train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))

@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video.cli import guarded
-from glore_video.datasets.checking import check_videos, list_videos, summary_lines
-from glore_video.datasets.kinetics import compare_with_names
-from glore_video.datasets.reading_cost import advice_lines
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.datasets.checking import check_videos, list_videos, summary_lines
+    from glore_video.datasets.kinetics import compare_with_names
+    from glore_video.datasets.reading_cost import advice_lines
+
     source: Path = args.source
     manifest: Path = args.out or source.absolute().with_name(f"{source.stem}.manifest.csv")
     if args.against:

@@ -4,11 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
+from glore_video.choices import Correction, Match
 from glore_video.cli import guarded
-from glore_video.evaluation.alignment import load_predictions
-from glore_video.evaluation.comparison import Comparison, compare
-from glore_video.evaluation.comparison_page import text_lines, write_comparison
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,13 +24,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--match",
-        choices=("path", "name"),
+        choices=get_args(Match),
         default="path",
         help="videos are the same if their paths are (default), or their file names",
     )
     parser.add_argument(
         "--correction",
-        choices=("holm", "bh"),
+        choices=get_args(Correction),
         default="holm",
         help="for many classes: Holm (default) or Benjamini-Hochberg",
     )
@@ -47,6 +46,12 @@ def _compare(args: argparse.Namespace) -> int:
         raise ValueError("give either runs or the groups --a and --b, not both")
     if bool(args.a) != bool(args.b) or (len(args.runs) < 2 and not args.a):
         raise ValueError("two runs are needed, or the groups --a and --b")
+
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.evaluation.alignment import load_predictions
+    from glore_video.evaluation.comparison import Comparison, compare
+    from glore_video.evaluation.comparison_page import text_lines, write_comparison
+
     first = [load_predictions(path, match=args.match) for path in args.a or args.runs[:1]]
     seconds = [args.b] if args.b else [[path] for path in args.runs[1:]]
     comparisons: list[Comparison] = []

@@ -1,15 +1,18 @@
 """What networks cost: python tools/complexity.py --model glore_r50_8x8 --cfg configs/k400_glore_r50.yaml"""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from glore_video.cli import guarded, positive
-from glore_video.config import load_config
-from glore_video.engine.build import build_model
-from glore_video.models import create_model, list_models
-from glore_video.models.complexity_table import Row, markdown, measure, protocol, text
+from glore_video.arguments import positive
+from glore_video.cli import guarded
+
+if TYPE_CHECKING:
+    from glore_video.models.complexity_table import Row
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,6 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print(args: argparse.Namespace) -> int:
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.models.complexity_table import markdown, text
+
     rows = _rows(args)
     if args.markdown:
         print(markdown(list(rows)))
@@ -41,6 +47,11 @@ def _print(args: argparse.Namespace) -> int:
 
 
 def _rows(args: argparse.Namespace) -> Iterator[Row]:
+    from glore_video.config import load_config
+    from glore_video.engine.build import build_model
+    from glore_video.models import create_model, list_models
+    from glore_video.models.complexity_table import measure, protocol
+
     names = args.model or ([] if args.cfg else list_models())
     for name in names:
         model = create_model(name)

@@ -3,14 +3,13 @@
 python tools/demo.py [KEY VALUE ...], from the root of the checkout; pairs go to every run.
 """
 
+import argparse
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.cli import guarded, main
-from glore_video.config import load_config
-from glore_video.engine.build import build_model
-from glore_video.models import count_complexity
+from glore_video import cli
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = {
@@ -23,7 +22,23 @@ RUNS = {
 }
 
 
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "pairs", metavar="KEY VALUE", nargs="*", help="override single keys, in every run"
+    )
+    args = parser.parse_args(argv)
+    return cli.guarded(lambda: demo(args.pairs))
+
+
 def row(name: str, pairs: list[str]) -> tuple[str, ...]:
+    # Imported late, so that help does not wait for torch.
+    from glore_video.config import load_config
+    from glore_video.engine.build import build_model
+    from glore_video.models import count_complexity
+
     config = load_config(CONFIGS / f"{name}.yaml", pairs)
     size = config.DATA.TEST_CROP_SIZE
     cost = count_complexity(build_model(config), (3, config.DATA.NUM_FRAMES, size, size))
@@ -47,7 +62,7 @@ def table(rows: list[tuple[str, ...]]) -> str:
 def demo(pairs: list[str]) -> int:
     for number, (name, (task, network)) in enumerate(RUNS.items(), start=1):
         print(f"\nrun {number} of {len(RUNS)}: {task}: {network} (configs/{name}.yaml)", flush=True)
-        status = main(["--cfg", str(CONFIGS / f"{name}.yaml"), *pairs])
+        status = cli.main(["--cfg", str(CONFIGS / f"{name}.yaml"), *pairs])
         if status:
             return status
     print(f"\n{table([row(name, pairs) for name in RUNS])}")
@@ -58,4 +73,4 @@ def demo(pairs: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(lambda: demo(sys.argv[1:])))
+    sys.exit(main())

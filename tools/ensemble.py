@@ -5,10 +5,10 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import get_args
 
+from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli import guarded
-from glore_video.evaluation import METHODS, ensemble, load_scores
-from glore_video.evaluation.metrics import accuracies
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,13 +23,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--clips", metavar="1,5,10", help="numbers of clips (default: all)")
     parser.add_argument("--crops", metavar="1,3", help="numbers of crops (default: all)")
-    parser.add_argument("--method", action="append", choices=METHODS, help="repeatable; mean")
     parser.add_argument(
-        "--spacing", choices=("slowfast", "ends"), help="of files that do not say it"
+        "--method", action="append", choices=get_args(Merging), help="repeatable; mean"
+    )
+    parser.add_argument(
+        "--spacing", choices=get_args(ViewSpacing), help="of files that do not say it"
     )
     parser.add_argument(
         "--match",
-        choices=("path", "name"),
+        choices=get_args(Match),
         default="path",
         help="videos are the same if their paths are (default), or their file names",
     )
@@ -40,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _print(args: argparse.Namespace) -> int:
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.evaluation import ensemble, load_scores
+    from glore_video.evaluation.metrics import accuracies
+
     runs = [load_scores(path) for path in args.scores]
     most_clips = min(run.plan.clips for run in runs)
     most_crops = min(run.plan.crops for run in runs)

@@ -4,23 +4,22 @@ python tools/export.py --model glore_r50_8x8 --weights weights.pth --format onnx
 python tools/export.py --weights outputs/quickstart --format pt2
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, get_args
 
-import numpy as np
-import torch
-from torch import Tensor, nn
+from glore_video.arguments import positive
+from glore_video.choices import ExportFormat
+from glore_video.cli import guarded
 
-from glore_video.cli import guarded, positive
-from glore_video.datasets.synthetic_rendering import render_video
-from glore_video.engine.ready_model import ready_model
-from glore_video.models.export import FORMATS, export_network, load_exported
-from glore_video.models.fusion import fuse_for_inference
-from glore_video.video import open_video
-from glore_video.video.transforms import centre_crop, normalize_clip, resize_short_side, to_clip
+# The others are imported where they are used, so that help and wrong arguments do not wait for torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="checkpoint (of a run: enough by itself) or weights; else random ones",
     )
-    parser.add_argument("--format", choices=FORMATS, default="onnx")
+    parser.add_argument("--format", choices=get_args(ExportFormat), default="onnx")
     parser.add_argument(
         "--output", metavar="FILE", help="by default network.onnx or network.pt2 (pt2, aoti)"
     )
@@ -52,6 +51,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
+    from glore_video.models.export import export_network
+    from glore_video.models.fusion import fuse_for_inference
+    from glore_video.video.transforms import normalize_clip, to_clip
+
     model, frames, crop, mean, std = network(args)
     clips = normalize_clip(to_clip(pictures(args.video, frames, crop))[None], mean, std)
     path = Path(args.output or f"network.{'onnx' if args.format == 'onnx' else 'pt2'}")
@@ -70,6 +73,10 @@ def export(args: argparse.Namespace) -> int:
 def check(
     args: argparse.Namespace, model: nn.Module, clips: Tensor, unchecked: Path, path: Path
 ) -> None:
+    import torch
+
+    from glore_video.models.export import load_exported
+
     exported = load_exported(unchecked, format=args.format)
     with torch.no_grad():
         expected, got = model(clips), exported(clips)
@@ -91,6 +98,8 @@ def network(
     args: argparse.Namespace,
 ) -> tuple[nn.Module, int, int, Sequence[float], Sequence[float]]:
     """The network in eval mode, frames and pixels of its clips, mean and deviation of its input."""
+    from glore_video.engine.ready_model import ready_model
+
     ready = ready_model(
         cfg=args.cfg, model=args.model, weights=args.weights, untrained=not args.weights
     )
@@ -101,6 +110,13 @@ def network(
 
 def pictures(video: str | None, frames: int, crop: int) -> Tensor:
     """uint8 (frames, height, width, 3): frames all over the video, a square of its middle."""
+    import numpy as np
+    import torch
+
+    from glore_video.datasets.synthetic_rendering import render_video
+    from glore_video.video import open_video
+    from glore_video.video.transforms import centre_crop, resize_short_side
+
     if video:
         with open_video(video) as opened:
             indices = np.linspace(0, opened.num_frames - 1, frames).astype(int).tolist()
@@ -123,7 +139,7 @@ def fastest(run: Callable[[Tensor], Tensor], clips: Tensor, rounds: int = 5) -> 
 
 
 def same(a: Tensor, b: Tensor) -> str:
-    return "yes" if torch.equal(a.argmax(1), b.argmax(1)) else "no"
+    return "yes" if a.argmax(1).equal(b.argmax(1)) else "no"
 
 
 if __name__ == "__main__":

@@ -8,31 +8,25 @@ python tools/predict.py 0 --weights outputs/x     (camera number 0)
 Exit status: 0; 1 if videos of a folder failed; 2 for an error.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-
+from glore_video.arguments import add_model_arguments
 from glore_video.cli import guarded
-from glore_video.engine.distributed import Process, launch, under_torchrun
-from glore_video.engine.ready_model import ReadyModel, ready_model
-from glore_video.engine.run_log import setup_logging
-from glore_video.prediction import predict, window_timeline
-from glore_video.prediction.folder import predict_videos, videos_below
-from glore_video.prediction.live import watch
-from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
-from glore_video.prediction.terminal import Bar, add_model_arguments, table
-from glore_video.prediction.timeline_files import (
-    check_timeline_path,
-    write_annotated,
-    write_timeline,
-)
 from glore_video.video import VideoError
-from glore_video.video.camera import Camera
+
+# The others are imported where they are used, so that help and wrong arguments do not wait for torch.
+if TYPE_CHECKING:
+    from glore_video.engine.distributed import Process
+    from glore_video.engine.ready_model import ReadyModel
+    from glore_video.prediction.results_file import Result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,7 +51,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="of a camera")
     parser.add_argument("--seconds", type=float, default=0.0, help="of a camera: then stop")
     args = parser.parse_args(argv)
-    setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
     return guarded(lambda: run(args))
 
 
@@ -66,6 +59,14 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--top must be at least 1, got {args.top}")
     if args.workers < 0:
         raise ValueError(f"--workers must be at least 0, got {args.workers}")
+
+    from glore_video.engine.distributed import under_torchrun
+    from glore_video.engine.run_log import setup_logging
+    from glore_video.prediction.terminal import default_device
+    from glore_video.prediction.timeline_files import check_timeline_path
+
+    setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
+    args.device = args.device or default_device()
     source = Path(args.video)
     windowed = args.window or args.hop or args.timeline or args.out
     if args.timeline:
@@ -86,6 +87,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
+    from glore_video.engine.ready_model import ready_model
+
     return ready_model(
         cfg=args.cfg,
         model=args.model,
@@ -98,6 +101,9 @@ def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
 
 
 def one(args: argparse.Namespace, model: ReadyModel) -> int:
+    from glore_video.prediction import predict
+    from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
+
     prediction = predict(args.video, model)
     if args.csv:
         row = Result(args.video, fingerprint(model), tuple(prediction.top()))
@@ -111,6 +117,10 @@ def one(args: argparse.Namespace, model: ReadyModel) -> int:
 
 
 def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
+    from glore_video.prediction import window_timeline
+    from glore_video.prediction.terminal import Bar
+    from glore_video.prediction.timeline_files import write_annotated, write_timeline
+
     with Bar("windows") as bar:
         found = window_timeline(args.video, model, window=args.window, hop=args.hop, progress=bar)
     if args.timeline:
@@ -144,6 +154,11 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
 
 
 def folder(args: argparse.Namespace, source: Path) -> int:
+    import torch
+
+    from glore_video.engine.distributed import Process, launch, under_torchrun
+    from glore_video.prediction.folder import predict_videos, videos_below
+
     file = args.csv or Path("predictions.csv")
     paths = videos_below(source)
     on_gpu = args.device.startswith("cuda")
@@ -183,6 +198,9 @@ def report(args: argparse.Namespace, results: list[Result], file: Path) -> int:
 
 
 def camera(args: argparse.Namespace, number: int) -> int:
+    from glore_video.prediction.live import watch
+    from glore_video.video.camera import Camera
+
     with Camera(number) as source:
         try:
             for seconds, top in watch(
@@ -203,6 +221,8 @@ def camera(args: argparse.Namespace, number: int) -> int:
 def show(
     args: argparse.Namespace, path: str, top: list[tuple[str, float]], views: str = ""
 ) -> None:
+    from glore_video.prediction.terminal import table
+
     if args.json:
         print(json.dumps({"path": path, "top": _pairs(top)}, ensure_ascii=False))
     else:

@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video.cli import guarded
-from glore_video.datasets.kinetics_lists import prepare_kinetics, report_lines
-from glore_video.datasets.reencoding import Encoding
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,6 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _prepare(args: argparse.Namespace, annotations: dict[str, Path]) -> int:
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.datasets.kinetics_lists import prepare_kinetics, report_lines
+    from glore_video.datasets.reencoding import Encoding
+
     encoding = None
     if args.reencode is not None:
         encoding = Encoding(short_side=args.reencode, gop=args.gop, crf=args.crf)

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
+from glore_video.choices import Backend
 from glore_video.cli import guarded
-from glore_video.engine.tester import sample_frames
-from glore_video.evaluation.report import write_report
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,12 +17,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--no-pictures", action="store_true", help="do not read the worst mistakes' videos"
     )
-    parser.add_argument("--backend", choices=("pyav", "decord", "torchcodec"), default="pyav")
+    parser.add_argument("--backend", choices=get_args(Backend), default="pyav")
     args = parser.parse_args(argv)
     return guarded(lambda: _build(args))
 
 
 def _build(args: argparse.Namespace) -> int:
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.engine.tester import sample_frames
+    from glore_video.evaluation.report import write_report
+
     folder: Path = args.folder
     if not (folder / "scores.npz").is_file() and (folder / "test").is_dir():
         folder = folder / "test"

@@ -13,20 +13,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from glore_video.arguments import add_model_arguments
 from glore_video.cli import guarded
-from glore_video.engine.ready_model import ready_model
-from glore_video.models import glore_units
-from glore_video.prediction.looking import look
-from glore_video.prediction.pictures import (
-    activity_chart,
-    choose_nodes,
-    film_of,
-    find_unit,
-    sheet_of,
-)
-from glore_video.prediction.terminal import Bar, add_model_arguments
-from glore_video.visualization.charts import draw_adjacency
-from glore_video.visualization.drawing import save
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,12 +38,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def visualize(args: argparse.Namespace) -> int:
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.engine.ready_model import ready_model
+    from glore_video.models import glore_units
+    from glore_video.prediction.looking import look
+    from glore_video.prediction.pictures import (
+        activity_chart,
+        choose_nodes,
+        film_of,
+        find_unit,
+        sheet_of,
+    )
+    from glore_video.prediction.terminal import Bar, default_device
+    from glore_video.visualization.charts import draw_adjacency
+    from glore_video.visualization.drawing import save
+
     ready = ready_model(
         cfg=args.cfg,
         model=args.model,
         weights=args.weights,
         untrained=args.untrained,
-        device=args.device,
+        device=args.device or default_device(),
     )
     units = list(glore_units(ready.network))
     if not units:

@@ -19,12 +19,12 @@ from glore_video.config.fields import (
     key,
 )
 from glore_video.config.model_keys import Glore, Model, NonLocal, ResNet, SlowFast
-from glore_video.config.training_keys import BatchNorm, MultiViewTest, Solver, TensorBoard, Train
+from glore_video.config.training_keys import BatchNorm, FinalTest, Solver, TensorBoard, Train
 
 
 class Config(Section):
     TRAIN: Train = key(Train(), "training")
-    TEST: MultiViewTest = key(MultiViewTest(), "testing")
+    TEST: FinalTest = key(FinalTest(), "testing")
     DATA: Data = key(Data(), "videos, clips and crops")
     AUG: Aug = key(Aug(), "augmentation of training clips")
     MIXUP: Mixup = key(Mixup(), "mixup and cutmix")

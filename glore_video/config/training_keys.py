@@ -48,7 +48,7 @@ class Train(Section):
     AMP_DTYPE: Literal["bf16", "fp16"] = key("bf16", "autocast type; fp16 scales the loss")
 
 
-class MultiViewTest(Section):
+class FinalTest(Section):
     ENABLE: bool = key(True, "test after training")
     DATASET: str = key("kinetics", "name of the data set, for the log only")
     BATCH_SIZE: Positive = key(8, "clips (views) a forward pass, over all processes together")

@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.datasets.seeding import generator_for, randint
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.video.augmentation import Augmentation, Framing
 from glore_video.video.clip_sampling import (
     ClipSampling,
-    ViewSpacing,
     centre_start,
     clip_indices,
     num_starts,
@@ -28,7 +28,7 @@ from glore_video.video.clip_sampling import (
 )
 from glore_video.video.errors import VideoError
 from glore_video.video.opening import open_video
-from glore_video.video.reader import Backend, Damaged, VideoReader
+from glore_video.video.reader import VideoReader
 from glore_video.video.transforms import (
     centre_crop,
     resize_short_side,

@@ -11,6 +11,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
+from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.config import Config, load_config
 from glore_video.datasets.annotations import load_class_names
 from glore_video.datasets.kinetics import kinetics400_class_names
@@ -27,8 +28,6 @@ from glore_video.models.complexity_table import protocol
 from glore_video.models.download import fetch, is_url
 from glore_video.models.foreign_keys import head_path
 from glore_video.video import ClipSampling
-from glore_video.video.clip_sampling import ViewSpacing
-from glore_video.video.reader import Backend, Damaged
 
 # What the published networks were trained with: the paper's, and those of pytorchvideo.
 _PAPER = Preprocessing(mean=(124 / 255, 117 / 255, 104 / 255), std=(1 / (0.0167 * 255),) * 3)

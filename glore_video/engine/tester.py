@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from glore_video.choices import Backend
 from glore_video.datasets.video_dataset import VideoViews
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.engine.distributed import Process
@@ -23,7 +24,6 @@ from glore_video.engine.run_log import progress
 from glore_video.evaluation import ScoreParts, Scores
 from glore_video.models import count_complexity
 from glore_video.video import open_video
-from glore_video.video.reader import Backend
 
 logger = logging.getLogger(__name__)
 

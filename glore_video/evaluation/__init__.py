@@ -5,8 +5,6 @@ from glore_video.evaluation.results import Scores, Summary, summarize, write_res
 from glore_video.evaluation.saved_scores import SavedScores, ViewPlan, load_scores, save_scores
 from glore_video.evaluation.score_parts import ScoreParts
 from glore_video.evaluation.views import (
-    METHODS,
-    Method,
     clip_accuracy,
     top_k_accuracy,
     top_predictions,
@@ -14,9 +12,7 @@ from glore_video.evaluation.views import (
 )
 
 __all__ = [
-    "METHODS",
     "Ensemble",
-    "Method",
     "SavedScores",
     "ScoreParts",
     "Scores",

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from glore_video.choices import Match
 from glore_video.evaluation.saved_scores import (
-    Match,
     check_same_classes,
     load_scores,
     video_keys,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
+from glore_video.choices import Correction, check_choice
 from glore_video.evaluation.alignment import Predictions, aligned, common_videos
 from glore_video.evaluation.intervals import mean_interval, percent_interval
 from glore_video.evaluation.significance import (
@@ -16,8 +16,6 @@ from glore_video.evaluation.significance import (
     mcnemar_exact,
     paired_t,
 )
-
-Correction = Literal["holm", "bh"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +102,9 @@ def compare(
         allow_missing: compare the videos that all runs have, where the lists differ.
 
     Raises:
-        ValueError: the lists, labels or classes differ, or no video is in all.
+        ValueError: the lists, labels or classes differ, or no video is in all; unknown correction.
     """
+    check_choice("correction", correction, Correction)
     runs = [*first, *second]
     if not first or not second:
         raise ValueError("both sides need at least one run")

@@ -16,15 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.evaluation.saved_scores import (
-    Match,
     SavedScores,
     ViewPlan,
-    ViewSpacing,
     check_same_classes,
     video_keys,
 )
-from glore_video.evaluation.views import Method, video_probabilities
+from glore_video.evaluation.views import video_probabilities
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def ensemble(
     *,
     clips: int,
     crops: int,
-    method: Method = "mean",
+    method: Merging = "mean",
     spacing: ViewSpacing | None = None,
     match: Match = "path",
 ) -> Ensemble:

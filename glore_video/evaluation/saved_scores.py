@@ -6,15 +6,12 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, Literal, Protocol, cast, get_args
+from typing import IO, Protocol, cast
 
 import numpy as np
 
+from glore_video.choices import Match, ViewSpacing, check_choice
 from glore_video.evaluation.files import whole_file
-
-ViewSpacing = Literal["slowfast", "ends"]
-Match = Literal["path", "name"]
-MATCHES: tuple[Match, ...] = get_args(Match)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +164,7 @@ def video_keys(scores: SavedScores, match: Match = "path") -> list[tuple[str, in
     Raises:
         ValueError: with "name", if videos in different folders have the same name.
     """
-    if match not in MATCHES:
-        raise ValueError(f"match must be one of {', '.join(map(repr, MATCHES))}, got {match!r}")
+    check_choice("match", match, Match)
     seen: dict[str, tuple[str, int]] = {}
     keys = []
     for path in scores.paths:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_accuracy
 
-Method = Literal["mean", "max", "logit_mean"]
-METHODS: tuple[Method, ...] = get_args(Method)
+from glore_video.choices import Merging, check_choice
 
 _CHUNK_NUMBERS = 4_000_000  # logits that are turned to float64 at a time: 32 MB
 
 
-def video_probabilities(logits: Tensor, *, method: Method = "mean") -> Tensor:
+def video_probabilities(logits: Tensor, *, method: Merging = "mean") -> Tensor:
     """One distribution over the classes from those of the views.
 
     Args:
@@ -29,8 +27,7 @@ def video_probabilities(logits: Tensor, *, method: Method = "mean") -> Tensor:
     Raises:
         ValueError: for an unknown method.
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(map(repr, METHODS))}, got {method!r}")
+    check_choice("method", method, Merging)
     *leading, views, classes = logits.shape
     videos = math.prod(leading)
     logits = logits.reshape(videos, views, classes)
@@ -41,7 +38,7 @@ def video_probabilities(logits: Tensor, *, method: Method = "mean") -> Tensor:
     return combined.reshape(*leading, classes)
 
 
-def _combined(logits: Tensor, method: Method) -> Tensor:
+def _combined(logits: Tensor, method: Merging) -> Tensor:
     """float (videos, views, classes) -> float64 (videos, classes)."""
     if method == "logit_mean":
         return logits.double().mean(dim=-2).softmax(dim=-1)

@@ -11,18 +11,19 @@ from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from glore_video.choices import ExportFormat, check_choice
+
 Clips = Tensor | Sequence[Tensor]
-Format = Literal["onnx", "pt2", "aoti"]
-
-FORMATS: tuple[Format, ...] = ("onnx", "pt2", "aoti")
 
 
-def export_network(model: nn.Module, clips: Clips, path: str | Path, *, format: Format) -> None:
+def export_network(
+    model: nn.Module, clips: Clips, path: str | Path, *, format: ExportFormat
+) -> None:
     """Writes a network as one file, for clips of this length and size and any number of them.
 
     The file appears whole or not at all.
@@ -43,8 +44,7 @@ def export_network(model: nn.Module, clips: Clips, path: str | Path, *, format: 
         FileNotFoundError: if there is no folder for the file.
     """
     path = Path(path)
-    if format not in FORMATS:
-        raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
+    check_choice("format", format, ExportFormat)
     if model.training:
         raise ValueError("only a network in eval mode can be exported: call model.eval() first")
     if not path.parent.is_dir():
@@ -95,7 +95,7 @@ def input_names(clips: Clips) -> list[str]:
     return ["slow_clips", "fast_clips"]
 
 
-def load_exported(path: str | Path, *, format: Format) -> Callable[[Clips], Tensor]:
+def load_exported(path: str | Path, *, format: ExportFormat) -> Callable[[Clips], Tensor]:
     """What a file of `export_network` computes: clips -> logits, on the CPU for ONNX.
 
     Raises:

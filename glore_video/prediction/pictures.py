@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from glore_video.choices import Backend, Damaged
 from glore_video.prediction.looking import ClipLook, VideoLook
 from glore_video.video import open_video
-from glore_video.video.reader import Backend, Damaged
 from glore_video.video.transforms import crop
 from glore_video.video.writing import VideoWriter
 from glore_video.visualization.charts import draw_lines

@@ -1,8 +1,7 @@
-"""What the tools for trained networks share: arguments, a progress bar, tables."""
+"""What the tools for trained networks share: a device, a progress bar, tables."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -12,39 +11,9 @@ import torch
 from tqdm import tqdm
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """--cfg, --model, --weights, --untrained and --device."""
-    source = parser.add_mutually_exclusive_group()
-    source.add_argument("--cfg", default="", metavar="FILE", help="configuration, YAML")
-    source.add_argument("--model", default="", metavar="NAME", help="a network of the zoo")
-    parser.add_argument(
-        "--weights",
-        default="",
-        metavar="FILE",
-        help="checkpoint, weights or a run's OUTPUT_DIR; a checkpoint of a run is enough by itself",
-    )
-    parser.add_argument(
-        "--untrained", action="store_true", help="random weights, without --weights"
-    )
-    parser.add_argument(
-        "--device", type=_device, default=default_device(), help="cpu, cuda, cuda:1"
-    )
-
-
 def default_device() -> str:
+    """Where networks run if nobody says so."""
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _device(text: str) -> str:
-    try:
-        kind = torch.device(text).type
-    except RuntimeError:
-        kind = ""
-    if kind not in ("cpu", "cuda", "mps"):
-        raise argparse.ArgumentTypeError(f"{text!r} is no device; cpu, cuda or cuda:0 is")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise argparse.ArgumentTypeError("torch sees no GPU on this machine")
-    return text
 
 
 class Bar:

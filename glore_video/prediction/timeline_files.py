@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from glore_video.choices import Backend, Damaged
 from glore_video.evaluation.files import replace_file
 from glore_video.prediction.windows import Timeline
 from glore_video.video import open_video
-from glore_video.video.reader import Backend, Damaged
 from glore_video.video.writing import VideoWriter
 from glore_video.visualization.charts import draw_lines, draw_scores
 from glore_video.visualization.drawing import save

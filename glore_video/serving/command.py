@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from glore_video.engine.ready_model import ready_model
-from glore_video.prediction.terminal import add_model_arguments
+from glore_video.arguments import add_model_arguments
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -43,12 +42,19 @@ def serve(argv: Sequence[str]) -> int:
             raise ValueError(
                 f"--{name.replace('_', '-')} must be above 0, got {getattr(args, name)}"
             )
+
+    # Not before all is checked that can be without them: they load torch.
+    from glore_video.engine.ready_model import ready_model
+    from glore_video.engine.run_log import setup_logging
+    from glore_video.prediction.terminal import default_device
+
+    setup_logging(None, is_main=True)
     ready = ready_model(
         cfg=args.cfg,
         model=args.model,
         weights=args.weights,
         untrained=args.untrained,
-        device=args.device,
+        device=args.device or default_device(),
         num_clips=args.clips,
         num_crops=args.crops,
     )

@@ -1,5 +1,10 @@
 """Reading video: which frames make a clip, the frames themselves, and what is done to them."""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from glore_video.choices import Backend, Damaged
+
 from .clip_sampling import (
     ClipSampling,
     centre_start,
@@ -9,9 +14,19 @@ from .clip_sampling import (
     view_starts,
 )
 from .errors import VideoError
-from .opening import open_video, read_index
-from .reader import Backend, Damaged, VideoReader
-from .video_index import VideoIndex
+
+if TYPE_CHECKING:
+    from .opening import open_video, read_index
+    from .reader import VideoReader
+    from .video_index import VideoIndex
+
+# Those that need torch or numpy; the others, VideoError among them, are had without.
+_HOMES = {
+    "VideoIndex": "video_index",
+    "VideoReader": "reader",
+    "open_video": "opening",
+    "read_index": "opening",
+}
 
 __all__ = [
     "Backend",
@@ -28,3 +43,13 @@ __all__ = [
     "span",
     "view_starts",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -8,13 +8,12 @@ All arithmetic is rational, so 30000/1001 fps gives the same frames on every mac
 from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
-from typing import Literal, get_args
+from typing import Literal
 
-from .errors import check_choice
+from glore_video.choices import ViewSpacing, check_choice
 
 Spacing = Literal["stride", "linspace"]
 ShortVideo = Literal["repeat_last", "cycle"]
-ViewSpacing = Literal["slowfast", "ends"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +47,8 @@ class ClipSampling:
             raise ValueError(f"stride must be at least 1, got {self.stride}")
         if self.target_fps is not None and not 0 < self.target_fps < float("inf"):
             raise ValueError(f"target_fps must be above 0, or None, got {self.target_fps}")
-        check_choice("spacing", self.spacing, get_args(Spacing))
-        check_choice("short_video", self.short_video, get_args(ShortVideo))
+        check_choice("spacing", self.spacing, Spacing)
+        check_choice("short_video", self.short_video, ShortVideo)
 
 
 def span(clip: ClipSampling, fps: Fraction | int) -> Fraction:
@@ -120,7 +119,7 @@ def view_starts(
     first view starts and the last one ends with the video. One view is the centre one. A video
     that is shorter than the clip gives num_views times 0.
     """
-    check_choice("spacing", spacing, get_args(ViewSpacing))
+    check_choice("spacing", spacing, ViewSpacing)
     if num_views < 1:
         raise ValueError(f"num_views must be at least 1, got {num_views}")
     if num_views == 1:

@@ -1,4 +1,4 @@
-"""The one error that every reader raises about a file, and one for a choice that there is not."""
+"""The one error that every reader raises about a file."""
 
 import os
 
@@ -18,9 +18,3 @@ class VideoError(RuntimeError):
 
     def __str__(self) -> str:
         return f"{self.path}: {self.reason}"
-
-
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raises ValueError unless the value of the argument `name` is one of the choices."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, got {value!r}")

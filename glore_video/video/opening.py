@@ -1,12 +1,13 @@
-"""Opening a video file with the decoder of one's choice."""
+"""The one way to open a video, and to find out beforehand what it holds."""
 
 import os
 import stat
 from collections.abc import Callable
-from typing import get_args
 
-from .errors import VideoError, check_choice
-from .reader import Backend, Damaged, VideoReader
+from glore_video.choices import Backend, Damaged, check_choice
+
+from .errors import VideoError
+from .reader import VideoReader
 from .video_index import FileStamp, VideoIndex
 
 
@@ -52,19 +53,19 @@ def open_video(
     Raises VideoError if there is no such file, or it holds no video that can be read; ValueError
     for an unknown backend or policy; ImportError if the backend's package is not installed.
     """
-    check_choice("backend", backend, get_args(Backend))
-    check_choice("damaged", damaged, get_args(Damaged))
+    check_choice("backend", backend, Backend)
+    check_choice("damaged", damaged, Damaged)
     name = os.fspath(path)
     open_file: Callable[..., VideoReader]
     # Decoders are imported when the first video is opened, so that this package is light to import.
     if backend == "decord":
-        from .decord_backend import open_decord
+        from .decord_backend import DecordReader
 
-        open_file = open_decord
+        open_file = DecordReader.open
     elif backend == "torchcodec":
-        from .torchcodec_backend import open_torchcodec
+        from .torchcodec_backend import TorchcodecReader
 
-        open_file = open_torchcodec
+        open_file = TorchcodecReader.open
     else:
         from .pyav_backend import PyavReader
 

@@ -12,12 +12,14 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 from torch import Tensor
 
+from glore_video.choices import Damaged
+
 from .errors import VideoError
 from .indexing import survey
 from .orientation import Orientation
 from .pictures import Pictures
 from .pyav_file import decode_in_order, decode_packet, open_container, reason
-from .reader import Damaged, VideoReader
+from .reader import VideoReader
 from .video_index import Survey, VideoIndex
 
 # Codecs on which leaving out frames that none refers to was shown to change no other frame.

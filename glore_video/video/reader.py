@@ -5,13 +5,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from operator import index as as_int
 from types import TracebackType
-from typing import Literal
 
 import torch
 from torch import Tensor
-
-Backend = Literal["pyav", "decord", "torchcodec"]
-Damaged = Literal["error", "use_prefix"]
 
 
 class VideoReader(ABC):

@@ -2,12 +2,17 @@
 
 import functools
 import logging
+import os
 from abc import abstractmethod
+from typing import Any, ClassVar
 
 from torch import Tensor
 
+from glore_video.choices import Damaged
+
 from .pyav_backend import PyavReader
 from .reader import VideoReader
+from .video_index import VideoIndex
 
 _log = logging.getLogger(__name__)
 
@@ -49,12 +54,50 @@ class SecondDecoder(VideoReader):
     takes over for good, and says how far a damaged file can be read.
     """
 
-    def __init__(self, known: PyavReader) -> None:
+    backend: ClassVar[str]
+    errors: ClassVar[tuple[type[Exception], ...]]  # that the other decoder raises
+
+    def __init__(self, known: PyavReader, video: Any) -> None:
         self.path = known.path
         self.num_frames = known.num_frames
         self.fps = known.fps
         self._known = known
-        self._failed = False
+        self._video = video  # the other decoder's; None when it has failed or is closed
+
+    @classmethod
+    def open(
+        cls, path: str, *, index: VideoIndex | None = None, damaged: Damaged = "error"
+    ) -> VideoReader:
+        """Such a reader, or a PyavReader if the other decoder would not read this file right."""
+        known = PyavReader(path, index=index, damaged=damaged)
+        try:
+            wrong = cls._misread(known)
+            if not wrong:
+                video = cls._open_other(os.path.abspath(path))
+                if len(video) == known.num_frames:
+                    return cls(known, video)
+                wrong = "files of which it counts other frames"
+            log_once(cls.backend, wrong)
+        except cls.errors:
+            pass
+        except BaseException:
+            known.close()
+            raise
+        return known
+
+    @staticmethod
+    def _misread(known: PyavReader) -> str:
+        """Why the decoder may show wrong frames of this file; empty if it does not."""
+        return misread(known)
+
+    @staticmethod
+    @abstractmethod
+    def _open_other(path: str) -> Any:
+        """The file opened with the other decoder; its len() is the number of frames."""
+
+    @abstractmethod
+    def _fetch(self, wanted: list[int]) -> Tensor | None:
+        """As _decode, from the other decoder; None if it gave other frames."""
 
     @property
     def height(self) -> int:
@@ -65,19 +108,18 @@ class SecondDecoder(VideoReader):
         return self._known.width
 
     def close(self) -> None:
-        self._failed = True
+        self._video = None  # frees it
         self._known.close()
 
-    @abstractmethod
-    def _fetch(self, wanted: list[int]) -> Tensor | None:
-        """As _decode, from the other decoder; None if it failed or gave other frames."""
-
     def _decode(self, wanted: list[int]) -> Tensor:
-        if not self._failed:
-            frames = self._fetch(wanted)
+        if self._video is not None:
+            try:
+                frames = self._fetch(wanted)
+            except self.errors:
+                frames = None
             if frames is not None:
                 return frames
-            self._failed = True
+            self._video = None
         try:
             return self._known.frames(wanted)
         finally:

@@ -7,15 +7,10 @@ are left, its frames were equal to PyAV's bit for bit. It uses the FFmpeg librar
 has.
 """
 
-import os
-
 import torch
 from torch import Tensor
 
-from .pyav_backend import PyavReader
-from .reader import Damaged, VideoReader
-from .second_decoder import SecondDecoder, log_once, misread
-from .video_index import VideoIndex
+from .second_decoder import SecondDecoder
 
 try:
     from torchcodec.decoders import VideoDecoder  # type: ignore[import-not-found, unused-ignore]
@@ -26,53 +21,22 @@ except (ImportError, RuntimeError, OSError) as error:  # the last two: no FFmpeg
         "same frames"
     ) from error
 
-_ERRORS = (RuntimeError, ValueError, IndexError)
-
 
 class TorchcodecReader(SecondDecoder):
     """See VideoReader. Frames that come with another time than the packet index has are refused."""
 
-    def __init__(self, known: PyavReader, video: "VideoDecoder") -> None:
-        super().__init__(known)
-        self._video: VideoDecoder | None = video
+    backend = "torchcodec"
+    errors = (RuntimeError, ValueError, IndexError)
 
-    def close(self) -> None:
-        self._video = None  # frees it
-        super().close()
+    @staticmethod
+    def _open_other(path: str) -> "VideoDecoder":
+        return VideoDecoder(path, dimension_order="NHWC", num_ffmpeg_threads=1)
 
     def _fetch(self, wanted: list[int]) -> Tensor | None:
-        assert self._video is not None
-        try:
-            frames = self._video.get_frames_at(wanted)
-        except _ERRORS:
-            self._video = None
-            return None
+        frames = self._video.get_frames_at(wanted)
         tick = float(self._known.time_base)
         pts = self._known.survey.packets.pts
         times = torch.tensor([pts[number] * tick for number in wanted], dtype=torch.float64)
         if bool(((frames.pts_seconds - times).abs() > tick / 2).any()):
             return None
         return frames.data
-
-
-def open_torchcodec(
-    path: str, *, index: VideoIndex | None = None, damaged: Damaged = "error"
-) -> VideoReader:
-    """A TorchcodecReader, or a PyavReader if torchcodec would not read this file right."""
-    known = PyavReader(path, index=index, damaged=damaged)
-    try:
-        wrong = misread(known)
-        if not wrong:
-            video = VideoDecoder(
-                os.path.abspath(path), dimension_order="NHWC", num_ffmpeg_threads=1
-            )
-            if len(video) == known.num_frames:
-                return TorchcodecReader(known, video)
-            wrong = "files of which it counts other frames"
-        log_once("torchcodec", wrong)
-    except _ERRORS:
-        pass
-    except BaseException:
-        known.close()
-        raise
-    return known

@@ -134,10 +134,8 @@ def test_a_camera(main, tiny_checkpoint, capsys, monkeypatch):
     import glore_video.video.camera as camera
 
     real = camera.Camera
-    monkeypatch.setitem(
-        main.__globals__,
-        "Camera",
-        lambda number: real("testsrc=size=96x72:rate=10", format="lavfi"),
+    monkeypatch.setattr(
+        camera, "Camera", lambda number: real("testsrc=size=96x72:rate=10", format="lavfi")
     )
     weights = ["--weights", str(tiny_checkpoint)]
     assert main(["0", *weights, "--every", "0.5", "--seconds", "1.3"]) == 0
