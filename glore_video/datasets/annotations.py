@@ -6,8 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from glore_video.datasets.folders import (
+    class_folders,
+    empty_folders,
+    is_video,
+    listed,
+    subfolders,
+    videos_below,
+)
 from glore_video.datasets.kinetics import (
-    VIDEO_SUFFIXES,
     Clip,
     is_annotation_file,
     kinetics400_class_names,
@@ -15,6 +22,8 @@ from glore_video.datasets.kinetics import (
 )
 from glore_video.datasets.manifest import is_manifest, load_manifest
 from glore_video.datasets.video_list import VideoList
+
+SPLITS = ("train", "val", "test")
 
 
 def load_split(
@@ -42,7 +51,6 @@ def load_split(
     """
     folder = Path(folder)
     list_file = folder / f"{split}.csv"
-    class_folders = folder / split
     if list_file.is_file():
         base = Path(prefix or folder)
         if is_manifest(list_file):
@@ -57,12 +65,12 @@ def load_split(
             videos = _load_list(list_file, base, separator, num_classes)
         _check_some_exist(videos, bool(prefix))
         return videos
-    if class_folders.is_dir():
-        return _load_class_folders(class_folders, class_names_of_folders(folder), num_classes)
+    if (folder / split).is_dir():
+        return _load_class_folders(folder, split, num_classes)
     raise FileNotFoundError(
         f"{list_file}: no such list (DATA.PATH_TO_DATA_DIR = {folder}); it needs lines such as "
         f"`videos/a.mp4 12`, a path and a label from 0 to {num_classes - 1}, or instead of it a "
-        f"folder {class_folders} with a folder of videos for each class"
+        f"folder {folder / split} with a folder of videos for each class"
     )
 
 
@@ -83,7 +91,7 @@ def load_class_names(
     own = Path(folder) / "class_names.txt"
     if own.is_file():
         return _read_names(own, num_classes)
-    folders = class_names_of_folders(Path(folder))
+    folders = _names_by_label(Path(folder), num_classes)
     if len(folders) == num_classes:
         return folders
     if num_classes == 400:
@@ -93,10 +101,34 @@ def load_class_names(
 
 def class_names_of_folders(folder: Path) -> tuple[str, ...]:
     """Sorted names of the class folders under train/, or else under val/ or test/."""
-    for split in ("train", "val", "test"):
+    for split in SPLITS:
         if (folder / split).is_dir():
-            return tuple(sorted(e.name for e in os.scandir(folder / split) if e.is_dir()))
+            return class_folders(folder / split)
     return ()
+
+
+def _names_by_label(folder: Path, num_classes: int) -> tuple[str, ...]:
+    """Names of the class folders in the order of their labels; none where that is not known.
+
+    Where there is a list, its labels count: the class folder that all videos of a label lie in.
+    """
+    list_file = next(
+        (file for split in SPLITS if (file := folder / f"{split}.csv").is_file()), None
+    )
+    if list_file is None:
+        return class_names_of_folders(folder)
+    names = set().union(*(class_folders(folder / s) for s in SPLITS if (folder / s).is_dir()))
+    if not names or is_manifest(list_file) or is_annotation_file(list_file):
+        return ()
+    by_label: dict[int, set[str]] = {}
+    for _, line in _lines(list_file):
+        path, _, label = line.rpartition(" ")
+        if not label.isdecimal():
+            return ()
+        by_label.setdefault(int(label), set()).update(names.intersection(Path(path).parts[-2:-1]))
+    found = [next(iter(each)) for _, each in sorted(by_label.items()) if len(each) == 1]
+    whole = sorted(by_label) == list(range(num_classes)) and len(set(found)) == num_classes
+    return tuple(found) if whole else ()
 
 
 def _read_names(path: Path, num_classes: int) -> tuple[str, ...]:
@@ -155,23 +187,42 @@ def _check_label(label: int, num_classes: int, where: str) -> None:
         )
 
 
-def _load_class_folders(folder: Path, names: Sequence[str], num_classes: int) -> VideoList:
+def _load_class_folders(root: Path, split: str, num_classes: int) -> VideoList:
+    folder = root / split
+    videos = {name: list(videos_below(folder / name)) for name in subfolders(folder)}
+    videos = {name: paths for name, paths in videos.items() if paths}
+    numbered_by = root / next(each for each in SPLITS if (root / each).is_dir())
+    names = tuple(videos) if folder == numbered_by else class_names_of_folders(root)
+    if not videos:
+        raise ValueError(f"{folder}: no videos in it or below it{_differences(root, names)}")
     if len(names) != num_classes:
         raise ValueError(
-            f"{folder}: {len(names)} class folders, but MODEL.NUM_CLASSES = {num_classes}"
+            f"{numbered_by}: {len(names)} class folders, but MODEL.NUM_CLASSES = {num_classes}: "
+            f"{listed(names) or 'none with a video'}{_differences(root, names)}"
         )
     label_of = {name: label for label, name in enumerate(names)}
     paths, labels = [], []
-    for entry in sorted(os.scandir(folder), key=lambda e: e.name):
-        if not entry.is_dir():
-            continue
-        if entry.name not in label_of:
-            raise ValueError(f"{entry.path}: class {entry.name!r} is not among those of train/")
-        for name in sorted(os.listdir(entry.path)):
-            if Path(name).suffix.lower() in VIDEO_SUFFIXES:
-                paths.append(os.path.join(entry.path, name))
-                labels.append(label_of[entry.name])
+    for name, found in videos.items():
+        if name not in label_of:
+            raise ValueError(f"{folder / name}: class {name!r} is not among those of train/")
+        paths += found
+        labels += [label_of[name]] * len(found)
     return _not_empty(VideoList(folder, paths, labels))
+
+
+def _differences(root: Path, names: Sequence[str]) -> str:
+    """What else there is that may explain a number of classes, for the end of a message."""
+    parts = []
+    for split in SPLITS:
+        if (root / split).is_dir():
+            if empty := empty_folders(root / split):
+                parts.append(f"in {split}/ there are no videos in {listed(empty)}")
+            others = class_folders(root / split)
+            if surplus := sorted(set(others) - set(names)):
+                parts.append(f"{split}/ has {listed(surplus)} as well")
+            if missing := sorted(set(names) - set(others)):
+                parts.append(f"{split}/ lacks {listed(missing)}")
+    return "".join(f"; {part}" for part in parts)
 
 
 def _not_empty(videos: VideoList) -> VideoList:
@@ -209,21 +260,35 @@ def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> Vi
             raise ValueError(f"{path}:{line}: {clip.label!r} is no class of Kinetics-400")
         clips.append(clip)
         labels.append(label_of[clip.label])
-    layouts = [
-        folder + file
-        for folder in ("", f"{split}/")
-        for file in ("{name}", "{label}/{name}", "{under}/{name}")
-    ]
-    layout = max(layouts, key=lambda each: _count_existing(prefix, each, clips[:100]))
-    paths = [_kinetics_path(prefix, layout, clip) for clip in clips]
+    folders = [f"{above}{below}" for above in ("", split) for below in ("", "/{label}", "/{under}")]
+    files = _FilesByName()
+    layout = max(
+        folders, key=lambda each: sum(files.has(prefix, each, clip) for clip in clips[:100])
+    )
+    paths = [files.path(prefix, layout, clip) for clip in clips]
     return _not_empty(VideoList(path, paths, labels))
 
 
-def _kinetics_path(prefix: Path, layout: str, clip: Clip) -> str:
-    under = clip.label.replace(" ", "_")
-    name = layout.format(name=f"{clip.name}.mp4", label=clip.label, under=under)
-    return os.path.join(prefix, name)
+class _FilesByName:
+    """Videos of Kinetics' clips, whatever their suffix; each folder is read once."""
 
+    def __init__(self) -> None:
+        self._folders: dict[str, dict[str, str]] = {}  # names by names without suffix
 
-def _count_existing(prefix: Path, layout: str, clips: Sequence[Clip]) -> int:
-    return sum(os.path.exists(_kinetics_path(prefix, layout, clip)) for clip in clips)
+    def has(self, prefix: Path, layout: str, clip: Clip) -> bool:
+        return clip.name in self._names(self._folder(prefix, layout, clip))
+
+    def path(self, prefix: Path, layout: str, clip: Clip) -> str:
+        """Also of one that is not there, as an mp4."""
+        folder = self._folder(prefix, layout, clip)
+        return os.path.join(folder, self._names(folder).get(clip.name, f"{clip.name}.mp4"))
+
+    def _folder(self, prefix: Path, layout: str, clip: Clip) -> str:
+        below = layout.format(label=clip.label, under=clip.label.replace(" ", "_"))
+        return os.path.join(prefix, below.lstrip("/"))
+
+    def _names(self, folder: str) -> dict[str, str]:
+        if folder not in self._folders:
+            names = os.listdir(folder) if os.path.isdir(folder) else []
+            self._folders[folder] = {os.path.splitext(n)[0]: n for n in names if is_video(n)}
+        return self._folders[folder]

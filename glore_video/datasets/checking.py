@@ -11,9 +11,16 @@ from typing import Any
 
 from tqdm import tqdm
 
-from glore_video.datasets.annotations import read_list
+from glore_video.datasets.annotations import SPLITS, class_names_of_folders, read_list
+from glore_video.datasets.folders import (
+    class_folders,
+    is_video,
+    listed,
+    subfolders,
+    videos_below,
+)
 from glore_video.datasets.killable_pool import Outcome, map_killable
-from glore_video.datasets.kinetics import VIDEO_SUFFIXES, is_annotation_file
+from glore_video.datasets.kinetics import is_annotation_file
 from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_rows
 from glore_video.video import VideoError, read_index
 
@@ -39,7 +46,8 @@ def list_videos(source: Path, manifest: Path, *, prefix: str = "", separator: st
 
     Paths become relative to `prefix`, or to the manifest's folder if that is empty, where the
     videos lie below it, and absolute elsewhere: training finds them with the same
-    DATA.PATH_PREFIX. Class folders are numbered in the order of their names.
+    DATA.PATH_PREFIX. Class folders are numbered in the order of their names; those of a folder val or
+    test as the ones of the folder train beside it.
 
     Raises FileNotFoundError or ValueError if there is nothing to check.
     """
@@ -68,15 +76,27 @@ def _of_file(source: Path, separator: str) -> Iterator[tuple[str, int]]:
 
 
 def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
-    def videos_in(path: str) -> Iterator[str]:
-        for name in sorted(os.listdir(path)):
-            if os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not name.startswith("."):
-                yield os.path.abspath(os.path.join(path, name))
-
-    yield from ((path, -1) for path in videos_in(os.fspath(folder)))
-    classes = sorted(entry.path for entry in os.scandir(folder) if entry.is_dir())
-    for label, path in enumerate(classes):
-        yield from ((video, label) for video in videos_in(path))
+    """Videos that lie in the folder itself have no label, those of its class folders their class'."""
+    splits = set(SPLITS).intersection(subfolders(folder))
+    if splits and splits == set(class_folders(folder)):
+        raise ValueError(
+            f"{folder}: holds splits, not classes: check each by itself, {folder / min(splits)} say"
+        )
+    classes = class_folders(folder)
+    # Of a split the labels are those that training and testing give.
+    names = class_names_of_folders(folder.absolute().parent) if folder.name in SPLITS else classes
+    unknown = sorted(set(classes) - set(names))
+    if unknown:
+        raise ValueError(
+            f"{folder}: {listed(unknown)}: not among the classes of the folder train beside it, "
+            f"{listed(names)}"
+        )
+    for name in sorted(os.listdir(folder)):
+        if is_video(name):
+            yield os.path.abspath(folder / name), -1
+    for label, name in enumerate(names):
+        for video in videos_below(folder / name):
+            yield os.path.abspath(video), label
 
 
 def _below(base: Path, path: str) -> str:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-VIDEO_SUFFIXES = frozenset(
-    ".3gp .avi .flv .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ts .webm .wmv".split()
-)
+from glore_video.datasets.folders import VIDEO_SUFFIXES, videos_below
+
 _COLUMNS = ("youtube_id", "time_start", "time_end")
 _TIMES = re.compile(r"_\d{6}_\d{6}$")
 
@@ -105,12 +104,8 @@ def find_video_files(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder}: no such folder")
     found: dict[str, str] = {}
-    for parent, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted(names):
-            stem, suffix = os.path.splitext(name)
-            if suffix.lower() in VIDEO_SUFFIXES and not name.startswith("."):
-                found.setdefault(stem, os.path.join(parent, name))
+    for path in videos_below(folder):
+        found.setdefault(os.path.splitext(os.path.basename(path))[0], path)
     if not found:
         raise ValueError(f"{folder}: no videos in it or in folders below it")
     return found

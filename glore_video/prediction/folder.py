@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.datasets.kinetics import VIDEO_SUFFIXES
+from glore_video.datasets import folders
 from glore_video.datasets.loader import views_loader
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.distributed import Process
@@ -22,17 +21,10 @@ def videos_below(folder: Path) -> list[str]:
 
     Raises ValueError if there are none.
     """
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [
-            os.path.join(parent, name)
-            for name in sorted(names)
-            if Path(name).suffix.lower() in VIDEO_SUFFIXES and not name.startswith(".")
-        ]
+    found = list(folders.videos_below(folder))
     if not found:
         raise ValueError(
-            f"{folder}: no videos in it or in folders below it ({', '.join(sorted(VIDEO_SUFFIXES))})"
+            f"{folder}: no videos in it or in folders below it ({', '.join(sorted(folders.VIDEO_SUFFIXES))})"
         )
     return found
 

@@ -1,0 +1,218 @@
+"""What systems and programs leave in folders is never a class, a video or a picture, anywhere."""
+
+import os
+import re
+
+import pytest
+from encoded_videos import encode
+
+from glore_video.datasets.annotations import load_class_names, load_split
+from glore_video.datasets.checking import list_videos
+from glore_video.datasets.folders import class_folders, is_hidden, listed, videos_below
+from glore_video.datasets.kinetics import find_video_files
+from glore_video.datasets.kinetics_lists import prepare_kinetics
+from glore_video.prediction.folder import videos_below as videos_to_predict
+
+FILES = [
+    ".DS_Store",
+    "._1.mp4",
+    ".hidden.mp4",
+    "Thumbs.db",
+    "ehthumbs.db",
+    "desktop.ini",
+    "notes.txt",
+    "1.mp4.part",
+    "mp4",
+]
+FOLDERS = [
+    ".ipynb_checkpoints",
+    ".Trash-1000",
+    ".git",
+    "__MACOSX",
+    "@eaDir",
+    "@Recycle",
+    "#recycle",
+    "$RECYCLE.BIN",
+    "System Volume Information",
+    "lost+found",
+    "empty",
+    "without videos",
+]
+
+
+def touch(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+def litter(folder):
+    """Every kind of rubbish in a folder, with something like a video in each hidden one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in FILES:
+        touch(folder / name)
+    for name in FOLDERS:
+        (folder / name).mkdir()
+        if is_hidden(name):
+            touch(folder / name / "1.mp4")
+            touch(folder / name / "ape" / "1.mp4")
+    touch(folder / "without videos" / "read me.txt")
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Splits of two classes with rubbish everywhere; val lacks the first one's videos."""
+    root = tmp_path / "dätä set"
+    for name in ("train/ape é/1.mp4", "train/bee/1.webm", "train/bee/deeper/2.ogv"):
+        touch(root / name)
+    touch(root / "val" / "bee" / "3.MP4")
+    (root / "val" / "ape é").mkdir()
+    for folder in ("", "train", "train/ape é", "train/bee/deeper", "val", "val/bee"):
+        litter(root / folder)
+    return root
+
+
+def relative(paths, root):
+    return [os.path.relpath(path, root) for path in paths]
+
+
+def test_class_folders(root):
+    assert class_folders(root / "train") == ("ape é", "bee")
+    train, val = (load_split(root, split, num_classes=2) for split in ("train", "val"))
+    assert relative([train.path(i) for i in range(len(train))], root) == [
+        "train/ape é/1.mp4",
+        "train/bee/1.webm",
+        "train/bee/deeper/2.ogv",
+    ]
+    assert train.labels.tolist() == [0, 1, 1]
+    assert relative([val.path(i) for i in range(len(val))], root) == ["val/bee/3.MP4"]
+    assert val.labels.tolist() == [1]
+    assert load_class_names(root, num_classes=2) == ("ape é", "bee")
+
+
+def test_folder_prediction(root):
+    expected = ["ape é/1.mp4", "bee/1.webm", "bee/deeper/2.ogv"]
+    assert relative(videos_to_predict(root / "train"), root / "train") == expected
+
+
+def test_checking(root):
+    listing = list_videos(root / "train", root / "m.csv")
+    assert listing.videos == (
+        ("train/ape é/1.mp4", 0),
+        ("train/bee/1.webm", 1),
+        ("train/bee/deeper/2.ogv", 1),
+    )
+
+
+def test_preparing_kinetics(root, tmp_path):
+    assert list(find_video_files(root)) == ["1", "2", "3"]
+    annotations = tmp_path / "train.csv"
+    annotations.write_text("label,youtube_id,time_start,time_end\nape,1,0,10\nbee,2,0,10\n")
+    prepared = prepare_kinetics({"train": annotations}, root, tmp_path / "out")
+    assert prepared.listed == {"train": 2}
+    assert "/." not in (tmp_path / "out" / "train.csv").read_text()
+
+
+@pytest.mark.parametrize("name", [name for name in FOLDERS if is_hidden(name)])
+def test_a_hidden_folder_alone_holds_nothing(tmp_path, name):
+    touch(tmp_path / name / "ape" / "1.mp4")
+    assert list(videos_below(tmp_path)) == []
+    assert class_folders(tmp_path) == ()
+    for call in (videos_to_predict, find_video_files):
+        with pytest.raises(ValueError, match="no videos in it"):
+            call(tmp_path)
+    with pytest.raises(ValueError, match="no videos in it"):
+        list_videos(tmp_path, tmp_path / "m.csv")
+
+
+def test_links_are_followed(root, tmp_path):
+    touch(tmp_path / "elsewhere" / "cats" / "9.mp4")
+    os.symlink(tmp_path / "elsewhere" / "cats", root / "train" / "cat")
+    os.symlink(tmp_path / "elsewhere" / "cats" / "9.mp4", root / "train" / "bee" / "9.mp4")
+    train = load_split(root, "train", num_classes=3)
+    assert train.labels.tolist() == [0, 1, 1, 1, 2]
+
+
+def test_another_number_of_classes_is_explained(root):
+    touch(root / "val" / "cat" / "1.mp4")
+    message = (
+        "train: 2 class folders, but MODEL.NUM_CLASSES = 4: ape é, bee; "
+        "in train/ there are no videos in empty (empty), without videos (1 .txt); "
+        "in val/ there are no videos in ape é (empty), empty (empty), without videos (1 .txt); "
+        "val/ has cat as well; val/ lacks ape é"
+    )
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load_split(root, "train", num_classes=4)
+
+
+def test_many_names_are_cut_short():
+    assert listed(["a", "b"]) == "a, b"
+    assert listed([f"class {number}" for number in range(100)], most=2) == (
+        "class 0, class 1 and 98 more"
+    )
+
+
+def test_checking_a_split_numbers_its_classes_as_training_does(root):
+    listing = list_videos(root / "val", root / "val.csv")
+    assert listing.videos == (("val/bee/3.MP4", 1),)
+    touch(root / "val" / "cat" / "1.mp4")
+    with pytest.raises(
+        ValueError,
+        match="val: cat: not among the classes of the folder train beside it, ape é, bee",
+    ):
+        list_videos(root / "val", root / "val.csv")
+
+
+def test_splits_are_not_classes(root):
+    with pytest.raises(
+        ValueError, match="holds splits, not classes: check each by itself, .*/train"
+    ):
+        list_videos(root, root / "m.csv")
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        ("train/bee/1.webm 0\ntrain/ape é/1.mp4 1\n", ("bee", "ape é")),  # the list's labels count
+        ("train/bee/1.webm 0\ntrain/bee/2.webm 1\n", ("class 0", "class 1")),
+        ("elsewhere/1.webm 0\ntrain/ape é/1.mp4 1\n", ("class 0", "class 1")),
+    ],
+    ids=["another order", "one folder twice", "another folder"],
+)
+def test_names_of_a_list_beside_class_folders(root, lines, names):
+    (root / "train.csv").write_text(lines, encoding="utf-8")
+    assert load_class_names(root, num_classes=2) == names
+
+
+def test_kinetics_files_of_several_kinds(tmp_path):
+    rows = ["abseiling,a,0,10,val", "abseiling,b,0,10,val", "abseiling,gone,0,10,val"]
+    text = "\n".join(["label,youtube_id,time_start,time_end,split", *rows, ""])
+    (tmp_path / "val.csv").write_text(text)
+    for name in ("a_000000_000010.mkv", "b_000000_000010.webm", "._a_000000_000010.mp4"):
+        touch(tmp_path / "val" / "abseiling" / name)
+    videos = load_split(tmp_path, "val", num_classes=400)
+    assert relative([videos.path(i) for i in range(3)], tmp_path / "val" / "abseiling") == [
+        "a_000000_000010.mkv",
+        "b_000000_000010.webm",
+        "gone_000000_000010.mp4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("suffix", "how"),
+    [
+        (".vob", {"codec": "mpeg2video", "container_format": "vob"}),
+        (".m2ts", {"container_format": "mpegts"}),
+        (".asf", {"codec": "mpeg4", "container_format": "asf"}),
+        (".mxf", {"codec": "mpeg2video", "container_format": "mxf"}),
+        (".nut", {"codec": "mpeg4", "container_format": "nut"}),
+    ],
+)
+def test_other_endings_are_found_and_read(tmp_path, suffix, how):
+    from glore_video.video import open_video
+
+    (tmp_path / "ape").mkdir()
+    encode(tmp_path / "ape" / f"1{suffix}", rate=25, **how)
+    (path,) = videos_below(tmp_path)
+    with open_video(path) as video:
+        assert video.frames([3]).shape == (1, 64, 96, 3)
