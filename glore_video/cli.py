@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from glore_video.arguments import Parser
 from glore_video.config import Config, describe, load_config
 from glore_video.engine.distributed import (
     Process,
@@ -29,12 +30,8 @@ logger = logging.getLogger("glore_video")
 USER_ERRORS = (ValueError, OSError, VideoError)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
-    words = sys.argv[1:] if argv is None else argv
-    if words and words[0] == "serve":
-        return guarded(lambda: _serve(words[1:]))
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         prog="run_net.py",
         description="Train a network on videos, then test it with many views.",
         epilog="example: run_net.py --cfg configs/k400_glore_r50.yaml "
@@ -54,21 +51,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--help-config", action="store_true", help="list every key with default and meaning"
     )
-    args = parser.parse_intermixed_args([word for word in words if word != "--opts"])
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] == "serve":
+        return guarded(lambda: _serve(words[1:]))
+    given = parser()
+    args = given.parse_intermixed_args([word for word in words if word != "--opts"])
     if args.help_config:
         print(describe())
         return 0
     if not args.cfg:
-        parser.error("--cfg FILE is needed; the configs/ folder holds some")
+        given.error("--cfg FILE is needed; the configs/ folder holds some")
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
     return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
-
-
-def positive(text: str) -> int:
-    """A whole number from 1 on, for argparse."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, got {text!r}")
-    return int(text)
 
 
 def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:

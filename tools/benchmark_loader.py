@@ -7,6 +7,7 @@ from itertools import islice
 
 import torch
 
+from glore_video.arguments import Parser, list_of, not_negative, positive
 from glore_video.cli import guarded
 from glore_video.config import load_config
 from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
@@ -16,32 +17,35 @@ from glore_video.engine.run_log import setup_logging
 from glore_video.engine.step_times import usable_cores
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         description="Clips a second of the training loader alone, for several numbers of workers, "
         "and what the time goes into. Where a run has several processes, this is one of them."
     )
     parser.add_argument("--cfg", required=True, metavar="FILE", help="configuration, YAML")
     parser.add_argument("pairs", metavar="KEY VALUE", nargs="*", help="override single keys")
     parser.add_argument(
-        "--batches", type=int, default=20, metavar="N", help="to time for each number (20)"
+        "--batches", type=positive, default=20, metavar="N", help="to time for each number (20)"
     )
     parser.add_argument(
-        "--workers", default="0,2,4", metavar="N,N,...", help="numbers of workers to try (0,2,4)"
+        "--workers",
+        type=list_of(not_negative),
+        default=[0, 2, 4],
+        metavar="N,N,...",
+        help="numbers of workers to try (0,2,4)",
     )
-    args = parser.parse_intermixed_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_intermixed_args(argv)
     setup_logging(None, is_main=True)
     return guarded(lambda: _benchmark(args))
 
 
 def _benchmark(args: argparse.Namespace) -> int:
-    words = args.workers.split(",")
-    if not all(word.strip().isdecimal() for word in words):
-        raise ValueError(f"--workers {args.workers}: whole numbers with commas between them")
-    if args.batches < 1:
-        raise ValueError(f"--batches {args.batches}: at least 1")
     cores = usable_cores()
-    numbers = sorted({min(int(word), cores) for word in words})
+    numbers = sorted({min(number, cores) for number in args.workers})
     config = load_config(args.cfg, [*args.pairs, "DATA_LOADER.NUM_WORKERS", "0"])
     build.render_synthetic(config)
     videos = build.load_list(config, "train")

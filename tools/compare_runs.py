@@ -5,14 +5,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from glore_video.arguments import Parser
 from glore_video.cli import guarded
 from glore_video.evaluation.alignment import load_predictions
 from glore_video.evaluation.comparison import Comparison, compare
 from glore_video.evaluation.comparison_page import text_lines, write_comparison
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         description=__doc__,
         epilog="A run is its OUTPUT_DIR, test folder or scores.npz. Of several, each is compared "
         "with the first. With --a and --b, run n of the one group is paired with run n of the other.",
@@ -38,7 +39,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="write comparison.json and comparison.html"
     )
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _compare(args))
 
 

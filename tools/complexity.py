@@ -5,15 +5,16 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from glore_video.cli import guarded, positive
+from glore_video.arguments import Parser, positive
+from glore_video.cli import guarded
 from glore_video.config import load_config
 from glore_video.engine.build import build_model
 from glore_video.models import create_model, list_models
 from glore_video.models.complexity_table import Row, markdown, measure, protocol, text
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         description=__doc__,
         epilog="Without --model and --cfg: all networks of the zoo. A network of the zoo is counted "
         "with the input and the views that it is published with, a config with those of its test.",
@@ -26,7 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=positive, help="instead of the published number")
     parser.add_argument("--views", type=positive, help="instead of the published number")
     parser.add_argument("--markdown", action="store_true", help="one table, for a README")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _print(args))
 
 

@@ -3,10 +3,12 @@
 python tools/demo.py [KEY VALUE ...], from the root of the checkout; pairs go to every run.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
 
+from glore_video.arguments import Parser
 from glore_video.cli import guarded, main
 from glore_video.config import load_config
 from glore_video.engine.build import build_model
@@ -21,6 +23,12 @@ RUNS = {
         "+ 2 GloRe units, fine-tuned",
     ),
 }
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", metavar="KEY VALUE", nargs="*", help="override keys of every run")
+    return parser
 
 
 def row(name: str, pairs: list[str]) -> tuple[str, ...]:
@@ -58,4 +66,5 @@ def demo(pairs: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(guarded(lambda: demo(sys.argv[1:])))
+    pairs = parser().parse_args().pairs
+    sys.exit(guarded(lambda: demo(pairs)))

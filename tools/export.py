@@ -14,7 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from glore_video.cli import guarded, positive
+from glore_video.arguments import Parser, number, positive
+from glore_video.cli import guarded
 from glore_video.datasets.synthetic_rendering import render_video
 from glore_video.engine.ready_model import ready_model
 from glore_video.models.export import FORMATS, export_network, load_exported
@@ -23,10 +24,8 @@ from glore_video.video import open_video
 from glore_video.video.transforms import centre_crop, normalize_clip, resize_short_side, to_clip
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", default="", metavar="NAME", help="a network of the zoo")
     source.add_argument("--cfg", default="", metavar="FILE", help="configuration, YAML")
@@ -46,8 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--video", metavar="FILE", help="to check with; else a rendered one")
     parser.add_argument("--no-fuse", dest="fuse", action="store_false", help="keep batch norms")
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="of the relative difference")
-    args = parser.parse_args(argv)
+    parser.add_argument(
+        "--tolerance", type=number(0), default=1e-4, help="of the relative difference"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: export(args))
 
 

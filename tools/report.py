@@ -6,19 +6,24 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from glore_video.arguments import Parser
 from glore_video.cli import guarded
 from glore_video.engine.tester import sample_frames
 from glore_video.evaluation.report import write_report
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="OUTPUT_DIR of a run, or its test folder")
     parser.add_argument(
         "--no-pictures", action="store_true", help="do not read the worst mistakes' videos"
     )
     parser.add_argument("--backend", choices=("pyav", "decord", "torchcodec"), default="pyav")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _build(args))
 
 
