@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tvf
 
+from glore_video.arguments import Parser, positive
 from glore_video.datasets.video_dataset import TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.video import ClipSampling
@@ -311,15 +312,13 @@ def show(name: str, costs: dict[str, object], draws: int = 1) -> None:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--height", type=int, default=256)
-    parser.add_argument("--width", type=int, default=340)
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--frames", type=positive, default=8)
+    parser.add_argument("--height", type=positive, default=256)
+    parser.add_argument("--width", type=positive, default=340)
     parser.add_argument("--videos", type=Path, help="folder of videos; measures reading instead")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--draws", type=int, default=20, help="clips of a recipe a round")
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument("--draws", type=positive, default=20, help="clips of a recipe a round")
     return parser.parse_args(argv)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
+from glore_video.arguments import Parser, positive
 from glore_video.config import Config, load_config
 from glore_video.datasets.loader import ClipBatch, TrainingBatches
 from glore_video.engine import build
@@ -97,13 +98,11 @@ def timed(action, device: torch.device) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cfg", default=str(CONFIGS / "quickstart_same_glore.yaml"))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=10, help="of a round")
-    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument("--rounds", type=positive, default=7)
+    parser.add_argument("--steps", type=positive, default=10, help="of a round")
+    parser.add_argument("--threads", type=positive, default=1, help="of the CPU")
     parser.add_argument("pairs", metavar="KEY VALUE", nargs="*")
     args = parser.parse_intermixed_args()
     torch.set_num_threads(args.threads)

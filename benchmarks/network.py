@@ -22,6 +22,7 @@ import torch
 from timing import compare
 from torch import Tensor, nn
 
+from glore_video.arguments import Parser, not_negative, positive
 from glore_video.models import create_model, glore_units, insert_nonlocal, locate
 from glore_video.models.fusion import fuse_for_inference
 
@@ -130,17 +131,17 @@ def _autocast(device: torch.device, dtype: torch.dtype | None) -> torch.autocast
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="glore_r50_8x8", choices=list(PLAIN))
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--train", action="store_true")
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--frames", type=int, default=8)
-    parser.add_argument("--size", type=int, default=224)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=0, help="of the CPU; torch's own by default")
+    parser.add_argument("--batch", type=positive, default=4)
+    parser.add_argument("--frames", type=positive, default=8)
+    parser.add_argument("--size", type=positive, default=224)
+    parser.add_argument("--rounds", type=positive, default=5)
+    parser.add_argument(
+        "--threads", type=not_negative, default=0, help="of the CPU; torch's own by default"
+    )
     parser.add_argument("--bf16", action="store_true", help="add forms in bf16 autocast")
     parser.add_argument("--compile", action="store_true", help="add compiled forms")
     parser.add_argument("--cpu-time", action="store_true", help="CPU seconds, not wall-clock ones")

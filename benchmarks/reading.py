@@ -11,7 +11,6 @@ counts results whose frames are those of sequential decoding, up to the rounding
 Libraries that are not installed are left out.
 """
 
-import argparse
 import logging
 import random
 import statistics
@@ -29,6 +28,7 @@ import readers
 import reading_corpus
 import torch
 
+from glore_video.arguments import Parser, positive
 from glore_video.datasets.video_dataset import EvalViews
 from glore_video.datasets.video_list import VideoList
 from glore_video.video import ClipSampling, VideoError, open_video, view_starts
@@ -132,9 +132,9 @@ def take_turns(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=20, help="results of each reader")
-    parser.add_argument("--videos", type=int, default=2, help="videos of each kind")
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=positive, default=20, help="results of each reader")
+    parser.add_argument("--videos", type=positive, default=2, help="videos of each kind")
     parser.add_argument("--folder", type=Path, help="where videos are kept from run to run")
     args = parser.parse_args()
     torch.set_num_threads(1)

@@ -5,7 +5,6 @@ milliseconds for 8 frames, stride 8, from a random start, scaled to a short side
 ratio to 340x256 at the same GOP, as measured and as glore_video.datasets.reading_cost estimates it.
 """
 
-import argparse
 import random
 import statistics
 import tempfile
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
+from glore_video.arguments import Parser, positive
 from glore_video.datasets.reading_cost import clip_milliseconds
 from glore_video.video import open_video
 from glore_video.video.transforms import resize_short_side
@@ -54,8 +54,8 @@ def clip_cpu(path: Path) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=25)
+    parser = Parser(description=__doc__)
+    parser.add_argument("--repeats", type=positive, default=25)
     args = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

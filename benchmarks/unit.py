@@ -23,6 +23,7 @@ from memory import moved_bytes, saved_bytes
 from timing import bandwidth, compare
 from torch import Tensor, nn
 
+from glore_video.arguments import Parser, not_negative, positive
 from glore_video.models import GloreUnit3d, fuse_for_inference, insert_nonlocal
 
 # Channels and positions (height, width) of the paper's network at 224 pixels; time is halved.
@@ -133,16 +134,16 @@ def copied(module: nn.Module, args: argparse.Namespace) -> nn.Module:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
-    parser.add_argument("--batch", nargs="+", type=int, default=[1, 8])
-    parser.add_argument("--frames", nargs="+", type=int, default=[8])
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=0, help="of the CPU; torch's own by default")
+    parser.add_argument("--batch", nargs="+", type=positive, default=[1, 8])
+    parser.add_argument("--frames", nargs="+", type=positive, default=[8])
+    parser.add_argument("--rounds", type=positive, default=7)
+    parser.add_argument(
+        "--threads", type=not_negative, default=0, help="of the CPU; torch's own by default"
+    )
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--cpu-time", action="store_true", help="CPU seconds, not wall-clock ones")

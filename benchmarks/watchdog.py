@@ -5,7 +5,6 @@ Prints medians of CPU time (of this process and of the reading one together) and
 milliseconds, and the ratios. Reads alternate, so that other load falls on both.
 """
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -15,6 +14,7 @@ import av
 import numpy as np
 import torch
 
+from glore_video.arguments import Parser, positive
 from glore_video.datasets.video_dataset import EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
@@ -50,9 +50,9 @@ def measure(read, pid: int | None) -> tuple[float, float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = Parser(description=__doc__)
     parser.add_argument("videos", nargs="*")
-    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--repeats", type=positive, default=40)
     args = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,16 +1,93 @@
-"""Arguments that several commands have, for argparse; light, so that --help answers at once."""
+"""Command-line arguments (argparse): numbers checked where they are read, errors of one line.
+
+Light, so that --help answers at once.
+"""
 
 from __future__ import annotations
 
 import argparse
+import math
 import re
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T")
 
 
-def positive(text: str) -> int:
-    """A whole number from 1 on."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be a whole number from 1 on, got {text!r}")
-    return int(text)
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, as all others are, not a screen of usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        hint = "" if message.startswith("argument ") else " (--help explains all)"
+        self.exit(2, f"error: {message}{hint}\n")
+
+
+def whole(least: int, most: int | None = None) -> Callable[[str], int]:
+    """A type for argparse: a whole number in [least, most], or from `least` on."""
+    allowed = f"from {least} on" if most is None else f"from {least} to {most}"
+
+    def convert(text: str) -> int:
+        # Not int(): it reads 1_000, and of thousands of digits it raises something else.
+        if text.isascii() and text.isdigit() and len(text) < 19:
+            number = int(text)
+            if least <= number and (most is None or number <= most):
+                return number
+        raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, got {text!r}")
+
+    return convert
+
+
+positive = whole(1)
+not_negative = whole(0)
+
+
+def number(least: float, most: float = math.inf) -> Callable[[str], float]:
+    """A type for argparse: a finite number in [least, most], or from `least` on."""
+    allowed = f"from {least:g} on" if most == math.inf else f"from {least:g} to {most:g}"
+
+    def convert(text: str) -> float:
+        value = _finite(text)
+        if value is None or not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"must be a number {allowed}, got {text!r}")
+        return value
+
+    return convert
+
+
+def above_zero(text: str) -> float:
+    """A type for argparse: a finite number above 0."""
+    value = _finite(text)
+    if value is None or value <= 0:
+        raise argparse.ArgumentTypeError(f"must be a number above 0, got {text!r}")
+    return value
+
+
+def seconds(text: str) -> float:
+    """A type for argparse: seconds above 0, a year at most (clocks and timers take no more)."""
+    value = _finite(text)
+    if value is None or not 0 < value <= 365 * 86400:
+        raise argparse.ArgumentTypeError(f"must be seconds above 0, a year at most, got {text!r}")
+    return value
+
+
+def list_of(kind: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """A type for argparse: values with commas between, each read by `kind`, as in 1,5,10."""
+
+    def convert(text: str) -> list[T]:
+        try:
+            return [kind(word.strip()) for word in text.split(",")]
+        except argparse.ArgumentTypeError as error:
+            raise argparse.ArgumentTypeError(f"each {error}, in {text!r}") from None
+
+    return convert
+
+
+def _finite(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None
 
 
 def device(text: str) -> str:

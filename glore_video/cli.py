@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from glore_video.arguments import Parser
 from glore_video.engine.interruption import StoppedBySignal
 from glore_video.video import VideoError
 
@@ -28,12 +29,8 @@ logger = logging.getLogger("glore_video")
 USER_ERRORS = (ValueError, OSError, VideoError)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
-    words = sys.argv[1:] if argv is None else argv
-    if words and words[0] == "serve":
-        return guarded(lambda: _serve(words[1:]))
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         prog="run_net.py",
         description="Train a network on videos, then test it with many views.",
         epilog="example: run_net.py --cfg configs/k400_glore_r50.yaml "
@@ -53,14 +50,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--help-config", action="store_true", help="list every key with default and meaning"
     )
-    args = parser.parse_intermixed_args([word for word in words if word != "--opts"])
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] == "serve":
+        return guarded(lambda: _serve(words[1:]))
+    given = parser()
+    args = given.parse_intermixed_args([word for word in words if word != "--opts"])
     if args.help_config:
         from glore_video.config import describe
 
         print(describe())
         return 0
     if not args.cfg:
-        parser.error("--cfg FILE is needed; the configs/ folder holds some")
+        given.error("--cfg FILE is needed; the configs/ folder holds some")
     from glore_video.engine.run_log import setup_logging
 
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")

@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "glore_video"
 # A folder may import itself and what stands behind it here.
 ALLOWED = {
+    "arguments": set(),
     "models": set(),
     "video": set(),
     "config": set(),
@@ -112,6 +113,10 @@ def test_every_folder_is_on_a_floor():
     ("statement", "absent"),
     [
         ("import glore_video", ("torch", "av", "decord", "pytorchvideo")),
+        (
+            "import glore_video.arguments",
+            ("torch", "numpy", "av", "decord", "pydantic", "yaml", "glore_video.cli"),
+        ),
         ("import glore_video.models", ("av", "decord", "torchvision", "pydantic")),
         ("import glore_video.video", ("torch", "numpy", "av", "decord")),
         ("import glore_video.video.opening", ("av", "decord", "pytorchvideo")),

@@ -53,7 +53,7 @@ def test_help_is_light(command, always):
 def test_wrong_flags_are_light(command, always):
     done, err, imported = run(*COMMANDS[command], "--no-such-flag")
     assert done.returncode == 2
-    assert err.startswith("usage: ")
+    assert err.startswith("error: ")
     assert "error: " in err.splitlines()[-1]
     assert imported - always == set()
 

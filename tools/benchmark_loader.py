@@ -5,32 +5,36 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 
+from glore_video.arguments import Parser, list_of, not_negative, positive
 from glore_video.cli import guarded
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         description="Clips a second of the training loader alone, for several numbers of workers, "
         "and what the time goes into. Where a run has several processes, this is one of them."
     )
     parser.add_argument("--cfg", required=True, metavar="FILE", help="configuration, YAML")
     parser.add_argument("pairs", metavar="KEY VALUE", nargs="*", help="override single keys")
     parser.add_argument(
-        "--batches", type=int, default=20, metavar="N", help="to time for each number (20)"
+        "--batches", type=positive, default=20, metavar="N", help="to time for each number (20)"
     )
     parser.add_argument(
-        "--workers", default="0,2,4", metavar="N,N,...", help="numbers of workers to try (0,2,4)"
+        "--workers",
+        type=list_of(not_negative),
+        default=[0, 2, 4],
+        metavar="N,N,...",
+        help="numbers of workers to try (0,2,4)",
     )
-    args = parser.parse_intermixed_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_intermixed_args(argv)
     return guarded(lambda: _benchmark(args))
 
 
 def _benchmark(args: argparse.Namespace) -> int:
-    words = args.workers.split(",")
-    if not all(word.strip().isdecimal() for word in words):
-        raise ValueError(f"--workers {args.workers}: whole numbers with commas between them")
-    if args.batches < 1:
-        raise ValueError(f"--batches {args.batches}: at least 1")
     # Imported late, so that help and errors of arguments and configuration do not wait for torch.
     from glore_video.config import load_config
     from glore_video.engine.run_log import setup_logging
@@ -46,7 +50,7 @@ def _benchmark(args: argparse.Namespace) -> int:
     from glore_video.engine.step_times import usable_cores
 
     cores = usable_cores()
-    numbers = sorted({min(int(word), cores) for word in words})
+    numbers = sorted({min(number, cores) for number in args.workers})
     build.render_synthetic(config)
     videos = build.load_list(config, "train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))

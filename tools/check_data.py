@@ -6,11 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from glore_video.arguments import Parser, positive, seconds
 from glore_video.cli import guarded
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
     parser.add_argument(
         "source", type=Path, help="list, folder of class folders, or folder of videos"
     )
@@ -22,9 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--prefix", default="", help="folder that relative paths start from")
     parser.add_argument("--separator", default=" ", help="what stands between path and label")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
     parser.add_argument(
-        "--timeout", type=float, default=300.0, metavar="SECONDS", help="for one video"
+        "--timeout", type=seconds, default=300.0, metavar="SECONDS", help="for one video"
     )
     parser.add_argument(
         "--again", action="store_true", help="decode also what was found bad before"
@@ -32,7 +33,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--against", type=Path, metavar="FILE", help="official list of names, or annotation file"
     )
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _check(args))
 
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from glore_video.arguments import Parser
 from glore_video.choices import Correction, Match
 from glore_video.cli import guarded
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         description=__doc__,
         epilog="A run is its OUTPUT_DIR, test folder or scores.npz. Of several, each is compared "
         "with the first. With --a and --b, run n of the one group is paired with run n of the other.",
@@ -37,7 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="write comparison.json and comparison.html"
     )
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _compare(args))
 
 

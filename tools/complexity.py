@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glore_video.arguments import positive
+from glore_video.arguments import Parser, positive
 from glore_video.cli import guarded
 
 if TYPE_CHECKING:
     from glore_video.models.complexity_table import Row
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         description=__doc__,
         epilog="Without --model and --cfg: all networks of the zoo. A network of the zoo is counted "
         "with the input and the views that it is published with, a config with those of its test.",
@@ -29,7 +29,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--frames", type=positive, help="instead of the published number")
     parser.add_argument("--views", type=positive, help="instead of the published number")
     parser.add_argument("--markdown", action="store_true", help="one table, for a README")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _print(args))
 
 

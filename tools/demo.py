@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video import cli
+from glore_video.arguments import Parser
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = {
@@ -22,14 +23,16 @@ RUNS = {
 }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
         "pairs", metavar="KEY VALUE", nargs="*", help="override single keys, in every run"
     )
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return cli.guarded(lambda: demo(args.pairs))
 
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+from glore_video.arguments import Parser, list_of, positive
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli import guarded
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
         description=__doc__,
         epilog="Several files are averaged (late fusion); their lists must hold the same videos. "
         "With `mean` and the views marked = the accuracy is the one that a test with so many views "
@@ -21,8 +22,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "scores", nargs="+", metavar="SCORES", help="scores.npz, test folder or OUTPUT_DIR"
     )
-    parser.add_argument("--clips", metavar="1,5,10", help="numbers of clips (default: all)")
-    parser.add_argument("--crops", metavar="1,3", help="numbers of crops (default: all)")
+    parser.add_argument(
+        "--clips", type=list_of(positive), metavar="1,5,10", help="numbers of clips (default: all)"
+    )
+    parser.add_argument(
+        "--crops", type=list_of(positive), metavar="1,3", help="numbers of crops (default: all)"
+    )
     parser.add_argument(
         "--method", action="append", choices=get_args(Merging), help="repeatable; mean"
     )
@@ -37,7 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--exact", action="store_true", help="refuse views that only come nearest")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers, too")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _print(args))
 
 
@@ -52,8 +61,8 @@ def _print(args: argparse.Namespace) -> int:
     rows, notes = [], {}
     print(f"{len(runs[0].paths)} videos, {len(runs)} {'test' if len(runs) == 1 else 'tests'}")
     print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {'top-5':>6}  {'class mean':>10}")
-    for clips in _numbers(args.clips, most_clips, "--clips"):
-        for crops in _numbers(args.crops, most_crops, "--crops"):
+    for clips in args.clips or [most_clips]:
+        for crops in args.crops or [most_crops]:
             for method in args.method or ["mean"]:
                 result = ensemble(
                     runs,
@@ -90,15 +99,6 @@ def _print(args: argparse.Namespace) -> int:
         text = json.dumps({"scores": [run.source for run in runs], "ensembles": rows}, indent=2)
         args.json.write_text(text + "\n", encoding="utf-8")
     return 0
-
-
-def _numbers(text: str | None, most: int, option: str) -> list[int]:
-    if text is None:
-        return [most]
-    try:
-        return [int(word) for word in text.split(",")]
-    except ValueError:
-        raise ValueError(f"{option} {text}: numbers with commas between are expected") from None
 
 
 if __name__ == "__main__":

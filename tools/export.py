@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from glore_video.arguments import positive
+from glore_video.arguments import Parser, number, positive
 from glore_video.choices import ExportFormat
 from glore_video.cli import guarded
 
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--model", default="", metavar="NAME", help="a network of the zoo")
     source.add_argument("--cfg", default="", metavar="FILE", help="configuration, YAML")
@@ -45,8 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--video", metavar="FILE", help="to check with; else a rendered one")
     parser.add_argument("--no-fuse", dest="fuse", action="store_false", help="keep batch norms")
-    parser.add_argument("--tolerance", type=float, default=1e-4, help="of the relative difference")
-    args = parser.parse_args(argv)
+    parser.add_argument(
+        "--tolerance", type=number(0), default=1e-4, help="of the relative difference"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: export(args))
 
 

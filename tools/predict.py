@@ -18,7 +18,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glore_video.arguments import add_model_arguments
+from glore_video.arguments import (
+    Parser,
+    add_model_arguments,
+    not_negative,
+    positive,
+    seconds,
+)
 from glore_video.cli import guarded
 from glore_video.video import VideoError
 
@@ -29,37 +35,40 @@ if TYPE_CHECKING:
     from glore_video.prediction.results_file import Result
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", metavar="VIDEO", help="a video, a folder, or a camera's number")
     add_model_arguments(parser)
-    parser.add_argument("--top", type=int, default=5, help="how many classes to show")
+    parser.add_argument("--top", type=positive, default=5, help="how many classes to show")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="a folder's: predictions.csv")
-    parser.add_argument("--clips", type=int, default=0, help="of a video, instead of the test's")
-    parser.add_argument("--crops", type=int, default=0, choices=(0, 1, 3), help="of each clip")
-    parser.add_argument("--window", type=float, default=0.0, metavar="SECONDS", help="slide it")
-    parser.add_argument("--hop", type=float, default=0.0, metavar="SECONDS", help="half a window")
+    parser.add_argument("--clips", type=positive, help="of a video, instead of the test's")
+    parser.add_argument("--crops", type=positive, choices=(1, 3), help="of each clip")
+    parser.add_argument("--window", type=seconds, metavar="SECONDS", help="slide it")
+    parser.add_argument("--hop", type=seconds, metavar="SECONDS", help="half a window")
     parser.add_argument("--timeline", metavar="FILE", help="what happens when, .png or .html")
     parser.add_argument("--out", metavar="FILE.mp4", help="the video with the classes drawn in it")
-    parser.add_argument("--workers", type=int, default=2, help="of a folder: reading processes")
     parser.add_argument(
-        "--timeout", type=float, default=120.0, metavar="SECONDS", help="of a folder: for a video"
+        "--workers", type=not_negative, default=2, help="of a folder: reading processes; 0: none"
     )
-    parser.add_argument("--every", type=float, default=1.0, metavar="SECONDS", help="of a camera")
-    parser.add_argument("--seconds", type=float, default=0.0, help="of a camera: then stop")
-    args = parser.parse_args(argv)
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="of a folder: for a video",
+    )
+    parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS", help="of a camera")
+    parser.add_argument("--seconds", type=seconds, help="of a camera: then stop")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: run(args))
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.top < 1:
-        raise ValueError(f"--top must be at least 1, got {args.top}")
-    if args.workers < 0:
-        raise ValueError(f"--workers must be at least 0, got {args.workers}")
-
     from glore_video.engine.distributed import under_torchrun
     from glore_video.engine.run_log import setup_logging
     from glore_video.prediction.terminal import default_device
@@ -95,8 +104,8 @@ def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
         weights=args.weights,
         untrained=args.untrained,
         device=device or args.device,
-        num_clips=args.clips,
-        num_crops=args.crops,
+        num_clips=args.clips or 0,
+        num_crops=args.crops or 0,
     )
 
 
@@ -122,7 +131,9 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
     from glore_video.prediction.timeline_files import write_annotated, write_timeline
 
     with Bar("windows") as bar:
-        found = window_timeline(args.video, model, window=args.window, hop=args.hop, progress=bar)
+        found = window_timeline(
+            args.video, model, window=args.window or 0.0, hop=args.hop or 0.0, progress=bar
+        )
     if args.timeline:
         write_timeline(found, args.timeline)
     if args.out:

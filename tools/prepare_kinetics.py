@@ -9,35 +9,50 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from glore_video.arguments import Parser, positive, seconds, whole
 from glore_video.cli import guarded
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for split in ("train", "val", "test"):
         parser.add_argument(f"--{split}", type=Path, metavar="CSV", help="annotation file")
     parser.add_argument("--videos", type=Path, required=True, help="folder with the videos")
     parser.add_argument("--out", type=Path, required=True, help="folder for the lists")
     parser.add_argument(
         "--reencode",
-        type=int,
+        type=positive,
         metavar="PIXELS",
         help="encode the videos anew with this short side (256, 320) into OUT/videos",
     )
-    parser.add_argument("--gop", type=int, default=30, help="frames between keyframes, at most")
-    parser.add_argument("--crf", type=int, default=20, help="quality of libx264, smaller is better")
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
-        "--timeout", type=float, default=600.0, metavar="SECONDS", help="for encoding one video"
+        "--gop", type=positive, default=30, help="frames between keyframes, at most"
     )
-    args = parser.parse_args(argv)
+    parser.add_argument(
+        "--crf",
+        type=whole(0, 51),
+        default=20,
+        help="quality of libx264, 0 to 51, smaller is better; 0: without loss",
+    )
+    parser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="for encoding one video",
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = parser()
+    args = given.parse_args(argv)
     annotations = {
         split: path for split in ("train", "val", "test") if (path := getattr(args, split))
     }
     if not annotations:
-        parser.error("give at least one of --train, --val, --test")
+        given.error("give at least one of --train, --val, --test")
     return guarded(lambda: _prepare(args, annotations))
 
 

@@ -7,18 +7,23 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
+from glore_video.arguments import Parser
 from glore_video.choices import Backend
 from glore_video.cli import guarded
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__)
     parser.add_argument("folder", type=Path, help="OUTPUT_DIR of a run, or its test folder")
     parser.add_argument(
         "--no-pictures", action="store_true", help="do not read the worst mistakes' videos"
     )
     parser.add_argument("--backend", choices=get_args(Backend), default="pyav")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: _build(args))
 
 

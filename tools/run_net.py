@@ -2,7 +2,9 @@
 
 import sys
 
-from glore_video.cli import main
+from glore_video.cli import main, parser
+
+__all__ = ["main", "parser"]
 
 if __name__ == "__main__":
     sys.exit(main())

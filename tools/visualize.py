@@ -13,27 +13,32 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.arguments import add_model_arguments
+from glore_video.arguments import Parser, add_model_arguments, list_of, not_negative, positive
 from glore_video.cli import guarded
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("video", metavar="VIDEO")
     add_model_arguments(parser)
     parser.add_argument("--unit", default="", metavar="PATH", help="by default the last one")
     parser.add_argument(
-        "--nodes", type=_numbers, metavar="0,5,9", help="by default the most important ones"
+        "--nodes",
+        type=list_of(not_negative),
+        metavar="0,5,9",
+        help="by default the most important ones",
     )
-    parser.add_argument("--top", type=int, default=4, help="how many nodes, without --nodes")
+    parser.add_argument("--top", type=positive, default=4, help="how many nodes, without --nodes")
     parser.add_argument("--class", dest="target", metavar="NAME", help="instead of the predicted")
-    parser.add_argument("--clips", type=int, default=12, help="at most, over the whole video")
+    parser.add_argument("--clips", type=positive, default=12, help="at most, over the whole video")
     parser.add_argument("--layer", default="", help="of Grad-CAM; by default the last block")
     parser.add_argument("--no-film", dest="film", action="store_false")
     parser.add_argument("--out", type=Path, default=Path("pictures"), metavar="DIR")
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
     return guarded(lambda: visualize(args))
 
 
@@ -63,8 +68,6 @@ def visualize(args: argparse.Namespace) -> int:
     units = list(glore_units(ready.network))
     if not units:
         raise ValueError("the network has no GloRe unit: there are no projection maps to draw")
-    if args.top < 1 or args.clips < 1:
-        raise ValueError("--top and --clips must be at least 1")
     unit = find_unit(units, args.unit)
     target = None if args.target is None else _label(args.target, ready.class_names)
     with Bar("clips") as bar:
@@ -107,10 +110,6 @@ def visualize(args: argparse.Namespace) -> int:
         print(f"  node {node:<4} mean importance {importance[node]:+.4f}")
     print("\n".join(map(str, paths)))
     return 0
-
-
-def _numbers(text: str) -> list[int]:
-    return [int(part) for part in text.split(",")]
 
 
 def _label(name: str, class_names: Sequence[str]) -> int:

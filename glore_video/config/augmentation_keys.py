@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from glore_video.config.fields import (
+    BelowOne,
     Float,
     Fraction01,
     NonNegativeFloat,
@@ -24,6 +25,7 @@ def _none_is_zero(value: Any) -> Any:
     return 0.0 if value in (None, "None") else value
 
 
+GreyLevels = Annotated[Float, Field(ge=-255, le=255)]
 Strength = Annotated[NonNegativeFloat, BeforeValidator(_none_is_zero)]
 
 
@@ -60,12 +62,12 @@ class Aug(Section):
         "greatest shift of hue (in 2 degrees, up to 180), lightness and saturation (up to 255); "
         "GloRe's own: 15, 35, 25; zeros: none",
     )
-    PIXEL_JITTER: tuple[Float, Float] = key(
+    PIXEL_JITTER: tuple[GreyLevels, GreyLevels] = key(
         (0.0, 0.0),
         "least (up to 0) and greatest (from 0) noise on each value, in grey levels of 255; GloRe's "
         "own: -20, 20; zeros: none",
     )
-    LABEL_SMOOTHING: Annotated[Float, Field(ge=0, lt=1)] = key(
+    LABEL_SMOOTHING: BelowOne = key(
         0.0, "share of each target spread over all classes, without MIXUP (which has its own key)"
     )
 
@@ -98,6 +100,6 @@ class Mixup(Section):
     CUTMIX_ALPHA: NonNegativeFloat = key(1.0, "the same for cutmix")
     PROB: Fraction01 = key(1.0, "probability of a step to be mixed")
     SWITCH_PROB: Fraction01 = key(0.5, "probability of cutmix where both are on")
-    LABEL_SMOOTH_VALUE: Annotated[Float, Field(ge=0, lt=1)] = key(
+    LABEL_SMOOTH_VALUE: BelowOne = key(
         0.1, "with ENABLE, share of each target spread over all classes"
     )

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from glore_video.config.fields import (
-    Float,
     Fraction01,
     NonNegative,
     NonNegativeFloat,
     Positive,
+    PositiveFloat,
+    Seconds,
     Section,
+    Seed,
     key,
 )
-
-PositiveFloat = Annotated[Float, Field(gt=0)]
 
 
 class Data(Section):
@@ -75,8 +75,12 @@ class Data(Section):
         "short side in testing, pixels; 0: TEST_CROP_SIZE with 3 crops, else the training's least",
     )
     RANDOM_FLIP: bool = key(True, "mirror half of the training clips left to right")
-    MEAN: tuple[Float, Float, Float] = key((0.45, 0.45, 0.45), "subtracted from RGB in 0..1")
-    STD: tuple[Float, Float, Float] = key((0.225, 0.225, 0.225), "RGB in 0..1 is divided by it")
+    MEAN: tuple[Fraction01, Fraction01, Fraction01] = key(
+        (0.45, 0.45, 0.45), "subtracted from RGB in 0..1"
+    )
+    STD: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = key(
+        (0.225, 0.225, 0.225), "RGB in 0..1 is divided by it"
+    )
     MAX_BAD_FRACTION: Fraction01 = key(
         0.05, "share of unreadable training videos past which the run stops"
     )
@@ -104,8 +108,6 @@ class Data(Section):
                 f"DATA.TEST_CROP_SIZE = {self.TEST_CROP_SIZE} does not fit into "
                 f"DATA.TEST_SHORT_SIDE = {self.TEST_SHORT_SIDE}"
             )
-        if min(self.STD) <= 0:
-            raise ValueError(f"DATA.STD = {list(self.STD)}: each must be above 0")
         return self
 
     def _check_pairs(self) -> None:
@@ -144,7 +146,7 @@ class Synthetic(Section):
     NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")
     NUM_FRAMES: Positive = key(12, "frames a rendered video")
     SIZE: Positive = key(64, "height and width of a rendered video, pixels")
-    SEED: NonNegative = key(0, "seed of the rendering")
+    SEED: Seed = key(0, "seed of the rendering")
 
 
 class DataLoader(Section):
@@ -152,7 +154,7 @@ class DataLoader(Section):
         8, "reading processes a training process; 0: read in the trainer"
     )
     PIN_MEMORY: bool = key(True, "page-locked batches, for faster copies to a GPU")
-    VIDEO_TIMEOUT: NonNegativeFloat = key(
+    VIDEO_TIMEOUT: Seconds = key(
         60.0,
         "seconds a video may take to read before its decoder is killed; 0, or no workers: no limit",
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-
-# stage -> pathway -> 0-based block indices, as SlowFast's NONLOCAL.LOCATION
-BlockLocations = tuple[tuple[tuple[int, ...], ...], ...]
 
 
 def _no_bool(value: Any) -> Any:
@@ -16,12 +13,21 @@ def _no_bool(value: Any) -> Any:
     return value
 
 
-Int = Annotated[int, BeforeValidator(_no_bool)]
+# Whole numbers that fit into 64 bits, as generators of random numbers and tensors want them.
+Int = Annotated[int, BeforeValidator(_no_bool), Field(lt=2**63)]
 Float = Annotated[float, BeforeValidator(_no_bool)]
 Positive = Annotated[Int, Field(ge=1)]
 NonNegative = Annotated[Int, Field(ge=0)]
 NonNegativeFloat = Annotated[Float, Field(ge=0)]
+PositiveFloat = Annotated[Float, Field(gt=0)]
 Fraction01 = Annotated[Float, Field(ge=0, le=1)]
+Seconds = Annotated[Float, Field(ge=0, le=365 * 86400)]
+Seed = Annotated[Int, Field(ge=0, lt=2**32)]
+OneOrThree = Annotated[Literal[1, 3], BeforeValidator(_no_bool)]  # True == 1
+BelowOne = Annotated[Float, Field(ge=0, lt=1)]
+
+# stage -> pathway -> 0-based block indices, as SlowFast's NONLOCAL.LOCATION
+BlockLocations = tuple[tuple[tuple[NonNegative, ...], ...], ...]
 
 
 class Section(BaseModel):

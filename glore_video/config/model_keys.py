@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from glore_video.config.fields import (
+    BelowOne,
     BlockLocations,
-    Float,
     Int,
     NonNegative,
     Positive,
@@ -32,7 +32,7 @@ class Model(Section):
         False, "compute the inside of residual blocks again for the backward pass: less memory"
     )
     COMPILE: bool = key(False, "training steps through torch.compile")
-    DROPOUT_RATE: Annotated[Float, Field(ge=0, lt=1)] = key(0.5, "dropout before the classifier")
+    DROPOUT_RATE: BelowOne = key(0.5, "dropout before the classifier")
 
 
 class ResNet(Section):

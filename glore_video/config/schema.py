@@ -13,9 +13,10 @@ from glore_video.config.data_keys import Data, DataLoader, Synthetic
 from glore_video.config.fields import (
     BlockLocations,
     NonNegative,
-    NonNegativeFloat,
     Positive,
+    Seconds,
     Section,
+    Seed,
     key,
 )
 from glore_video.config.model_keys import Glore, Model, NonLocal, ResNet, SlowFast
@@ -41,11 +42,11 @@ class Config(Section):
     NUM_GPUS: NonNegative = key(1, "GPUs on this machine, one process each; 0: the CPU")
     CPU_PROCESSES: Positive = key(1, "training processes when NUM_GPUS is 0")
     CPU_THREADS: NonNegative = key(0, "computing threads a process on the CPU; 0: torch decides")
-    DIST_TIMEOUT: NonNegativeFloat = key(
+    DIST_TIMEOUT: Seconds = key(
         1800, "seconds without progress after which processes that wait for another end; 0: never"
     )
     OUTPUT_DIR: str = key("outputs", "where the run leaves its files")
-    RNG_SEED: NonNegative = key(0, "seed of weights, order of videos, clips and crops")
+    RNG_SEED: Seed = key(0, "seed of weights, order of videos, clips and crops")
     LOG_PERIOD: Positive = key(10, "steps between log lines")
 
     @model_validator(mode="after")

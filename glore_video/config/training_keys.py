@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
 from glore_video.config.fields import (
-    Float,
-    Fraction01,
+    BelowOne,
     NonNegative,
     NonNegativeFloat,
+    OneOrThree,
     Positive,
     Section,
     key,
@@ -26,7 +26,7 @@ class Train(Section):
     ACCUMULATION_STEPS: Positive = key(
         1, "equal parts of a step's clips, computed one after another: less memory"
     )
-    EMA_DECAY: Annotated[Float, Field(ge=0, lt=1)] = key(
+    EMA_DECAY: BelowOne = key(
         0.0, "moving average of the weights, validated beside them, kept in checkpoints; 0: none"
     )
     EVAL_PERIOD: Positive = key(
@@ -57,9 +57,7 @@ class FinalTest(Section):
     )
     EMA: bool = key(True, "test the moving average of the weights where a checkpoint has one")
     NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")
-    NUM_SPATIAL_CROPS: Literal[1, 3] = key(
-        3, "crops a clip: 3 along the longer side, or the centre"
-    )
+    NUM_SPATIAL_CROPS: OneOrThree = key(3, "crops a clip: 3 along the longer side, or the centre")
     VIEW_SPACING: Literal["slowfast", "ends"] = key(
         "slowfast",
         "clip i of N starts at i*delta/N (slowfast) or i*delta/(N-1) (ends: reaches the last frame)",
@@ -92,10 +90,10 @@ class Solver(Section):
         (), "learning rates from each of STEPS on, over BASE_LR"
     )
     MAX_EPOCH: Positive = key(300, "epochs to train")
-    MOMENTUM: Annotated[Float, Field(ge=0, lt=1)] = key(0.9, "momentum")
+    MOMENTUM: BelowOne = key(0.9, "momentum")
     DAMPENING: NonNegativeFloat = key(0.0, "dampening of the momentum")
     NESTEROV: bool = key(True, "Nesterov's momentum")
-    BETAS: tuple[Fraction01, Fraction01] = key((0.9, 0.999), "Adam's running averages")
+    BETAS: tuple[BelowOne, BelowOne] = key((0.9, 0.999), "Adam's running averages")
     WEIGHT_DECAY: NonNegativeFloat = key(1e-4, "weight decay (batch norm: BN.WEIGHT_DECAY)")
     ZERO_WD_1D_PARAM: bool = key(False, "no weight decay on biases and other vectors")
     ZERO_WD_BIAS: bool = key(False, "no weight decay on any bias, batch norm's included")

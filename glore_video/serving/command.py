@@ -7,9 +7,36 @@ import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
-from glore_video.arguments import add_model_arguments
+from glore_video.arguments import (
+    Parser,
+    above_zero,
+    add_model_arguments,
+    positive,
+    seconds,
+    whole,
+)
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="glore-video serve",
+        description="A page on which to drop videos: what happens in them, when, and where the "
+        "network looks.",
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address; only this machine by default")
+    parser.add_argument("--port", type=whole(1, 65535), default=8000)
+    parser.add_argument("--clips", type=positive, help="of a video, instead of the test's")
+    parser.add_argument("--crops", type=positive, default=1, choices=(1, 3), help="of each clip")
+    parser.add_argument("--max-megabytes", type=above_zero, default=200.0, help="of an upload")
+    parser.add_argument("--max-seconds", type=seconds, default=300.0, help="length of a video")
+    parser.add_argument("--max-waiting", type=positive, default=20, help="videos at a time")
+    parser.add_argument(
+        "--keep-minutes", type=above_zero, default=30.0, help="results stay so long"
+    )
+    return parser
 
 
 def serve(argv: Sequence[str]) -> int:
@@ -19,29 +46,10 @@ def serve(argv: Sequence[str]) -> int:
         ValueError: for wrong arguments, or if fastapi and uvicorn are not installed.
         OSError: if the port is taken.
     """
-    parser = argparse.ArgumentParser(
-        prog="glore-video serve",
-        description="A page on which to drop videos: what happens in them, when, and where the "
-        "network looks.",
-    )
-    add_model_arguments(parser)
-    parser.add_argument("--host", default="127.0.0.1", help="address; only this machine by default")
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--clips", type=int, default=0, help="of a video, instead of the test's")
-    parser.add_argument("--crops", type=int, default=1, choices=(1, 3), help="of each clip")
-    parser.add_argument("--max-megabytes", type=float, default=200.0, help="of an upload")
-    parser.add_argument("--max-seconds", type=float, default=300.0, help="length of a video")
-    parser.add_argument("--max-waiting", type=int, default=20, help="videos at a time")
-    parser.add_argument("--keep-minutes", type=float, default=30.0, help="results stay so long")
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
     if missing:
         raise ValueError(f"serving needs {' and '.join(missing)}: pip install 'glore-video[serve]'")
-    for name in ("max_megabytes", "max_seconds", "max_waiting", "keep_minutes"):
-        if not getattr(args, name) > 0:
-            raise ValueError(
-                f"--{name.replace('_', '-')} must be above 0, got {getattr(args, name)}"
-            )
 
     # Not before all is checked that can be without them: they load torch.
     from glore_video.engine.ready_model import ready_model
@@ -55,7 +63,7 @@ def serve(argv: Sequence[str]) -> int:
         weights=args.weights,
         untrained=args.untrained,
         device=args.device or default_device(),
-        num_clips=args.clips,
+        num_clips=args.clips or 0,
         num_crops=args.crops,
     )
     import uvicorn

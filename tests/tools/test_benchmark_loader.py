@@ -127,9 +127,6 @@ def test_table(main, arguments, capsys):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--workers", "two"], "--workers two: whole numbers"),
-        (["--workers=-1"], "--workers -1"),
-        (["--batches", "0"], "--batches 0: at least 1"),
         (["DATA.PATH_TO_DATA_DIR", "/nowhere"], "DATA.PATH_TO_DATA_DIR = /nowhere: no such folder"),
         (["TRAIN.BATCH_SIZE", "9"], "TRAIN.BATCH_SIZE = 9 is more than the 8 training videos"),
         (["DATA.NUM_FRAME", "9"], "unknown key DATA.NUM_FRAME"),

@@ -77,7 +77,6 @@ def test_default_is_the_test_itself_and_methods_repeat(main, test_folder, capsys
     ("words", "message"),
     [
         (["--clips", "5"], "clips must be 1 to 4, those that were scored; got 5"),
-        (["--clips", "1,x"], "--clips 1,x: numbers with commas between are expected"),
         (["--crops", "2"], "crops must be 1 or 3; got 2"),
         (["--clips", "3", "--exact"], "--exact: clips 0, 1, 3 of 0 to 3: the nearest"),
         (["nowhere"], "nowhere: no such file or folder"),
