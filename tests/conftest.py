@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,14 @@ ROOT = Path(__file__).parents[1]
 def pytest_report_header() -> str:
     names = ("torch", "torchvision", "av", "numpy", "pydantic", "pytorchvideo", "timm")
     return "versions: " + ", ".join(f"{name} {version(name)}" for name in names)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test is named by what it tests: no contents of files, nothing that does not fit a line."""
+    for item in items:
+        # pytest writes control characters, and bytes that are no text, as \\x and two digits.
+        if len(item.nodeid) > 200 or re.search(r"\\x[0189]|[\0-\x1f]", item.nodeid):
+            raise pytest.UsageError(f"give the parameters readable ids=: {item.nodeid[:200]}")
 
 
 @pytest.hookimpl(tryfirst=True)
