@@ -22,6 +22,8 @@ ALLOWED = {
     "visualization": {"models", "video"},
     "prediction": {"models", "video", "datasets", "evaluation", "engine", "visualization"},
     "serving": {"models", "video", "datasets", "engine", "visualization", "prediction"},
+    "choices": set(),
+    "arguments": set(),
     "cli": {"models", "video", "config", "datasets", "evaluation", "engine", "serving"},
     "__init__": {"models", "prediction"},
 }

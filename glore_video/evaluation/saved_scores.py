@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, Protocol, cast
+from typing import IO, Protocol, cast, get_args
 
 import numpy as np
 
@@ -150,7 +150,7 @@ def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
         plan=ViewPlan(
             clips=len(clips) // num_crops,
             crops=num_crops,
-            spacing=cast(ViewSpacing, spacing) if spacing in ("slowfast", "ends") else None,
+            spacing=cast(ViewSpacing, spacing) if spacing in get_args(ViewSpacing) else None,
             short_side=int(arrays["short_side"]) if "short_side" in arrays else 0,
         ),
     )

@@ -104,6 +104,7 @@ def test_coverage():
         "\ufeffabc\nnot here\n\n",
         HEAD + "zumba,abc,1,11,val\nzumba,not here,2,12,val\n",
     ],
+    ids=["clips", "list with labels", "names, byte order mark", "annotation file"],
 )
 def test_against_an_official_list(tmp_path, official):
     (tmp_path / "names.txt").write_text(official)
@@ -123,7 +124,9 @@ def test_two_clips_of_one_video_are_told_apart(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"), [(b"", "no names in it"), (b"\xff\xfe\x00\x80", "not a text file")]
+    ("content", "message"),
+    [(b"", "no names in it"), (b"\xff\xfe\x00\x80", "not a text file")],
+    ids=["empty", "bytes"],
 )
 def test_official_lists_that_are_none(tmp_path, content, message):
     (tmp_path / "names.txt").write_bytes(content)

@@ -149,7 +149,11 @@ def test_bad_rows_name_the_line(tmp_path, line, message):
         load_manifest(tmp_path / "m.csv", prefix=tmp_path, num_classes=5)
 
 
-@pytest.mark.parametrize("content", [b"a.mp4 1\n", b"", b"\xff\xfe\x00", b"path,label\na,1\n"])
+@pytest.mark.parametrize(
+    "content",
+    [b"a.mp4 1\n", b"", b"\xff\xfe\x00", b"path,label\na,1\n"],
+    ids=["list", "empty", "bytes", "other columns"],
+)
 def test_other_files_are_no_manifests(tmp_path, content):
     (tmp_path / "m.csv").write_bytes(content)
     assert not is_manifest(tmp_path / "m.csv")

@@ -72,7 +72,11 @@ def test_arrays_of_objects_are_no_weights(tmp_path):
     assert read_caffe2_pickle(path) is None
 
 
-@pytest.mark.parametrize("content", [b"", b"text", pickle.dumps([1]), pickle.dumps({"blobs": 3})])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", pickle.dumps([1]), pickle.dumps({"blobs": 3})],
+    ids=["empty", "text", "pickled list", "blobs that are none"],
+)
 def test_other_files(tmp_path, content):
     path = tmp_path / "other.pkl"
     path.write_bytes(content)

@@ -107,7 +107,7 @@ def test_onnx_of_every_network(tmp_path, name):
 def test_errors(tmp_path, monkeypatch):
     model = small_network()
     clips = torch.zeros(1, 3, 4, 32, 32)
-    with pytest.raises(ValueError, match="one of onnx, pt2, aoti, got 'tflite'"):
+    with pytest.raises(ValueError, match="one of 'onnx', 'pt2', 'aoti', got 'tflite'"):
         export_network(model, clips, tmp_path / "a", format="tflite")
     with pytest.raises(ValueError, match=r"eval mode.*call model.eval\(\)"):
         export_network(model.train(), clips, tmp_path / "a", format="pt2")

@@ -135,6 +135,7 @@ def test_nothing_stays_behind(ready, moving_video):
         (b"no video", 422, "not a video that can be read: can't be opened as video"),
         (b"\0" * 1_000_001, 413, "the file is larger than 1 MB"),
     ],
+    ids=["empty", "text", "too large"],
 )
 def test_refused(client, content, status, message):
     answer = send(client, content)

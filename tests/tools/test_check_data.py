@@ -18,7 +18,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "check_data.py"
 
 @pytest.fixture(scope="module")
 def main():
-    spec = importlib.util.spec_from_file_location("check_data", TOOL)
+    spec = importlib.util.spec_from_file_location("check_data_tool", TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.main

@@ -13,7 +13,7 @@ TOOL = Path(__file__).parents[2] / "tools" / "prepare_kinetics.py"
 
 @pytest.fixture(scope="module")
 def main():
-    spec = importlib.util.spec_from_file_location("prepare_kinetics", TOOL)
+    spec = importlib.util.spec_from_file_location("prepare_kinetics_tool", TOOL)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.main

@@ -182,20 +182,38 @@ EBML = b"\x1a\x45\xdf\xa3\x82ab"  # a header of two bytes
     [
         (FTYP + b"\0\0\0\x0cmdatabcd", False),
         (FTYP + b"\0\0\0\x0cmdatabc", True),
-        (FTYP + b"\0\0\0\0mdatabc", False),  # to the end of the file
+        (FTYP + b"\0\0\0\0mdatabc", False),
         (FTYP + b"\0\0\0\x01mdat" + (20).to_bytes(8, "big") + b"abcd", False),
         (FTYP + b"\0\0\0\x01mdat" + (21).to_bytes(8, "big") + b"abcd", True),
-        (FTYP + b"\0\0\0\x0cmdatabcd\0\0\0", False),  # less than the head of a box
-        (FTYP + b"\0\0\0\x0cmdatabcd\xff\xff\xff\xff\0\1\2\3", False),  # no box
+        (FTYP + b"\0\0\0\x0cmdatabcd\0\0\0", False),
+        (FTYP + b"\0\0\0\x0cmdatabcd\xff\xff\xff\xff\0\1\2\3", False),
         (b"\0\0\0\xffRIFF", False),
         (b"", False),
         (EBML + b"\x18\x53\x80\x67\x84abcd", False),
         (EBML + b"\x18\x53\x80\x67\x84abc", True),
-        (EBML + b"\x18\x53\x80\x67\x40\x04abcd", False),  # a length of two bytes
+        (EBML + b"\x18\x53\x80\x67\x40\x04abcd", False),
         (EBML + b"\x18\x53\x80\x67\x40\x05abcd", True),
-        (EBML + b"\x18\x53\x80\x67\xffabc", False),  # of unknown length
+        (EBML + b"\x18\x53\x80\x67\xffabc", False),
         (EBML + b"\x18\x53\x80\x67", False),
         (b"\x1a\x45\xdf\xa3\0", False),
+    ],
+    ids=[
+        "MP4, whole",
+        "MP4, a byte short",
+        "MP4, to the end of the file",
+        "MP4, long length, whole",
+        "MP4, long length, a byte short",
+        "MP4, less than the head of a box after it",
+        "MP4, no box after it",
+        "a box longer than RIFF",
+        "empty",
+        "Matroska, whole",
+        "Matroska, a byte short",
+        "Matroska, length of two bytes, whole",
+        "Matroska, length of two bytes, a byte short",
+        "Matroska, unknown length",
+        "Matroska, no length",
+        "Matroska, no header",
     ],
 )
 def test_promised_size(tmp_path, data, cut_off):

@@ -88,13 +88,17 @@ def test_partial_packet_before_whole_ones():
 @pytest.mark.parametrize(
     ("data", "plain"),
     [
-        (b"\x00\x00\x01\xb6\x00" + bytes(8), True),  # I
-        (b"\x00\x00\x01\xb0\x01\x00\x00\x01\xb6\x40" + bytes(8), True),  # header, P
-        (b"\x00\x00\x01\xb6\x80" + bytes(8), False),  # B
-        (b"\x00\x00\x01\xb6\x40abc\x00\x00\x01\xb6\x80" + bytes(8), False),  # P and B packed
-        (b"\x00\x00\x01\xb6\x51\x20", False),  # an empty frame
-        (bytes(20), False),
-        (bytes(10) + b"\x00\x00\x01\xb6", False),
+        pytest.param(b"\x00\x00\x01\xb6\x00" + bytes(8), True, id="I"),
+        pytest.param(b"\x00\x00\x01\xb0\x01\x00\x00\x01\xb6\x40" + bytes(8), True, id="header, P"),
+        pytest.param(b"\x00\x00\x01\xb6\x80" + bytes(8), False, id="B"),
+        pytest.param(
+            b"\x00\x00\x01\xb6\x40abc\x00\x00\x01\xb6\x80" + bytes(8),
+            False,
+            id="P and B packed",
+        ),
+        pytest.param(b"\x00\x00\x01\xb6\x51\x20", False, id="an empty frame"),
+        pytest.param(bytes(20), False, id="zeros"),
+        pytest.param(bytes(10) + b"\x00\x00\x01\xb6", False, id="start code at the end"),
     ],
 )
 def test_mpeg4_packets(data, plain):
@@ -105,12 +109,21 @@ def test_mpeg4_packets(data, plain):
     ("data", "extradata", "idr"),
     [
         (b"\x00\x00\x00\x02\x65\x00", b"\x01abc\xff", True),
-        (b"\x00\x00\x00\x01\x06\x00\x00\x00\x02\x65\x00", b"\x01abc\xff", True),  # SEI, IDR
+        (b"\x00\x00\x00\x01\x06\x00\x00\x00\x02\x65\x00", b"\x01abc\xff", True),
         (b"\x00\x00\x00\x01\x06\x00\x00\x00\x02\x41\x00", b"\x01abc\xff", False),
-        (b"\x00\x02\x65\x00", b"\x01abc\xfd", True),  # lengths of two bytes
-        (b"\x00\x00\x00\x01\x65\x00", b"\x00\x00\x00\x01\x67", False),  # start codes: not known
+        (b"\x00\x02\x65\x00", b"\x01abc\xfd", True),
+        (b"\x00\x00\x00\x01\x65\x00", b"\x00\x00\x00\x01\x67", False),
         (b"\x00\x00\x00\x02\x65\x00", None, False),
         (b"", b"\x01abc\xff", False),
+    ],
+    ids=[
+        "IDR",
+        "SEI, IDR",
+        "SEI, other slice",
+        "lengths of two bytes",
+        "start codes: not known",
+        "no extradata",
+        "empty",
     ],
 )
 def test_h264_packets(data, extradata, idr):
