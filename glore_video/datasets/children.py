@@ -176,9 +176,10 @@ def _serve(
 
 def _limit_silence(connection: Connection) -> None:
     """Let a read or write on a socket that nothing goes through fail, with BlockingIOError."""
+    limit = divmod(round(1e6 * _SILENCE), 1_000_000)  # struct timeval
     with socket.socket(fileno=os.dup(connection.fileno())) as same:
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            same.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(_SILENCE), 0))
+            same.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", *limit))
 
 
 def _pack(answer: Any, buffer: mmap.mmap | None) -> bytes:

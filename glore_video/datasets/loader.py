@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 import torch
@@ -234,6 +235,15 @@ def _workers(num_workers: int, *, pin_memory: bool, patience: float) -> dict[str
 def _start_worker(reports: Reports, worker: int) -> None:
     """One computing thread a worker, and Ctrl-C is the trainer's to answer."""
     reports.begin()
+    # Of multiprocessing's thread that hands tensors over, when the trainer has stopped taking them.
+    sys.excepthook = _all_but_lost_connections
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _all_but_lost_connections(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if not issubclass(kind, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)

@@ -14,7 +14,7 @@ import torch
 
 from glore_video.datasets.remote_errors import RemoteError, SilentEndError, place_in
 
-_SECONDS_TO_END = 3.0
+_SECONDS_TO_END = 2.0
 
 
 @contextmanager

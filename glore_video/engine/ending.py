@@ -20,7 +20,7 @@ logger = logging.getLogger("glore_video")
 
 UNFORESEEN = 1
 """Exit status of such an end."""
-_SECONDS_TO_END = 3.0
+_SECONDS_TO_LEAVE = 1.0
 
 
 def line_of(error: BaseException) -> str:
@@ -104,7 +104,7 @@ def end_children(seconds: float = 1.0) -> None:
 
 
 def end_anyway() -> None:
-    """Have this process end with status 1 in a few seconds, whatever it hangs in by then."""
+    """Have this process end with status 1 in a second, whatever it hangs in by then."""
     faulthandler.dump_traceback_later(
-        _SECONDS_TO_END, exit=True, file=os.open(os.devnull, os.O_WRONLY)
+        _SECONDS_TO_LEAVE, exit=True, file=os.open(os.devnull, os.O_WRONLY)
     )
