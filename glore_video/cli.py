@@ -1,4 +1,4 @@
-"""argv -> config -> engine. A user's error becomes one line and exit status 2.
+"""argv -> config -> engine. An error becomes one line and exit status 2, or 1 if it was not foreseen.
 
 Commands import what loads torch after the arguments are parsed and the configuration is read, so
 that help and errors in them answer at once.
@@ -7,7 +7,6 @@ that help and errors in them answer at once.
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import sys
 import time
@@ -17,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glore_video.arguments import Parser
+from glore_video.datasets.remote_errors import behind, what_of
+from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
 from glore_video.engine.interruption import StoppedBySignal
 from glore_video.video import VideoError
 
 if TYPE_CHECKING:
     from glore_video.config import Config
     from glore_video.engine.distributed import Process
-
-logger = logging.getLogger("glore_video")
 
 USER_ERRORS = (ValueError, OSError, VideoError)
 
@@ -73,11 +72,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
 
 
-def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
+def guarded(
+    action: Callable[[], int],
+    *,
+    wait: float = 0.0,
+    tell: Callable[[str], bool] = lambda line: True,
+) -> int:
     """Run the action. A user's error is one line on stderr and status 2, Ctrl-C status 130.
 
-    The traceback goes to log.txt, if there is one by then. Before it speaks, a process that is not
-    the only one may `wait` some seconds for another to say the same and end the run.
+    Any other error was not foreseen: one line, status 1, and no process that was started here goes
+    on. The traceback goes to log.txt, or for such an error to a file of its own if there is no log.
+
+    Of a process that is not the only one, `wait` gives another some seconds to say the same as it
+    and end the run, and `tell` hands an unforeseen error on and says whether it is the first.
     """
     try:
         return action()
@@ -89,11 +96,26 @@ def guarded(action: Callable[[], int], *, wait: float = 0.0) -> int:
         time.sleep(wait)
         print("interrupted", file=sys.stderr)
         return 130
-    except USER_ERRORS as error:
+    except Exception as raised:
+        if _is_lost_connection(raised):
+            raise  # `launch` speaks of it
+        error = behind(raised)
+        if not isinstance(error, USER_ERRORS):
+            return end_unforeseen(error, tell)
         time.sleep(wait)
-        print(f"error: {error}", file=sys.stderr)
-        logger.debug("stopped here", exc_info=True)
+        text = str(error)
+        print(f"error: {what_of(error) if text.startswith('Caught ') else text}", file=sys.stderr)
+        log_traceback(error, "stopped here")
+        end_children()
         return 2
+
+
+def _is_lost_connection(error: Exception) -> bool:
+    if "torch" not in sys.modules:
+        return False  # an error in the configuration, say, which does not wait for torch
+    from glore_video.engine.distributed import is_lost_connection
+
+    return is_lost_connection(error)
 
 
 def _serve(words: Sequence[str]) -> int:
@@ -109,11 +131,13 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
 
     from glore_video.engine.distributed import check_gpus, launch, under_torchrun
     from glore_video.engine.run import describe_run, prepare
+    from glore_video.engine.run_log import setup_logging
 
     if dry_run:
         print(describe_run(config))
         return 0
     if not under_torchrun():
+        setup_logging(Path(config.OUTPUT_DIR), is_main=True)
         check_gpus(config.NUM_GPUS)
         prepare(config, world_size=config.NUM_GPUS or config.CPU_PROCESSES)
     return launch(
@@ -141,7 +165,7 @@ def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
         train_and_test(config, process)
         return 0
 
-    return guarded(work, wait=0 if process.is_main else 2)
+    return guarded(work, wait=0 if process.is_main else 2, tell=process.fails)
 
 
 if __name__ == "__main__":

@@ -23,11 +23,19 @@ def pytest_report_header() -> str:
     return "versions: " + ", ".join(f"{name} {version(name)}" for name in names)
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Of long texts, and those of several lines, the beginning names the test."""
+    if not isinstance(val, str) or (len(val) <= 60 and val.isprintable()):
+        return None  # pytest's own
+    return ascii(val)[1:61] + "..."
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test is named by what it tests: no contents of files, nothing that does not fit a line."""
     for item in items:
-        # pytest writes control characters, and bytes that are no text, as \\x and two digits.
-        if len(item.nodeid) > 200 or re.search(r"\\x[0189]|[\0-\x1f]", item.nodeid):
+        # pytest writes control characters, and bytes that are no text, as \x and two digits.
+        unreadable = re.search(r"\\x[0189]", item.nodeid) or not item.nodeid.isprintable()
+        if len(item.nodeid) > 200 or unreadable:
             raise pytest.UsageError(f"give the parameters readable ids=: {item.nodeid[:200]}")
 
 

@@ -12,7 +12,6 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "glore_video"
 # A folder may import itself and what stands behind it here.
 ALLOWED = {
-    "arguments": set(),
     "models": set(),
     "video": set(),
     "config": set(),

@@ -38,7 +38,7 @@ def run(*words):
 @pytest.fixture(scope="module")
 def always():
     """What every process may import; Python may load modules of its environment at the start."""
-    return run()[2] | set(sys.stdlib_module_names) | {"glore_video"}
+    return run()[2] | set(sys.stdlib_module_names) | {"glore_video", "__mp_main__"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -23,6 +23,7 @@ from glore_video.datasets.killable_pool import Outcome, map_killable
 from glore_video.datasets.kinetics import is_annotation_file
 from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_rows
 from glore_video.video import VideoError, read_index
+from glore_video.video.errors import faults_of_a_file
 
 
 @dataclass(frozen=True)
@@ -155,12 +156,15 @@ def check_videos(
 
 
 def check_video(path: str) -> tuple[dict[str, Any], bytes]:
-    """What a Row says of one video, and its index. Decodes all of it; never raises."""
+    """What a Row says of one video, and its index. Decodes all of it.
+
+    Raises only what would meet every other video too; see faults_of_a_file.
+    """
     try:
         index = read_index(path, decode=True)
     except VideoError as error:
         return {"status": "unreadable", "reason": error.reason}, b""
-    except Exception as error:  # one strange file in 240,000 must not stop the check
+    except faults_of_a_file() as error:  # one strange file in 240,000 must not stop the check
         return {"status": "unreadable", "reason": f"{type(error).__name__}: {error}"}, b""
     found = {
         "status": "damaged" if index.damage else "ok",

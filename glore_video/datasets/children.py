@@ -11,9 +11,10 @@ import multiprocessing
 import os
 import pickle
 import signal
+import socket
+import struct
 import sys
 import time
-import traceback
 import weakref
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -22,25 +23,23 @@ from typing import Any, ClassVar, NoReturn
 import torch
 from torch import Tensor
 
+from glore_video.datasets.remote_errors import pack_error, unpack_error
+
 _PR_SET_PDEATHSIG = 1  # of Linux' prctl
+_SILENCE = 10.0  # seconds
+_ANSWER, _ERROR = b"answer", b"error"
 
 
 class ChildDiedError(RuntimeError):
     """The process ended without an answer; the message says how."""
 
 
-class RemoteError(Exception):
-    """The traceback of an error in a child, as its cause."""
-
-    def __str__(self) -> str:
-        return f"\n{self.args[0]}"
-
-
 class Child:
     """A process forked from this one that answers calls of one function.
 
     The function and all that it refers to are there by the fork; only arguments and answers are
-    sent. Tensors of an answer go by way of shared memory as long as they fit into it.
+    sent. Tensors of an answer go by way of shared memory as long as they fit into it. A process that
+    stands still in the middle of a message, taking arguments or answering, is killed after 10 s.
 
     Args:
         function: what the process calls, with the arguments of each `send`.
@@ -73,13 +72,17 @@ class Child:
             _serve(function, there, self._buffer, parent, libc)
         there.close()
         self.connection: Connection = here
+        _limit_silence(here)
         self._running = True
         Child._alive.add(self)
 
     def send(self, *arguments: Any) -> None:
-        """Begin a call. Raises ChildDiedError if the process is gone."""
+        """Begin a call. Raises ChildDiedError if the process is gone, or does not take the arguments."""
         try:
             self.connection.send(arguments)
+        except BlockingIOError:
+            self.kill()
+            raise ChildDiedError(f"it took no arguments for {_SILENCE:g} s") from None
         except OSError:
             raise ChildDiedError(self.kill(patience=1.0)) from None
 
@@ -90,13 +93,18 @@ class Child:
     def receive(self) -> Any:
         """What the function returned; its error is raised. Raises ChildDiedError if there is no answer."""
         try:
+            kind = self.connection.recv_bytes()
             data = self.connection.recv_bytes()
+        except BlockingIOError:
+            self.kill()
+            raise ChildDiedError(
+                f"it stood still for {_SILENCE:g} s in the middle of its answer"
+            ) from None
         except (EOFError, OSError):
             raise ChildDiedError(self.kill(patience=1.0)) from None
-        answer, error, trace = _Unpacker(data, self._buffer).load()
-        if error is not None:
-            raise error from RemoteError(trace)
-        return answer
+        if kind == _ERROR:
+            raise unpack_error(data, f"process {self.pid}")
+        return _Unpacker(data, self._buffer).load()
 
     def kill(self, *, patience: float = 0.0) -> str:
         """End the process, whatever it does. Returns how it ended.
@@ -153,28 +161,25 @@ def _serve(
         gc.freeze()  # collecting what came by the fork would copy its pages
         torch.set_num_threads(1)
         while True:
-            arguments = connection.recv()
+            arguments = connection.recv_bytes()
             try:
-                answer = _pack((function(*arguments), None, ""), buffer)
-            except Exception as error:
-                answer = _pack_error(error)
+                kind, answer = _ANSWER, _pack(function(*pickle.loads(arguments)), buffer)
+            except BaseException as error:
+                kind, answer = _ERROR, pack_error(error)
+            connection.send_bytes(kind)
             connection.send_bytes(answer)
     except (EOFError, OSError):
         os._exit(0)
-    except BaseException:
-        traceback.print_exc()
     finally:
         os._exit(1)
 
 
-def _pack_error(error: Exception) -> bytes:
-    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    try:
-        data = pickle.dumps((None, error, trace))
-        pickle.loads(data)  # some errors can be written and not read
-    except Exception:
-        return pickle.dumps((None, RuntimeError(repr(error)), trace))
-    return data
+def _limit_silence(connection: Connection) -> None:
+    """Let a read or write on a socket that nothing goes through fail, with BlockingIOError."""
+    limit = divmod(round(1e6 * _SILENCE), 1_000_000)  # struct timeval
+    with socket.socket(fileno=os.dup(connection.fileno())) as same:
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            same.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", *limit))
 
 
 def _pack(answer: Any, buffer: mmap.mmap | None) -> bytes:

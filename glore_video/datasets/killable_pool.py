@@ -9,6 +9,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from glore_video.datasets.children import Child, ChildDiedError
+from glore_video.datasets.remote_errors import set_video
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,20 @@ class Outcome:
 
 
 def map_killable(
-    function: Callable[[Any], Any], tasks: Iterable[Any], *, processes: int, seconds: float
+    function: Callable[[Any], Any],
+    tasks: Iterable[Any],
+    *,
+    processes: int,
+    seconds: float,
+    video: Callable[[Any], str] = str,
 ) -> Generator[Outcome, None, None]:
     """function(task) for each task in forked processes, in the order in which they are done.
 
     A process that takes longer than `seconds` for a task is killed, and another takes its place.
-    All are killed when the iterator is closed. An error of the function is raised here.
+    All are killed when the iterator is closed. An error of the function is raised here, at once.
+
+    Args:
+        video: the path of a task's video, for what is said of such an error.
     """
     queue = iter(tasks)
     idle: list[Child] = []
@@ -60,6 +69,9 @@ def map_killable(
                     except ChildDiedError as death:
                         idle.remove(child)
                         outcome = Outcome(task, lost=str(death))
+                    except Exception as error:
+                        set_video(error, video(task))
+                        raise
                     yield outcome
                 elif now >= deadline:
                     del busy[connection]

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from glore_video.datasets.remote_errors import Reports, raise_in_place_of
 from glore_video.datasets.video_dataset import ClipItem
 from glore_video.datasets.video_list import Failure
 from glore_video.datasets.watchdog import is_timeout
@@ -138,16 +143,21 @@ def clip_loader(
 ) -> DataLoader[Any]:
     """A loader of ClipBatch: by `batches` for training, or by `sampler` and batch_size.
 
-    With stop_on_timeout it raises VideoError for a video that a Watchdog gave up.
+    With stop_on_timeout it raises VideoError for a video that a Watchdog gave up. An error in a
+    worker is raised at once, whatever other workers do.
     """
     order: dict[str, Any] = (
         {"batch_sampler": batches}
         if batches is not None
         else {"sampler": sampler, "batch_size": batch_size}
     )
-    kind = _StoppingLoader if stop_on_timeout else DataLoader
-    return kind(
-        dataset, collate_fn=collate, **order, **_workers(num_workers, pin_memory=pin_memory)
+    videos = batches.batch_size // batches.world_size if batches is not None else batch_size
+    return _VideoLoader(
+        dataset,
+        collate_fn=collate,
+        stop_on_timeout=stop_on_timeout,
+        **order,
+        **_workers(num_workers, pin_memory=pin_memory, patience=_patience(dataset, videos)),
     )
 
 
@@ -155,20 +165,36 @@ def views_loader(
     dataset: Dataset[Any], *, num_workers: int, stop_on_timeout: bool = False
 ) -> DataLoader[Any]:
     """A loader of ViewsItem, one video at a time, in order. See clip_loader for stop_on_timeout."""
-    kind = _StoppingLoader if stop_on_timeout else DataLoader
-    return kind(
-        dataset, batch_size=None, collate_fn=_first, **_workers(num_workers, pin_memory=False)
+    return _VideoLoader(
+        dataset,
+        batch_size=None,
+        collate_fn=_first,
+        stop_on_timeout=stop_on_timeout,
+        **_workers(num_workers, pin_memory=False, patience=_patience(dataset, 1)),
     )
 
 
-class _StoppingLoader(DataLoader[Any]):
-    """Raises VideoError for the first video that took too long."""
+class _VideoLoader(DataLoader[Any]):
+    """Raises errors of its workers as they were there."""
+
+    def __init__(self, dataset: Dataset[Any], *, stop_on_timeout: bool, **options: Any) -> None:
+        super().__init__(dataset, **options)
+        self._stop_on_timeout = stop_on_timeout
 
     def __iter__(self) -> Any:
-        for batch in super().__iter__():
-            for path, reason in batch.failures:
-                if is_timeout(reason):
-                    raise VideoError(path, reason)
+        batches = None
+        while True:
+            try:
+                batches = batches or super().__iter__()
+                batch = next(batches)
+            except StopIteration:
+                return
+            except Exception as error:
+                raise_in_place_of(error)
+            if self._stop_on_timeout:
+                for path, reason in batch.failures:
+                    if is_timeout(reason):
+                        raise VideoError(path, reason)
             yield batch
 
 
@@ -176,19 +202,48 @@ def _first(item: Any) -> Any:
     return item
 
 
-def _workers(num_workers: int, *, pin_memory: bool) -> dict[str, Any]:
-    return {
+def _patience(dataset: Dataset[Any], videos: int) -> float:
+    """Seconds within which some worker must give a batch of so many videos; 0: no limit.
+
+    The Watchdog of a worker has given up one video after the other by then: the worker hangs itself.
+    """
+    watchdog = getattr(dataset, "watchdog", None)
+    return 60 + (1 + videos) * watchdog.seconds if watchdog is not None else 0.0
+
+
+def _workers(num_workers: int, *, pin_memory: bool, patience: float) -> dict[str, Any]:
+    common = {
         "num_workers": num_workers,
         "pin_memory": pin_memory and torch.cuda.is_available(),
-        "persistent_workers": num_workers > 0,
-        "worker_init_fn": _start_worker,
         # Its own, or workers that start would draw from the generator that dropout draws from.
         "generator": torch.Generator(),
     }
+    if not num_workers:
+        return common
+    # Not what multiprocessing takes by default: in a process that was spawned, its workers would be
+    # spawned too, each of which imports everything anew and has a copy of the list.
+    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    return {
+        **common,
+        "multiprocessing_context": context,
+        "persistent_workers": True,
+        "worker_init_fn": partial(_start_worker, Reports(context.SimpleQueue())),
+        "timeout": patience,
+    }
 
 
-def _start_worker(worker: int) -> None:
+def _start_worker(reports: Reports, worker: int) -> None:
     """One computing thread a worker, and Ctrl-C is the trainer's to answer."""
+    reports.begin()
+    # Of multiprocessing's thread that hands tensors over, when the trainer has stopped taking them.
+    sys.excepthook = _all_but_lost_connections
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _all_but_lost_connections(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if not issubclass(kind, (ConnectionError, EOFError)):
+        sys.__excepthook__(kind, error, trace)

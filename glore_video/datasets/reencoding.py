@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from glore_video.datasets.killable_pool import map_killable
 from glore_video.datasets.video_list import Failure
+from glore_video.video.errors import faults_of_a_file
 from glore_video.video.frame_conversion import FrameConverter
 from glore_video.video.orientation import Orientation
 from glore_video.video.pyav_file import open_input
@@ -157,6 +158,7 @@ def reencode_all(
         ValueError: the folder was made with another encoding, or processes or seconds are not
             above 0.
         OSError: the disk is full, say.
+        Others: no fault of one video; see faults_of_a_file.
     """
     if processes < 1:
         raise ValueError(f"processes must be at least 1, got {processes}")
@@ -166,7 +168,11 @@ def reencode_all(
     tasks = [(source, target) for source, target in files.items() if not target.is_file()]
     failures: list[Failure] = []
     outcomes = map_killable(
-        partial(_reencode_task, encoding), tasks, processes=processes, seconds=seconds
+        partial(_reencode_task, encoding),
+        tasks,
+        processes=processes,
+        seconds=seconds,
+        video=lambda task: task[0],
     )
     with closing(outcomes), tqdm(total=len(tasks), desc="encode", disable=None) as bar:
         for outcome in outcomes:
@@ -186,7 +192,7 @@ def reencode_all(
 
 
 def _reencode_task(encoding: Encoding, task: tuple[str, Path]) -> str:
-    """The reason why it failed, or nothing."""
+    """The reason why it failed, or nothing. Raises what is no fault of this video."""
     try:
         reencode(*task, encoding)
     except OSError as error:
@@ -195,7 +201,7 @@ def _reencode_task(encoding: Encoding, task: tuple[str, Path]) -> str:
                 return error.strerror or str(error)
             raise  # it will be the same for every other video
         return error.strerror or str(error)
-    except Exception as error:  # PyAV has errors of many kinds
+    except faults_of_a_file() as error:
         return str(error) or type(error).__name__
     return ""
 

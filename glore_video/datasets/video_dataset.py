@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
+from glore_video.datasets.remote_errors import reported, set_video
 from glore_video.datasets.seeding import generator_for, randint
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.datasets.watchdog import Watchdog
@@ -163,6 +164,7 @@ class TrainingClips(Dataset[ClipItem]):
     def __len__(self) -> int:
         return len(self.videos)
 
+    @reported
     def __getitem__(self, key: tuple[int, int]) -> ClipItem:
         failures: list[Failure] = []
         for attempt in range(self.attempts):
@@ -243,6 +245,7 @@ class CentreClips(Dataset[ClipItem]):
     def __len__(self) -> int:
         return len(self.videos)
 
+    @reported
     def __getitem__(self, index: int) -> ClipItem:
         label = self.videos.label(index)
         try:
@@ -281,6 +284,7 @@ class EvalViews(Dataset[ViewsItem]):
     def __len__(self) -> int:
         return len(self.videos) if self.indices is None else len(self.indices)
 
+    @reported
     def __getitem__(self, position: int) -> ViewsItem:
         index = position if self.indices is None else self.indices[position]
         label = self.videos.label(index)
@@ -325,5 +329,14 @@ def _frames(
 
 
 def _watched(watchdog: Watchdog | None, read: Callable[..., T], path: str, *key: int) -> T:
-    """read(*key), within the watchdog's time limit if there is one."""
-    return read(*key) if watchdog is None else watchdog.call(read, path, *key)
+    """read(*key), within the watchdog's time limit if there is one.
+
+    Only VideoError is the video's fault; other errors are raised as they are, and know the video.
+    """
+    try:
+        return read(*key) if watchdog is None else watchdog.call(read, path, *key)
+    except VideoError:
+        raise
+    except Exception as error:
+        set_video(error, path)
+        raise

@@ -12,7 +12,9 @@ from types import FrameType
 
 import torch
 
-_SECONDS_TO_END = 5.0
+from glore_video.datasets.remote_errors import RemoteError, SilentEndError, place_in
+
+_SECONDS_TO_END = 2.0
 
 
 @contextmanager
@@ -50,9 +52,32 @@ def wait_for_all(context: torch.multiprocessing.SpawnContext) -> None:
             for process in others:
                 process.join(max(0.0, deadline - time.monotonic()))
                 process.kill()
+                process.join(_SECONDS_TO_END)
             for sentinel in set(context.sentinels) - {failed[0]}:
                 del context.sentinels[sentinel]
         context.join(timeout=0)
+
+
+def rank_error(
+    error: torch.multiprocessing.ProcessRaisedException
+    | torch.multiprocessing.ProcessExitedException,
+) -> RuntimeError:
+    """What a process has ended of that did not say so itself, in one line."""
+    who = f"rank {error.error_index}"
+    if isinstance(error, torch.multiprocessing.ProcessRaisedException):
+        trace = str(error).strip()
+        found = RuntimeError(f"{who} has failed")
+        found.__cause__ = RemoteError(trace, trace.rpartition("\n")[2], place_in(trace), who)
+        return found
+    who = f"{who} (process {error.error_pid})"
+    if error.signal_name is None:
+        return SilentEndError(f"{who} ended with exit status {error.exit_code} and did not say why")
+    advice = (
+        ": where the machine ran out of memory (see dmesg), use smaller batches or fewer workers"
+        if error.signal_name == "SIGKILL"
+        else ""
+    )
+    return SilentEndError(f"{who} was killed by {error.signal_name}{advice}")
 
 
 @contextmanager

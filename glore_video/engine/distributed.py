@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -17,7 +18,9 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from glore_video.engine.activity import Activity
-from glore_video.engine.children import environment, signals_handed_on, wait_for_all
+from glore_video.engine.children import environment, rank_error, signals_handed_on, wait_for_all
+from glore_video.engine.ending import UNFORESEEN, end_anyway
+from glore_video.engine.failures import Failures
 from glore_video.engine.rendezvous import STORE_SERVED, joined
 
 logger = logging.getLogger(__name__)
@@ -34,6 +37,7 @@ class Process:
     world_size: int
     device: torch.device
     activity: Activity = field(default_factory=Activity, compare=False, repr=False)
+    failures: Failures | None = field(default=None, compare=False, repr=False)
 
     @property
     def is_main(self) -> bool:
@@ -50,6 +54,10 @@ class Process:
             step: steps since the run began, where a step begins; within it, None.
         """
         self.activity.set(what, step)
+
+    def fails(self, line: str) -> bool:
+        """Tell the others why this process ends; returns whether it is the first of them to fail."""
+        return self.failures is None or self.failures.tell(line)
 
     def barrier(self) -> None:
         if self.world_size > 1:
@@ -150,10 +158,12 @@ def launch(
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), STORE_SERVED: "1"}
     threads = cpu_threads or max(1, (os.cpu_count() or 1) // world_size)
+    # What `main` returned in each of them: another exit status is one that nobody has explained.
+    returned = multiprocessing.get_context("spawn").Array("i", world_size, lock=False)
     with environment(address):
         context = torch.multiprocessing.spawn(
             _spawned,
-            args=(main, world_size, num_gpus > 0, threads, timeout),
+            args=(main, world_size, num_gpus > 0, threads, timeout, returned),
             nprocs=world_size,
             join=False,
         )
@@ -161,7 +171,11 @@ def launch(
         try:
             wait_for_all(context)
         except torch.multiprocessing.ProcessExitedException as error:
-            return error.exit_code
+            if error.exit_code in (UNFORESEEN, returned[error.error_index]):
+                return error.exit_code
+            raise rank_error(error) from None
+        except torch.multiprocessing.ProcessRaisedException as error:
+            raise rank_error(error) from None
     return 0
 
 
@@ -180,8 +194,9 @@ def _spawned(
     on_gpu: bool,
     threads: int,
     timeout: float,
+    returned: Any,
 ) -> None:
-    status = _run(main, rank, world_size, rank, on_gpu, threads, timeout)
+    returned[rank] = status = _run(main, rank, world_size, rank, on_gpu, threads, timeout)
     if status:
         sys.exit(status)
 
@@ -203,27 +218,35 @@ def _run(
     process = Process(rank, world_size, device)
     if world_size == 1:
         return main(process)
-    with joined(rank, world_size, device=device, activity=process.activity, timeout=timeout):
+    with joined(
+        rank, world_size, device=device, activity=process.activity, timeout=timeout
+    ) as failures:
         try:
-            status = main(process)
+            status = main(replace(process, failures=failures))
         except RuntimeError as error:
-            if not _is_lost_connection(error):
+            if not is_lost_connection(error):
                 raise
             logger.debug("stopped here", exc_info=True)
-            time.sleep(_SECONDS_TO_BE_ENDED)
-            logger.error(
-                "rank %d on %s has lost another process, which has failed or is out of reach, and "
-                "ends. Started again, the run goes on from its last checkpoint",
-                *(rank, socket.gethostname()),
-            )
+            if not failures.first():
+                time.sleep(_SECONDS_TO_BE_ENDED)
+            if not failures.first():
+                logger.error(
+                    "rank %d on %s has lost another process, which has failed or is out of reach, "
+                    "and ends. Started again, the run goes on from its last checkpoint",
+                    *(rank, socket.gethostname()),
+                )
             status = 1
         process.activity.end(status)
+        if status == UNFORESEEN:
+            end_anyway()  # leaving the group may wait for those who wait for this process
         return status
 
 
-def _is_lost_connection(error: RuntimeError) -> bool:
+def is_lost_connection(error: Exception) -> bool:
     """Whether it is gloo's or NCCL's way to say that another process does not answer."""
-    return isinstance(error, dist.DistBackendError) or "gloo" in str(error).lower()
+    if isinstance(error, (dist.DistBackendError, dist.DistNetworkError)):
+        return True
+    return type(error) is RuntimeError and "gloo" in str(error).lower() and dist.is_initialized()
 
 
 def log_processes(process: Process) -> None:

@@ -13,11 +13,15 @@ from dataclasses import asdict
 
 from torch.distributed import Store
 
+from glore_video.datasets.remote_errors import Reports
 from glore_video.engine.activity import FINISHED, Activity, Report, furthest_behind
+from glore_video.engine.ending import end_unforeseen
+from glore_video.engine.failures import Failures, spoken_on
 
 logger = logging.getLogger(__name__)
 
 _EXIT_STATUS = 1
+_SECONDS_TO_END = 3.0
 _BLAMED = "blamed"
 
 
@@ -29,6 +33,9 @@ class Heartbeat:
     it waits on. Else it logs who that is, where and what it does, and ends this process with status
     1, at which the launcher ends the others. The one that is behind gives the others time to say
     so before it does the same.
+
+    It ends the process too if another one has failed, or a reading worker of this one, and the
+    process does not end by itself, as it waits for something.
 
     Args:
         connect: opens the connection to the store; called in the thread, and again after an error.
@@ -64,6 +71,7 @@ class Heartbeat:
         self._watching_since: float | None = None
         self._heard: dict[int, tuple[int, float]] = {}
         self._warned_at = -timeout
+        self._failure_seen: float | None = None
 
     def start(self) -> None:
         self._thread.start()
@@ -88,7 +96,31 @@ class Heartbeat:
             if self._stands_still():
                 with suppress(RuntimeError):
                     self._judge(store, reports)
-            self._stopped.wait(self._interval)
+            self._wait_for_next_beat(store)
+
+    def _wait_for_next_beat(self, store: Store | None) -> None:
+        end = time.monotonic() + self._interval
+        while not self._stopped.wait(max(0.0, min(1.0, end - time.monotonic()))):
+            if store is not None:
+                self._end_after_failure(Failures(store, self._rank))
+            if time.monotonic() >= end:
+                return
+
+    def _end_after_failure(self, failures: Failures) -> None:
+        """End this process if it fails, or another has failed, and it can't do so itself."""
+        if not (Reports.waiting() or failures.first()):
+            self._failure_seen = None
+            return
+        self._failure_seen = self._failure_seen or time.monotonic()
+        if time.monotonic() - self._failure_seen < _SECONDS_TO_END:
+            return
+        error = Reports.take()
+        if error is not None:
+            end_unforeseen(error, failures.tell)
+        elif failures.speaks_here():
+            logger.error("%s; this run ends here", failures.first())
+        self._end(_EXIT_STATUS)
+        self._stopped.set()
 
     def _stands_still(self) -> bool:
         still = self._activity.seconds() > self._timeout
@@ -166,7 +198,7 @@ class Heartbeat:
             first = True
             if store is not None:
                 with suppress(RuntimeError):
-                    first = store.add(f"spoken on {self._host}", 1) == 1
+                    first = store.add(spoken_on(self._host), 1) == 1
             if first:
                 logger.error("%s", text + ending)
             for handler in logging.getLogger("glore_video").handlers:

@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 
 from glore_video.engine.activity import Activity
+from glore_video.engine.failures import Failures
 from glore_video.engine.heartbeat import Heartbeat
 
 # Set for the processes of a launcher that serves the store itself.
@@ -25,8 +26,10 @@ _NEVER = timedelta(days=365)
 @contextmanager
 def joined(
     rank: int, world_size: int, *, device: torch.device, activity: Activity, timeout: float
-) -> Iterator[None]:
+) -> Iterator[Failures]:
     """Within it, this process is one of the default process group, NCCL for GPUs, else gloo.
+
+    Gives where processes tell one another that they fail.
 
     MASTER_ADDR and MASTER_PORT in the environment say where rank 0 or the launcher serves the
     store. A Heartbeat runs if timeout is above 0. The group's own time-out, which knows no names,
@@ -53,6 +56,7 @@ def joined(
             f"them: {reason}. Ports between the machines must be open; GLOO_SOCKET_IFNAME and "
             "NCCL_SOCKET_IFNAME choose the network interface"
         ) from None
+    failures = Failures(dist.PrefixStore(f"{_PREFIX}/{token}/beats", server), rank)
     heartbeat = None
     if timeout:
         heartbeat = Heartbeat(
@@ -65,7 +69,7 @@ def joined(
         )
         heartbeat.start()
     try:
-        yield
+        yield failures
     finally:
         if heartbeat is not None:
             heartbeat.stop()

@@ -20,7 +20,7 @@ _FORMAT = logging.Formatter("%(asctime)s %(levelname).1s %(message)s", "%Y-%m-%d
 
 
 def setup_logging(output_dir: Path | None, *, is_main: bool) -> None:
-    """Log to stderr, and to output_dir/log.txt; other processes than the main one only warn."""
+    """Log to stderr, and to output_dir/log.txt; other processes than the main one only errors."""
     logger = logging.getLogger("glore_video")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
@@ -31,10 +31,12 @@ def setup_logging(output_dir: Path | None, *, is_main: bool) -> None:
     terminal.setFormatter(_FORMAT)
     terminal.setLevel(logging.INFO if is_main else logging.ERROR)
     logger.addHandler(terminal)
-    if output_dir is not None and is_main:
+    if output_dir is not None:
         output_dir.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(output_dir / "log.txt", encoding="utf-8")
+        # Those of others are only opened for what they have to say; lines are appended whole.
+        file = logging.FileHandler(output_dir / "log.txt", encoding="utf-8", delay=not is_main)
         file.setFormatter(_FORMAT)
+        file.setLevel(logging.DEBUG if is_main else logging.ERROR)
         logger.addHandler(file)
 
 

@@ -4,12 +4,14 @@ import os
 import time
 
 import pytest
+from av.error import UndefinedError
 from encoded_videos import encode, encode_sound
 
 from glore_video.datasets import checking
 from glore_video.datasets.annotations import load_split
 from glore_video.datasets.checking import check_video, check_videos, list_videos, summary_lines
 from glore_video.datasets.manifest import Row, read_rows
+from glore_video.datasets.remote_errors import video_of
 from glore_video.video import VideoIndex, read_index
 
 LIMITS = {"processes": 2, "seconds": 30.0}
@@ -220,12 +222,34 @@ def test_limits_must_be_above_zero(tmp_path, changes):
         run(tmp_path, **changes)
 
 
-def test_an_unexpected_error_is_one_unreadable_video(monkeypatch):
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ZeroDivisionError("of its rate"), "ZeroDivisionError: of its rate"),
+        (OSError(5, "Input/output error"), "OSError: [Errno 5] Input/output error"),
+        (MemoryError("too large"), "MemoryError: too large"),
+        (UndefinedError(1, "odd"), "UndefinedError: [Errno 1] odd"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_a_strange_file_raises_is_one_unreadable_video(monkeypatch, error, reason):
     def fail(path, **options):
-        raise KeyError("odd")
+        raise error
 
     monkeypatch.setattr(checking, "read_index", fail)
-    assert check_video("x") == ({"status": "unreadable", "reason": "KeyError: 'odd'"}, b"")
+    assert check_video("x") == ({"status": "unreadable", "reason": reason}, b"")
+
+
+@pytest.mark.parametrize("kind", [TypeError, AttributeError, ImportError, AssertionError, KeyError])
+def test_a_fault_of_the_code_stops_the_check_and_names_the_video(folder, monkeypatch, kind):
+    def fail(path, **options):
+        raise kind("odd")
+
+    monkeypatch.setattr(checking, "read_index", fail)
+    with pytest.raises(kind, match="odd") as caught:
+        run(folder, check=check_video, seconds=30)
+    assert video_of(caught.value) in [str(path) for path in folder.iterdir()]
+    assert "in fail" in str(caught.value.__cause__)
 
 
 def test_summary():

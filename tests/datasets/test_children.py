@@ -2,11 +2,13 @@
 
 import os
 import signal
+import sys
 import time
 
 import pytest
 import torch
 
+from glore_video.datasets import children
 from glore_video.datasets.children import Child, ChildDiedError
 from glore_video.video import VideoError
 
@@ -122,6 +124,56 @@ def test_death_is_told(child, end, how):
         process.receive()
     with pytest.raises(ChildDiedError):
         process.send()
+
+
+def stand_still():
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+class Slow:
+    """Stands still as it is sent, with half of the message gone."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def __call__(self):
+        os.write(self.connection.fileno(), (1000).to_bytes(4, "big") + b"half")
+        stand_still()
+
+
+def test_process_that_stands_still_in_its_answer_is_killed(child, monkeypatch):
+    monkeypatch.setattr(children, "_SILENCE", 0.3)
+    ends = []
+    pipe = children.multiprocessing.Pipe
+
+    def noted():
+        ends.append(pipe())
+        return ends[-1]
+
+    monkeypatch.setattr(children.multiprocessing, "Pipe", noted)
+    process = child(lambda: Slow(ends[0][1])())
+    process.send()
+    assert process.answers_within(10)
+    with pytest.raises(ChildDiedError, match=r"still for 0\.3 s in the middle of its answer"):
+        process.receive()
+    wait_until_gone(process.pid)
+
+
+def test_process_that_takes_no_arguments_is_killed(child, monkeypatch):
+    monkeypatch.setattr(children, "_SILENCE", 0.3)
+    process = child(len)
+    os.kill(process.pid, signal.SIGSTOP)
+    with pytest.raises(ChildDiedError, match=r"it took no arguments for 0\.3 s"):
+        process.send(bytes(10_000_000))
+    wait_until_gone(process.pid)
+
+
+def test_what_is_no_exception_comes_back_too(child, capfd):
+    process = child(sys.exit)
+    process.send("leaving")
+    with pytest.raises(RuntimeError, match="SystemExit: leaving"):
+        process.receive()
+    assert capfd.readouterr().err == ""
 
 
 def test_processes_end_when_their_parent_is_killed(tmp_path):

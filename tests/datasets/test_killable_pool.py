@@ -6,6 +6,7 @@ import time
 import pytest
 
 from glore_video.datasets.killable_pool import map_killable
+from glore_video.datasets.remote_errors import video_of
 
 
 def work(task):
@@ -57,9 +58,17 @@ def test_tasks_are_drawn_as_they_are_needed():
     outcomes.close()
 
 
-def test_an_error_of_the_function_stops_it():
-    with pytest.raises(KeyError, match="bug"):
-        list(map_killable(work, ["bug"], processes=1, seconds=5))
+def test_an_error_of_the_function_stops_it_at_once_and_names_the_video():
+    start = time.monotonic()
+    with pytest.raises(KeyError, match="bug") as caught:
+        list(
+            map_killable(
+                work, ["hang", "bug"], processes=2, seconds=600, video=lambda task: f"/data/{task}"
+            )
+        )
+    assert time.monotonic() - start < 10
+    assert video_of(caught.value) == "/data/bug"
+    assert "in work" in str(caught.value.__cause__)
 
 
 def test_no_tasks():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 
 import av
 import pytest
@@ -9,6 +10,7 @@ from encoded_videos import encode, encode_sound, encode_with_text, read_number
 
 from glore_video.datasets import reencoding
 from glore_video.datasets.reencoding import Encoding, reencode, reencode_all, target_size
+from glore_video.datasets.remote_errors import video_of
 from glore_video.video import open_video, read_index
 
 FAST = Encoding(short_side=64, gop=8, preset="ultrafast")
@@ -174,8 +176,6 @@ def test_goes_on_where_it_was_stopped_but_never_with_another_encoding(tmp_path, 
 
 
 def test_hanging_decoder_leaves_nothing(tmp_path, monkeypatch):
-    import time
-
     def hang(*_):
         (tmp_path / "out" / ".a.mp4.partial").write_text("half")
         time.sleep(3600)
@@ -185,6 +185,34 @@ def test_hanging_decoder_leaves_nothing(tmp_path, monkeypatch):
     (failure,) = reencode_all(files, FAST, tmp_path / "out", processes=1, seconds=0.3)
     assert failure == (str(tmp_path / "a.mp4"), "encoding takes more than 0.3 s")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["encoding.json"]
+
+
+@pytest.mark.parametrize("kind", [TypeError, NameError, KeyError])
+def test_a_fault_of_the_code_stops_it_at_once_and_names_the_video(tmp_path, monkeypatch, kind):
+    def fail(source, target, encoding):
+        if source.endswith("hangs.mp4"):
+            time.sleep(3600)
+        raise kind("odd")
+
+    monkeypatch.setattr(reencoding, "reencode", fail)
+    files = {str(tmp_path / name): tmp_path / "out" / name for name in ("hangs.mp4", "a.mp4")}
+    start = time.monotonic()
+    with pytest.raises(kind, match="odd") as caught:
+        reencode_all(files, FAST, tmp_path / "out", processes=2, seconds=600)
+    assert time.monotonic() - start < 10
+    assert video_of(caught.value) == str(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("kind", [ValueError, ZeroDivisionError, av.error.UndefinedError])
+def test_what_a_strange_file_raises_costs_one_video(tmp_path, monkeypatch, kind):
+    def fail(*_):
+        raise kind(1, "odd") if kind is av.error.UndefinedError else kind("odd")
+
+    monkeypatch.setattr(reencoding, "reencode", fail)
+    files = {str(tmp_path / "a.mp4"): tmp_path / "out" / "a.mp4"}
+    ((path, reason),) = reencode_all(files, FAST, tmp_path / "out", processes=1, seconds=60)
+    assert path == str(tmp_path / "a.mp4")
+    assert "odd" in reason
 
 
 def test_a_full_disk_stops_it(tmp_path, monkeypatch):

@@ -316,3 +316,17 @@ def test_no_feature_of_the_plain_network_sees_both_objects():
     rows, columns = gradient[0, :, 0].abs().sum(0).nonzero().T
     assert rows.max() - rows.min() + 1 < MIN_GAP
     assert columns.max() - columns.min() + 1 < MIN_GAP
+
+
+def test_a_fault_of_the_code_stops_rendering_and_leaves_nothing(tmp_path, monkeypatch):
+    real = synthetic.render_video
+
+    def render(directions, *, seed, **options):
+        if seed[2] == 3:
+            raise TypeError("strange object")
+        return real(directions, seed=seed, **options)
+
+    monkeypatch.setattr(synthetic, "render_video", render)
+    with pytest.raises(TypeError, match="strange object"):
+        render_relations(tmp_path / "r", labels="same", num_train=300, num_val=2, num_frames=2)
+    assert list(tmp_path.iterdir()) == []

@@ -134,8 +134,7 @@ def test_what_a_killed_run_logged_is_not_counted_twice(cfg, options, tmp_path, m
         step = Trainer._step
         steps = iter([step, step, step, killed])
         patch.setattr(Trainer, "_step", lambda self, batch: next(steps)(self, batch))
-        with pytest.raises(RuntimeError, match="killed"):
-            main([*cfg, *flat(options)])
+        assert main([*cfg, *flat(options)]) == 1
     assert [line["step"] for line in lines_of(out / "metrics.jsonl")] == [1, 2, 3]
     assert main([*cfg, *flat(options)]) == 0
     steps = [
