@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
 from forked_runs import ROOT, be_a_run
 
-# What is done at the first step, or to the video 3.mp4 in the given way of reading it; 4.mp4 hangs
-# another worker at the same time. The time goes to a file.
+import glore_video.cli  # noqa: F401  here, so that forked runs need not import it
+
+# What is done at the first step, or to the video 5.mp4 in the given way of reading it; 4.mp4 hangs
+# the worker that reads the batch before. The time goes to a file.
 HOOK = """
 import os, signal, time
 from glore_video.datasets import video_dataset
@@ -42,7 +45,7 @@ def faulty(self, *key):
         number = key[0][1] if method == "__getitem__" else key[-2] if len(key) == 3 else key[0]
         if number == 4 and {hangs}:
             time.sleep(3600)
-        if number == 3:
+        if number == 5:
             fault()
     return real(self, *key)
 
@@ -85,6 +88,17 @@ def running_in_group(group):
     return pids
 
 
+def assert_nothing_left(group):
+    """Of a group of processes; what was killed or told to end may take a moment."""
+    end = time.monotonic() + 3
+    while running_in_group(group) and time.monotonic() < end:
+        time.sleep(0.05)
+    left = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running_in_group(group)}
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
 def error_line(said):
     """The one line that is not of the log."""
     lines = [line for line in said.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
@@ -95,35 +109,33 @@ def error_line(said):
 def forked_run(arguments, hook, log):
     """tools/run_net.py in a fork of this process, which spares it importing torch."""
     question = {"log": str(log), "environment": {}, "world_size": 1, "hook": hook}
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other tests' threads are idle
+        pid = os.fork()
     if not pid:
         # Not those that pytest collects.
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         be_a_run(question | {"arguments": arguments}, 0, [])
-    try:
-        return pid, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    finally:
-        if running_in_group(pid):
-            time.sleep(1)  # what was told to end
-        left = running_in_group(pid)
-        for each in left:
-            os.kill(each, signal.SIGKILL)
-        assert not left
+    end = time.monotonic() + 60
+    while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < end:
+        time.sleep(0.01)
+    assert_nothing_left(pid)
+    return os.waitstatus_to_exitcode(ended[1])
 
 
 @pytest.mark.parametrize(
     ("where", "more", "who"),
     [
-        ("TrainingClips._clips", {"hangs": True}, r"; reading worker [01]; .*/clips/3\.mp4"),
-        ("CentreClips._clip", {}, r"; reading worker [01]; .*/clips/3\.mp4"),
-        ("EvalViews._views", {}, r"; reading worker [01]; .*/clips/3\.mp4"),
+        ("TrainingClips._clips", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("CentreClips._clip", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("EvalViews._views", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
         ("Trainer._step", {}, ""),
     ],
     ids=["training", "validation", "test", "main process"],
 )
 def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who):
     log = tmp_path / "said.txt"
-    _, status = forked_run(arguments, hook(where, "raise", **more), log)
+    status = forked_run(arguments, hook(where, "raise", **more), log)
     assert seconds_since_fault(tmp_path) < 10
     assert status == 1
     line = error_line(log.read_text())
@@ -144,7 +156,7 @@ def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who)
 )
 def test_reading_worker_that_dies_is_one_line(arguments, hook, tmp_path, action, said):
     log = tmp_path / "said.txt"
-    _, status = forked_run(arguments, hook("TrainingClips.__getitem__", action), log)
+    status = forked_run(arguments, hook("TrainingClips.__getitem__", action), log)
     assert seconds_since_fault(tmp_path) < 10
     assert status == 1
     assert re.match(r"error: a reading worker \(process \d+\) " + said, error_line(log.read_text()))
@@ -153,7 +165,7 @@ def test_reading_worker_that_dies_is_one_line(arguments, hook, tmp_path, action,
 @pytest.mark.parametrize("action", ["exit", "kill"])
 def test_death_of_the_process_that_decodes_costs_one_video(arguments, hook, tmp_path, action):
     log = tmp_path / "said.txt"
-    _, status = forked_run(arguments, hook("EvalViews._views", action), log)
+    status = forked_run(arguments, hook("EvalViews._views", action), log)
     assert status == 0, log.read_text()
     summary = json.loads((tmp_path / "öut put" / "test" / "summary.json").read_text())
     assert summary["videos_scored"] == 7
@@ -204,8 +216,12 @@ def real_run(arguments, hook, tmp_path, launcher=()):
     )
     said = process.communicate(timeout=280)[1]
     seconds = seconds_since_fault(tmp_path)
-    assert not running_in_group(process.pid)
+    assert_nothing_left(process.pid)
     return process.returncode, seconds, said
+
+
+# Idle machines need 3 to 6 seconds.
+LIMIT_OF_SEVERAL = 20
 
 
 @pytest.mark.slow
@@ -216,7 +232,7 @@ def real_run(arguments, hook, tmp_path, launcher=()):
             "TrainingClips._clips",
             "raise",
             (),
-            r"TypeError: unhashable .*reading worker \d; .*3\.mp4",
+            r"TypeError: unhashable .*reading worker \d; .*5\.mp4",
         ),
         ("Trainer._step", "raise", (1,), r"TypeError: unhashable .*\.py:\d+ in "),
         ("Trainer._step", "raise", (0, 1), r"TypeError: unhashable .*\.py:\d+ in "),
@@ -239,7 +255,7 @@ def test_spawned_processes_end_together(arguments, hook, tmp_path, where, action
     status, seconds, said = real_run(
         [*arguments, "CPU_PROCESSES", "2"], hook(where, action, ranks=ranks), tmp_path
     )
-    assert seconds < 10
+    assert seconds < LIMIT_OF_SEVERAL
     assert status == 1
     errors = [each for each in said.splitlines() if each.startswith("error: ")]
     assert len(errors) == 1, said
@@ -256,7 +272,7 @@ def test_processes_of_torchrun_end_together(arguments, hook, tmp_path, ranks):
     status, seconds, said = real_run(
         arguments, hook("Trainer._step", "raise", ranks=ranks), tmp_path, launcher
     )
-    assert seconds < 10
+    assert seconds < LIMIT_OF_SEVERAL
     assert status == 1
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, said
