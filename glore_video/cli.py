@@ -21,7 +21,7 @@ from glore_video.engine.distributed import (
     under_torchrun,
 )
 from glore_video.engine.interruption import StoppedBySignal
-from glore_video.engine.run import describe_run, prepare, train_and_test
+from glore_video.engine.run import check_settings, describe_run, prepare, train_and_test
 from glore_video.engine.run_log import setup_logging
 from glore_video.video import VideoError
 
@@ -102,6 +102,7 @@ def _serve(words: Sequence[str]) -> int:
 
 def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
     config = load_config(cfg, pairs)
+    check_settings(config)
     if dry_run:
         print(describe_run(config))
         return 0

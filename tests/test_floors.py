@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "glore_video"
 # A folder may import itself and what stands behind it here.
 ALLOWED = {
     "arguments": set(),
+    "named_errors": set(),
     "models": set(),
     "video": set(),
     "config": set(),
@@ -70,6 +71,7 @@ def test_every_folder_is_on_a_floor():
             "import glore_video.arguments",
             ("torch", "numpy", "av", "decord", "pydantic", "yaml", "glore_video.cli"),
         ),
+        ("import glore_video.named_errors", ("torch", "numpy", "av", "decord", "pydantic")),
         ("import glore_video.models", ("av", "decord", "torchvision", "pydantic")),
         ("import glore_video.video", ("av", "decord", "pytorchvideo")),
         ("import glore_video.config", ("torch", "av", "decord")),
@@ -84,6 +86,7 @@ def test_imports_are_light(statement, absent):
 def test_public_names():
     import glore_video
 
+    assert {"create_model", "predict", "__version__"} <= set(dir(glore_video))
     assert callable(glore_video.create_model)
     assert "glore_r50_8x8" in glore_video.list_models()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -11,6 +11,7 @@ from glore_video.config import load_config
 from glore_video.engine.build import build_model
 from glore_video.models import create_model, list_models
 from glore_video.models.complexity_table import Row, markdown, measure, protocol, text
+from glore_video.prediction.terminal import check_model_name
 
 
 def parser() -> argparse.ArgumentParser:
@@ -47,6 +48,8 @@ def _print(args: argparse.Namespace) -> int:
 
 def _rows(args: argparse.Namespace) -> Iterator[Row]:
     names = args.model or ([] if args.cfg else list_models())
+    for name in args.model:
+        check_model_name(name)
     for name in names:
         model = create_model(name)
         frames, crop, views = protocol(name)

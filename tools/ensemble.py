@@ -8,7 +8,7 @@ from pathlib import Path
 
 from glore_video.arguments import Parser, list_of, positive
 from glore_video.cli import guarded
-from glore_video.evaluation import METHODS, ensemble, load_scores
+from glore_video.evaluation import METHODS, SavedScores, ensemble, load_scores
 from glore_video.evaluation.metrics import accuracies
 
 
@@ -52,6 +52,7 @@ def _print(args: argparse.Namespace) -> int:
     runs = [load_scores(path) for path in args.scores]
     most_clips = min(run.plan.clips for run in runs)
     most_crops = min(run.plan.crops for run in runs)
+    _check_views(args, runs, most_clips, most_crops)
     rows, notes = [], {}
     print(f"{len(runs[0].paths)} videos, {len(runs)} {'test' if len(runs) == 1 else 'tests'}")
     print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {'top-5':>6}  {'class mean':>10}")
@@ -93,6 +94,26 @@ def _print(args: argparse.Namespace) -> int:
         text = json.dumps({"scores": [run.source for run in runs], "ensembles": rows}, indent=2)
         args.json.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _check_views(
+    args: argparse.Namespace, runs: Sequence[SavedScores], most_clips: int, most_crops: int
+) -> None:
+    """Raises ValueError for views that were not scored."""
+    for clips in args.clips or ():
+        if clips > most_clips:
+            raise ValueError(f"--clips {clips}: {most_clips} were scored, so 1 to {most_clips}")
+    for crops in args.crops or ():
+        if crops not in ((1, 3) if most_crops == 3 else (1,)):
+            allowed = "1 or 3" if most_crops == 3 else "1, as it was scored"
+            raise ValueError(f"--crops {crops}: must be {allowed}")
+    for run in runs:
+        fewer = any(clips != run.plan.clips for clips in args.clips or [most_clips])
+        if fewer and not (run.plan.spacing or args.spacing):
+            raise ValueError(
+                f"{run.source} does not say how its clips are spaced: --spacing slowfast or ends "
+                "(TEST.VIEW_SPACING of the test)"
+            )
 
 
 if __name__ == "__main__":

@@ -20,13 +20,13 @@ import torch
 from glore_video.arguments import Parser, not_negative, positive, seconds
 from glore_video.cli import guarded
 from glore_video.engine.distributed import Process, launch, under_torchrun
-from glore_video.engine.ready_model import ReadyModel, ready_model
+from glore_video.engine.ready_model import ReadyModel
 from glore_video.engine.run_log import setup_logging
 from glore_video.prediction import predict, window_timeline
 from glore_video.prediction.folder import predict_videos, videos_below
 from glore_video.prediction.live import watch
 from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
-from glore_video.prediction.terminal import Bar, add_model_arguments, table
+from glore_video.prediction.terminal import Bar, add_model_arguments, chosen_model, table
 from glore_video.prediction.timeline_files import (
     check_timeline_path,
     write_annotated,
@@ -91,15 +91,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
-    return ready_model(
-        cfg=args.cfg,
-        model=args.model,
-        weights=args.weights,
-        untrained=args.untrained,
-        device=device or args.device,
-        num_clips=args.clips or 0,
-        num_crops=args.crops or 0,
-    )
+    if device:
+        args = argparse.Namespace(**{**vars(args), "device": device})
+    return chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
 
 
 def one(args: argparse.Namespace, model: ReadyModel) -> int:

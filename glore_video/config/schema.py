@@ -65,6 +65,16 @@ class Config(Section):
                 f"DATA.NUM_FRAMES = {self.DATA.NUM_FRAMES} is not a multiple of "
                 f"SLOWFAST.ALPHA = {self.SLOWFAST.ALPHA}"
             )
+        kernels = self.RESNET.NUM_BLOCK_TEMP_KERNEL
+        pathways = 2 if self.MODEL.ARCH == "slowfast" else 1
+        if kernels and (len(kernels) != 4 or min(map(len, kernels)) < pathways):
+            raise ValueError(
+                f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: four stages "
+                f"are expected, each with a number for each of {pathways} pathways"
+                if pathways > 1
+                else f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: four "
+                "stages are expected, each with a number in brackets"
+            )
         if self.SYNTHETIC.LABELS and self.DATA.RANDOM_FLIP:
             raise ValueError(
                 "SYNTHETIC.LABELS needs DATA.RANDOM_FLIP False: a mirrored video moves the other way"

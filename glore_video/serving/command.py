@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from glore_video.arguments import Parser, above_zero, positive, seconds, whole
-from glore_video.engine.ready_model import ready_model
-from glore_video.prediction.terminal import add_model_arguments
+from glore_video.prediction.terminal import add_model_arguments, chosen_model
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -45,15 +44,7 @@ def serve(argv: Sequence[str]) -> int:
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
     if missing:
         raise ValueError(f"serving needs {' and '.join(missing)}: pip install 'glore-video[serve]'")
-    ready = ready_model(
-        cfg=args.cfg,
-        model=args.model,
-        weights=args.weights,
-        untrained=args.untrained,
-        device=args.device,
-        num_clips=args.clips or 0,
-        num_crops=args.crops,
-    )
+    ready = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops)
     import uvicorn
 
     from glore_video.serving.app import Limits, create_app

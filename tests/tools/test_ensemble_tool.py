@@ -76,8 +76,8 @@ def test_default_is_the_test_itself_and_methods_repeat(main, test_folder, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--clips", "5"], "clips must be 1 to 4, those that were scored; got 5"),
-        (["--crops", "2"], "crops must be 1 or 3; got 2"),
+        (["--clips", "5"], "--clips 5: 4 were scored, so 1 to 4"),
+        (["--crops", "2"], "--crops 2: must be 1 or 3"),
         (["--clips", "3", "--exact"], "--exact: clips 0, 1, 3 of 0 to 3: the nearest"),
         (["nowhere"], "nowhere: no such file or folder"),
     ],
