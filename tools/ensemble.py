@@ -9,7 +9,7 @@ from pathlib import Path
 from glore_video.arguments import Parser, list_of, positive
 from glore_video.cli import guarded
 from glore_video.evaluation import METHODS, SavedScores, ensemble, load_scores
-from glore_video.evaluation.metrics import accuracies
+from glore_video.evaluation.metrics import accuracies, top5_tells
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,7 +55,9 @@ def _print(args: argparse.Namespace) -> int:
     _check_views(args, runs, most_clips, most_crops)
     rows, notes = [], {}
     print(f"{len(runs[0].paths)} videos, {len(runs)} {'test' if len(runs) == 1 else 'tests'}")
-    print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {'top-5':>6}  {'class mean':>10}")
+    show_top5 = top5_tells(len(runs[0].class_names))
+    top5 = f"{'top-5':>6}  " if show_top5 else ""
+    print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {top5}{'class mean':>10}")
     for clips in args.clips or [most_clips]:
         for crops in args.crops or [most_crops]:
             for method in args.method or ["mean"]:
@@ -71,9 +73,10 @@ def _print(args: argparse.Namespace) -> int:
                 if args.exact and not choice.exact:
                     raise ValueError(f"--exact: {'; '.join(choice.notes)}")
                 numbers = accuracies(result.probabilities, result.labels)
+                top5 = f"{numbers.top5:>6.2f}  " if show_top5 else ""
                 print(
                     f"{clips:>6} x {crops:<2} {'=' if choice.exact else '~'}   {method:<10}  "
-                    f"{numbers.top1:>6.2f}  {numbers.top5:>6.2f}  {numbers.class_mean:>10.2f}"
+                    f"{numbers.top1:>6.2f}  {top5}{numbers.class_mean:>10.2f}"
                 )
                 rows.append(
                     {

@@ -24,6 +24,7 @@ from glore_video.engine.tester import (
     score_videos,
 )
 from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
+from glore_video.evaluation.metrics import top5_tells
 from glore_video.evaluation.report import write_report
 from glore_video.models import count_complexity
 from glore_video.video import span
@@ -167,11 +168,14 @@ def _test(
     )
     parts.remove()
     if summary.videos_scored:
+        top5 = ""
+        if top5_tells(config.MODEL.NUM_CLASSES):
+            top5 = f"top-5 {summary.video_top5:.2f}%, "
         metrics.write("test", step=0, **vars(summary))
         logger.info(
-            "test: video top-1 %.2f%%, top-5 %.2f%%, single clip top-1 %.2f%% "
+            "test: video top-1 %.2f%%, %ssingle clip top-1 %.2f%% "
             "(%d of %d videos, %d views each); results in %s",
-            *(summary.video_top1, summary.video_top5, summary.clip_top1),
+            *(summary.video_top1, top5, summary.clip_top1),
             *(summary.videos_scored, summary.videos_expected, num_views, folder),
         )
     write_report(

@@ -349,6 +349,21 @@ def test_videos_listed_twice_are_said(cfg, options, videos, tmp_path, capsys):
     assert f"test.csv lists 3 videos again, {videos / 'clips' / '2.mp4'} among them" in line
 
 
+@pytest.mark.parametrize("classes", [5, 6])
+def test_top5_is_said_of_more_than_five_classes(cfg, options, videos, tmp_path, capsys, classes):
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.csv").write_text((videos / "test.csv").read_text())
+    options |= {"DATA.PATH_TO_DATA_DIR": tmp_path, "DATA.PATH_PREFIX": videos}
+    options |= {"MODEL.NUM_CLASSES": classes, "SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 0
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if " test: video " in line)
+    assert (", top-5 " in line) == (classes == 6)
+    assert ", single clip top-1 " in line
+    folder = options["OUTPUT_DIR"] / "test"
+    assert "video_top5" in json.loads((folder / "summary.json").read_text())
+    assert ("top-5" in (folder / "report.html").read_text()) == (classes == 6)
+
+
 def test_tabs_between_paths_and_labels(cfg, options, videos, tmp_path):
     text = (videos / "test.csv").read_text().replace(" ", "\t")
     for split in ("train", "val", "test"):

@@ -20,6 +20,24 @@ def main():
     return module.main
 
 
+def test_top5_is_shown_for_more_than_five_classes(main, tmp_path, capsys):
+    for classes in (5, 6):
+        scores = SavedScores(
+            source="",
+            paths=("a", "b"),
+            labels=np.array([0, 5 % classes]),
+            logits=np.arange(2.0 * classes, dtype=np.float32).reshape(2, 1, classes),
+            class_names=tuple("uvwxyz"[:classes]),
+            plan=ViewPlan(clips=1, crops=1, spacing="slowfast", short_side=0),
+        )
+        save_scores(tmp_path / "scores.npz", scores)
+        assert main([str(tmp_path), "--json", str(tmp_path / "a.json")]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert ("top-5" in lines[1]) == (classes == 6)
+        assert len(lines[1].replace("class mean", "mean").split()) == len(lines[2].split()) - 1
+        assert "video_top5" in json.loads((tmp_path / "a.json").read_text())["ensembles"][0]
+
+
 @pytest.fixture
 def test_folder(tmp_path):
     """Four videos of two classes; only the crop in the middle of the later clips is right."""

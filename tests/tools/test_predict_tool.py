@@ -99,7 +99,7 @@ def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_pa
         ),
         (
             [str(moving_video), "--weights", str(tiny_checkpoint), "--cfg", str(wide)],
-            "classifier.weight is (2, 96), needs (10, 96)",
+            "needs (10,); MODEL.NUM_CLASSES 2 in the configuration fits it",
         ),
         (["nowhere.mp4", *weights], "nowhere.mp4: no such file or folder"),
         ([str(moving_video), *weights, "--timeline", "a.pdf"], "a.pdf: a timeline is a .png or"),
