@@ -11,6 +11,7 @@ from glore_video.config import load_config
 from glore_video.engine.build import build_model
 from glore_video.models import create_model, list_models
 from glore_video.models.complexity_table import Row, markdown, measure, protocol, text
+from glore_video.named_errors import naming
 from glore_video.prediction.terminal import check_model_name
 
 
@@ -53,13 +54,10 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
     for name in names:
         model = create_model(name)
         frames, crop, views = protocol(name)
-        yield measure(
-            name,
-            model,
-            frames=args.frames or frames,
-            crop=args.crop or crop,
-            views=args.views or views,
-        )
+        frames, crop = args.frames or frames, args.crop or crop
+        with naming(f"--model {name}, --frames {frames}, --crop {crop}"):
+            row = measure(name, model, frames=frames, crop=crop, views=args.views or views)
+        yield row
     for path in args.cfg:
         config = load_config(path)
         yield measure(

@@ -13,6 +13,7 @@ from glore_video.arguments import Parser, positive, seconds, whole
 from glore_video.cli import guarded
 from glore_video.datasets.kinetics_lists import prepare_kinetics, report_lines
 from glore_video.datasets.reencoding import Encoding
+from glore_video.named_errors import naming
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,7 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _prepare(args: argparse.Namespace, annotations: dict[str, Path]) -> int:
     encoding = None
     if args.reencode is not None:
-        encoding = Encoding(short_side=args.reencode, gop=args.gop, crf=args.crf)
+        with naming("--reencode"):
+            encoding = Encoding(short_side=args.reencode, gop=args.gop, crf=args.crf)
     try:
         prepared = prepare_kinetics(
             annotations,

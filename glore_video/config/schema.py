@@ -75,6 +75,12 @@ class Config(Section):
                 else f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: four "
                 "stages are expected, each with a number in brackets"
             )
+        blocks = (3, 4, 6 if self.RESNET.DEPTH == 50 else 23, 3)
+        if any(max(stage) > most for stage, most in zip(kernels, blocks, strict=False)):
+            raise ValueError(
+                f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: at most "
+                f"{list(blocks)}, the blocks of RESNET.DEPTH = {self.RESNET.DEPTH}"
+            )
         if self.SYNTHETIC.LABELS and self.DATA.RANDOM_FLIP:
             raise ValueError(
                 "SYNTHETIC.LABELS needs DATA.RANDOM_FLIP False: a mirrored video moves the other way"

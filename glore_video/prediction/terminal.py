@@ -6,11 +6,14 @@ import argparse
 import difflib
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
+
+from glore_video.named_errors import naming
 
 if TYPE_CHECKING:
     from glore_video.engine.ready_model import ReadyModel
@@ -50,16 +53,19 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
     if args.model:
         check_model_name(args.model)
     weights = resolve_checkpoint(args.weights, key="--weights") if args.weights else ""
+    published = args.model and not args.weights and not args.untrained
+    source = naming(f"--model {args.model} without --weights") if published else nullcontext()
     try:
-        return ready_model(
-            cfg=args.cfg,
-            model=args.model,
-            weights=weights,
-            untrained=args.untrained,
-            device=args.device,
-            num_clips=num_clips,
-            num_crops=num_crops,
-        )
+        with source:
+            return ready_model(
+                cfg=args.cfg,
+                model=args.model,
+                weights=weights,
+                untrained=args.untrained,
+                device=args.device,
+                num_clips=num_clips,
+                num_crops=num_crops,
+            )
     except UnknownNetworkError as error:
         raise ValueError(
             f"--weights {error.problem}; give its --cfg FILE or --model NAME as well"

@@ -98,6 +98,10 @@ def test_resolved_config_reads_back_the_same(tmp_path):
             ["MODEL.ARCH", "slowfast", "RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3], [4], [6], [3]]"],
             "four stages are expected, each with a number for each of 2 pathways",
         ),
+        (
+            ["RESNET.NUM_BLOCK_TEMP_KERNEL", "[[3], [4], [7], [3]]"],
+            "at most [3, 4, 6, 3], the blocks of RESNET.DEPTH = 50",
+        ),
         (["QQQ", "8"], "unknown key QQQ; --help-config lists the known ones"),
         (["DATA.NUM_FRAMES", "many"], "DATA.NUM_FRAMES = 'many'"),
         (["DATA.NUM_FRAMES", "0"], "DATA.NUM_FRAMES = 0: .*greater than or equal to 1"),

@@ -90,6 +90,10 @@ def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_pa
             "--model slow_r51: no network of the zoo; did",
         ),
         (
+            [str(moving_video), "--model", "preact_r50_8x8"],
+            "--model preact_r50_8x8 without --weights: no weights trained on Kinetics are published",
+        ),
+        (
             [str(moving_video), "--weights", str(bare)],
             "bare.pth: no checkpoint of a run (no configuration in it); give its --cfg FILE or",
         ),
