@@ -70,6 +70,13 @@ def seconds(text: str) -> float:
     return value
 
 
+def separator(text: str) -> str:
+    """A type for argparse: what stands between two columns; a tab may be written as \\t."""
+    if not text:
+        raise argparse.ArgumentTypeError(r"must not be empty; \t is a tab")
+    return text.replace(r"\t", "\t")
+
+
 def list_of(kind: Callable[[str], T]) -> Callable[[str], list[T]]:
     """A type for argparse: values with commas between, each read by `kind`, as in 1,5,10."""
 

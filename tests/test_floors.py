@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "glore_video"
 # A folder may import itself and what stands behind it here.
 ALLOWED = {
+    "named_errors": set(),
     "models": set(),
     "video": set(),
     "config": set(),
@@ -118,6 +119,7 @@ def test_every_folder_is_on_a_floor():
             "import glore_video.arguments",
             ("torch", "numpy", "av", "decord", "pydantic", "yaml", "glore_video.cli"),
         ),
+        ("import glore_video.named_errors", ("torch", "numpy", "av", "decord", "pydantic")),
         ("import glore_video.models", ("av", "decord", "torchvision", "pydantic")),
         ("import glore_video.video", ("torch", "numpy", "av", "decord")),
         ("import glore_video.video.opening", ("av", "decord", "pytorchvideo")),
@@ -133,6 +135,7 @@ def test_imports_are_light(statement, absent):
 def test_public_names():
     import glore_video
 
+    assert {"create_model", "predict", "__version__"} <= set(dir(glore_video))
     assert callable(glore_video.create_model)
     assert "glore_r50_8x8" in glore_video.list_models()
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.arguments import Parser, positive, seconds
+from glore_video.arguments import Parser, positive, seconds, separator
 from glore_video.cli import guarded
 
 
@@ -22,7 +22,12 @@ def parser() -> argparse.ArgumentParser:
         help="manifest to write; training takes it as its train.csv (default: beside the source)",
     )
     parser.add_argument("--prefix", default="", help="folder that relative paths start from")
-    parser.add_argument("--separator", default=" ", help="what stands between path and label")
+    parser.add_argument(
+        "--separator",
+        type=separator,
+        default=" ",
+        help=r"what stands between path and label; \t: a tab",
+    )
     parser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
     parser.add_argument(
         "--timeout", type=seconds, default=300.0, metavar="SECONDS", help="for one video"

@@ -53,7 +53,7 @@ def _compare(args: argparse.Namespace) -> int:
         raise ValueError("two runs are needed, or the groups --a and --b")
 
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.evaluation.alignment import load_predictions
+    from glore_video.evaluation.alignment import UnmatchedVideosError, load_predictions
     from glore_video.evaluation.comparison import Comparison, compare
     from glore_video.evaluation.comparison_page import text_lines, write_comparison
 
@@ -62,9 +62,15 @@ def _compare(args: argparse.Namespace) -> int:
     comparisons: list[Comparison] = []
     for paths in seconds:
         second = [load_predictions(path, match=args.match) for path in paths]
-        comparisons.append(
-            compare(first, second, allow_missing=args.allow_missing, correction=args.correction)
-        )
+        try:
+            comparisons.append(
+                compare(first, second, allow_missing=args.allow_missing, correction=args.correction)
+            )
+        except UnmatchedVideosError as error:
+            advice = f"--allow-missing compares the {error.common} videos that all have"
+            if not error.common:
+                advice = "--match name leaves folders away"
+            raise ValueError(f"{error.problem}; {advice}") from None
     print("\n".join(text_lines(comparisons)))
     if args.out:
         write_comparison(args.out, comparisons)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from glore_video.arguments import Parser, positive
 from glore_video.cli import guarded
+from glore_video.named_errors import naming
 
 if TYPE_CHECKING:
     from glore_video.models.complexity_table import Row
@@ -55,18 +56,18 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
     from glore_video.engine.build import build_model
     from glore_video.models import create_model, list_models
     from glore_video.models.complexity_table import measure, protocol
+    from glore_video.prediction.terminal import check_model_name
 
     names = args.model or ([] if args.cfg else list_models())
+    for name in args.model:
+        check_model_name(name)
     for name in names:
         model = create_model(name)
         frames, crop, views = protocol(name)
-        yield measure(
-            name,
-            model,
-            frames=args.frames or frames,
-            crop=args.crop or crop,
-            views=args.views or views,
-        )
+        frames, crop = args.frames or frames, args.crop or crop
+        with naming(f"--model {name}, --frames {frames}, --crop {crop}"):
+            row = measure(name, model, frames=frames, crop=crop, views=args.views or views)
+        yield row
     for path in args.cfg:
         config = load_config(path)
         yield measure(

@@ -1,15 +1,20 @@
 """Accuracy with fewer views, or of several networks averaged, from the logits that tests left: python tools/ensemble.py outputs/x/test/scores.npz --clips 1,3,5,10 --crops 1,3"""
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from glore_video.arguments import Parser, list_of, positive
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli import guarded
+
+if TYPE_CHECKING:
+    from glore_video.evaluation import SavedScores
 
 
 def parser() -> argparse.ArgumentParser:
@@ -53,14 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
     from glore_video.evaluation import ensemble, load_scores
-    from glore_video.evaluation.metrics import accuracies
+    from glore_video.evaluation.metrics import accuracies, top5_tells
 
     runs = [load_scores(path) for path in args.scores]
     most_clips = min(run.plan.clips for run in runs)
     most_crops = min(run.plan.crops for run in runs)
+    _check_views(args, runs, most_clips, most_crops)
     rows, notes = [], {}
     print(f"{len(runs[0].paths)} videos, {len(runs)} {'test' if len(runs) == 1 else 'tests'}")
-    print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {'top-5':>6}  {'class mean':>10}")
+    show_top5 = top5_tells(len(runs[0].class_names))
+    top5 = f"{'top-5':>6}  " if show_top5 else ""
+    print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {top5}{'class mean':>10}")
     for clips in args.clips or [most_clips]:
         for crops in args.crops or [most_crops]:
             for method in args.method or ["mean"]:
@@ -76,9 +84,10 @@ def _print(args: argparse.Namespace) -> int:
                 if args.exact and not choice.exact:
                     raise ValueError(f"--exact: {'; '.join(choice.notes)}")
                 numbers = accuracies(result.probabilities, result.labels)
+                top5 = f"{numbers.top5:>6.2f}  " if show_top5 else ""
                 print(
                     f"{clips:>6} x {crops:<2} {'=' if choice.exact else '~'}   {method:<10}  "
-                    f"{numbers.top1:>6.2f}  {numbers.top5:>6.2f}  {numbers.class_mean:>10.2f}"
+                    f"{numbers.top1:>6.2f}  {top5}{numbers.class_mean:>10.2f}"
                 )
                 rows.append(
                     {
@@ -99,6 +108,26 @@ def _print(args: argparse.Namespace) -> int:
         text = json.dumps({"scores": [run.source for run in runs], "ensembles": rows}, indent=2)
         args.json.write_text(text + "\n", encoding="utf-8")
     return 0
+
+
+def _check_views(
+    args: argparse.Namespace, runs: Sequence[SavedScores], most_clips: int, most_crops: int
+) -> None:
+    """Raises ValueError for views that were not scored."""
+    for clips in args.clips or ():
+        if clips > most_clips:
+            raise ValueError(f"--clips {clips}: {most_clips} were scored, so 1 to {most_clips}")
+    for crops in args.crops or ():
+        if crops not in ((1, 3) if most_crops == 3 else (1,)):
+            allowed = "1 or 3" if most_crops == 3 else "1, as it was scored"
+            raise ValueError(f"--crops {crops}: must be {allowed}")
+    for run in runs:
+        fewer = any(clips != run.plan.clips for clips in args.clips or [most_clips])
+        if fewer and not (run.plan.spacing or args.spacing):
+            raise ValueError(
+                f"{run.source} does not say how its clips are spaced: --spacing slowfast or ends "
+                "(TEST.VIEW_SPACING of the test)"
+            )
 
 
 if __name__ == "__main__":

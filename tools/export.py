@@ -55,13 +55,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
+    path = Path(args.output or f"network.{'onnx' if args.format == 'onnx' else 'pt2'}")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"--output {path}: no such folder: {path.parent}")
+    if args.format == "aoti" and path.suffix != ".pt2":
+        raise ValueError(f"--output {path}: AOTInductor packages end with .pt2")
+
     from glore_video.models.export import export_network
     from glore_video.models.fusion import fuse_for_inference
     from glore_video.video.transforms import normalize_clip, to_clip
 
     model, frames, crop, mean, std = network(args)
     clips = normalize_clip(to_clip(pictures(args.video, frames, crop))[None], mean, std)
-    path = Path(args.output or f"network.{'onnx' if args.format == 'onnx' else 'pt2'}")
     unchecked = path.with_name(f"{path.stem}.unchecked{path.suffix}")
     try:
         export_network(
@@ -94,7 +99,7 @@ def check(
     )
     if not difference <= args.tolerance:
         raise ValueError(
-            f"{path} would differ from the network by more than {args.tolerance:g}: not written"
+            f"--tolerance {args.tolerance:g}: {path} would differ from the network by more: not written"
         )
 
 
@@ -102,11 +107,10 @@ def network(
     args: argparse.Namespace,
 ) -> tuple[nn.Module, int, int, Sequence[float], Sequence[float]]:
     """The network in eval mode, frames and pixels of its clips, mean and deviation of its input."""
-    from glore_video.engine.ready_model import ready_model
+    from glore_video.prediction.terminal import chosen_model
 
-    ready = ready_model(
-        cfg=args.cfg, model=args.model, weights=args.weights, untrained=not args.weights
-    )
+    named = {"untrained": not args.weights, "device": "cpu"}
+    ready = chosen_model(argparse.Namespace(**{**vars(args), **named}))
     frames = args.frames or ready.sampling.num_frames
     colours = ready.preprocessing
     return ready.network, frames, args.crop or ready.crop_size, colours.mean, colours.std

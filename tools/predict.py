@@ -96,17 +96,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
-    from glore_video.engine.ready_model import ready_model
+    from glore_video.prediction.terminal import chosen_model
 
-    return ready_model(
-        cfg=args.cfg,
-        model=args.model,
-        weights=args.weights,
-        untrained=args.untrained,
-        device=device or args.device,
-        num_clips=args.clips or 0,
-        num_crops=args.crops or 0,
-    )
+    if device:
+        args = argparse.Namespace(**{**vars(args), "device": device})
+    return chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
 
 
 def one(args: argparse.Namespace, model: ReadyModel) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from glore_video.arguments import Parser, positive, seconds, whole
 from glore_video.cli import guarded
+from glore_video.named_errors import naming
 
 
 def parser() -> argparse.ArgumentParser:
@@ -63,7 +64,8 @@ def _prepare(args: argparse.Namespace, annotations: dict[str, Path]) -> int:
 
     encoding = None
     if args.reencode is not None:
-        encoding = Encoding(short_side=args.reencode, gop=args.gop, crf=args.crf)
+        with naming("--reencode"):
+            encoding = Encoding(short_side=args.reencode, gop=args.gop, crf=args.crf)
     try:
         prepared = prepare_kinetics(
             annotations,

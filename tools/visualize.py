@@ -15,6 +15,7 @@ from pathlib import Path
 
 from glore_video.arguments import Parser, add_model_arguments, list_of, not_negative, positive
 from glore_video.cli import guarded
+from glore_video.named_errors import naming
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,7 +45,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def visualize(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.engine.ready_model import ready_model
     from glore_video.models import glore_units
     from glore_video.prediction.looking import look
     from glore_video.prediction.pictures import (
@@ -54,21 +54,16 @@ def visualize(args: argparse.Namespace) -> int:
         find_unit,
         sheet_of,
     )
-    from glore_video.prediction.terminal import Bar, default_device
+    from glore_video.prediction.terminal import Bar, chosen_model
     from glore_video.visualization.charts import draw_adjacency
     from glore_video.visualization.drawing import save
 
-    ready = ready_model(
-        cfg=args.cfg,
-        model=args.model,
-        weights=args.weights,
-        untrained=args.untrained,
-        device=args.device or default_device(),
-    )
+    ready = chosen_model(args)
     units = list(glore_units(ready.network))
     if not units:
         raise ValueError("the network has no GloRe unit: there are no projection maps to draw")
-    unit = find_unit(units, args.unit)
+    with naming(f"--unit {args.unit}"):
+        unit = find_unit(units, args.unit)
     target = None if args.target is None else _label(args.target, ready.class_names)
     with Bar("clips") as bar:
         seen = look(
@@ -79,7 +74,8 @@ def visualize(args: argparse.Namespace) -> int:
             layer=args.layer,
             progress=bar,
         )
-    nodes = choose_nodes(seen, unit, args.nodes, args.top)
+    with naming("--nodes"):
+        nodes = choose_nodes(seen, unit, args.nodes, args.top)
     args.out.mkdir(parents=True, exist_ok=True)
     stem = f"{Path(args.video).stem}.{unit.removesuffix('.glore')}"
     reading = {"backend": ready.backend, "damaged": ready.damaged}
@@ -116,7 +112,8 @@ def _label(name: str, class_names: Sequence[str]) -> int:
     if name in class_names:
         return list(class_names).index(name)
     near = difflib.get_close_matches(name, class_names, n=3)
-    raise ValueError(f"no class {name!r}" + (f"; nearest: {', '.join(near)}" if near else ""))
+    hint = f"; nearest: {', '.join(near)}" if near else ""
+    raise ValueError(f"--class {name}: no class of the network{hint}")
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from glore_video.config.fields import (
     Fraction01,
+    Int,
     NonNegative,
     NonNegativeFloat,
     Positive,
@@ -18,6 +19,11 @@ from glore_video.config.fields import (
     key,
 )
 
+# A shell passes \\t as it is, two characters.
+Separator = Annotated[
+    str, Field(min_length=1), AfterValidator(lambda text: text.replace(r"\t", "\t"))
+]
+
 
 class Data(Section):
     PATH_TO_DATA_DIR: str = key(
@@ -26,7 +32,9 @@ class Data(Section):
     PATH_PREFIX: str = key(
         "", "folder that relative paths in lists start from; empty: the list's own"
     )
-    PATH_LABEL_SEPARATOR: str = key(" ", "what stands between path and label (the last one splits)")
+    PATH_LABEL_SEPARATOR: Separator = key(
+        " ", "what stands between path and label (the last one splits); \\t: a tab"
+    )
     CLASS_NAMES_PATH: str = key(
         "",
         "text file, one class name a line; empty: class_names.txt beside the lists, or Kinetics'",
@@ -145,7 +153,9 @@ class Synthetic(Section):
     NUM_TRAIN: Positive = key(2000, "training videos to render")
     NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")
     NUM_FRAMES: Positive = key(12, "frames a rendered video")
-    SIZE: Positive = key(64, "height and width of a rendered video, pixels")
+    SIZE: Annotated[Int, Field(ge=48, multiple_of=2)] = key(
+        64, "height and width of a rendered video, pixels; even, from 48 on"
+    )
     SEED: Seed = key(0, "seed of the rendering")
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from glore_video.config.schema import Config, Section
 from glore_video.config.slowfast_keys import (
@@ -55,6 +56,7 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
         ValueError: bad YAML, unknown key, wrong value; the message says which, where, what fits.
     """
     tree: dict[str, Any] = {} if path is None else _read_yaml(Path(path), seen=())
+    _check_brackets(pairs)
     if len(pairs) % 2:
         raise ValueError(
             f"KEY VALUE pairs: {pairs[-1]!r} has no value"
@@ -65,6 +67,15 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
         _assign(part, name, text)
         _merge(tree, _known(part, source="the command line"))
     return _validate(tree)
+
+
+def _check_brackets(pairs: Sequence[str]) -> None:
+    """Raises ValueError for a list that a shell has taken apart at its spaces."""
+    for name, text in zip(pairs[::2], pairs[1::2], strict=False):
+        if text.startswith("[") and text.count("[") > text.count("]"):
+            rest = pairs[list(pairs).index(name) + 1 :]
+            whole = " ".join(rest[: 1 + next((i for i, w in enumerate(rest) if "]" in w), 0)])
+            raise ValueError(f'{name} {text}: a list with spaces needs quotes: {name} "{whole}"')
 
 
 def flatten(config: Section, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -191,6 +202,9 @@ def _filter(
         elif full in IGNORED_KEYS or full in IGNORED_SECTIONS:
             dropped.append(full)
         elif field is None:
+            while isinstance(value, dict) and value:
+                name, value = next(iter(value.items()))
+                full = f"{full}.{name}"
             raise ValueError(f"{source}: unknown key {full}{_nearest(full)}")
         elif _is_section(field.annotation):
             if not isinstance(value, dict):
@@ -205,10 +219,15 @@ def _filter(
 
 def _nearest(name: str) -> str:
     names = [key for key, _ in flatten(Config())]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    if not close:
-        leaf = name.rsplit(".", 1)[-1]
-        close = [key for key in names if key.rsplit(".", 1)[-1] == leaf][:1]
+    if name.upper() in names:
+        return f"; did you mean {name.upper()}?"
+    if "." not in name:
+        names += [section for section in Config.model_fields if section not in names]
+    leaf = name.rpartition(".")[2]
+    same_leaf = [key for key in names if key.rpartition(".")[2] == leaf]
+    # A misspelt section, SOLVR.BASE_LR, is nearer to SOLVER.BASE_LR than to SOLVER.LRS.
+    close = difflib.get_close_matches(name, same_leaf, n=1, cutoff=0.0)
+    close = close or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else "; --help-config lists the known ones"
 
 
@@ -226,7 +245,35 @@ def _messages(error: ValidationError) -> Iterable[str]:
             yield message  # our own checks over several keys name them
         else:
             name = ".".join(part for part in item["loc"] if isinstance(part, str))
-            yield f"{name} = {item['input']!r}: {message}"
+            yield f"{name} = {item['input']!r}: {_in_words(item) or message}"
+
+
+def _in_words(item: ErrorDetails) -> str:
+    """What pydantic calls tuples, integers and booleans, as one who writes YAML knows it."""
+    kind, value = item["type"], item["input"]
+    if kind == "tuple_type":
+        if any(isinstance(part, int) for part in item["loc"]):
+            return "a list of such is expected, in brackets of its own"
+        return (
+            f'a list is expected, such as "[{value}]"'
+            if isinstance(value, str)
+            else "a list is expected"
+        )
+    if kind == "missing":
+        return f"{int(item['loc'][-1]) + 1} values are expected" if item["loc"] else ""
+    if kind == "too_long":
+        return f"{item['ctx']['max_length']} values are expected"
+    return {
+        "bool_parsing": "True or False is expected",
+        "bool_type": "True or False is expected",
+        "int_parsing": "a whole number is expected",
+        "int_type": "a whole number is expected",
+        "int_from_float": "a whole number is expected",
+        "float_parsing": "a number is expected",
+        "float_type": "a number is expected",
+        "string_type": "text is expected",
+        "string_too_short": "must not be empty",
+    }.get(kind, "")
 
 
 def _sections() -> Iterator[tuple[str, type[Section]]]:

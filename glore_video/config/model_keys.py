@@ -49,6 +49,14 @@ class SlowFast(Section):
     FUSION_CONV_CHANNEL_RATIO: Positive = key(2, "channels of the fusion a fast channel")
     FUSION_KERNEL_SZ: Positive = key(7, "frames that a fusion convolution spans")
 
+    @model_validator(mode="after")
+    def _widths_fit(self) -> SlowFast:
+        if self.FUSION_KERNEL_SZ % 2 == 0:
+            raise ValueError(f"SLOWFAST.FUSION_KERNEL_SZ = {self.FUSION_KERNEL_SZ}: must be odd")
+        if 64 % self.BETA_INV:
+            raise ValueError(f"SLOWFAST.BETA_INV = {self.BETA_INV}: must be a divisor of 64")
+        return self
+
 
 class Glore(Section):
     LOCATION: BlockLocations = key(

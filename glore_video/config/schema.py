@@ -65,6 +65,22 @@ class Config(Section):
                 f"DATA.NUM_FRAMES = {self.DATA.NUM_FRAMES} is not a multiple of "
                 f"SLOWFAST.ALPHA = {self.SLOWFAST.ALPHA}"
             )
+        kernels = self.RESNET.NUM_BLOCK_TEMP_KERNEL
+        pathways = 2 if self.MODEL.ARCH == "slowfast" else 1
+        if kernels and (len(kernels) != 4 or min(map(len, kernels)) < pathways):
+            raise ValueError(
+                f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: four stages "
+                f"are expected, each with a number for each of {pathways} pathways"
+                if pathways > 1
+                else f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: four "
+                "stages are expected, each with a number in brackets"
+            )
+        blocks = (3, 4, 6 if self.RESNET.DEPTH == 50 else 23, 3)
+        if any(max(stage) > most for stage, most in zip(kernels, blocks, strict=False)):
+            raise ValueError(
+                f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: at most "
+                f"{list(blocks)}, the blocks of RESNET.DEPTH = {self.RESNET.DEPTH}"
+            )
         if self.SYNTHETIC.LABELS and self.DATA.RANDOM_FLIP:
             raise ValueError(
                 "SYNTHETIC.LABELS needs DATA.RANDOM_FLIP False: a mirrored video moves the other way"

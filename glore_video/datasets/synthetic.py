@@ -65,6 +65,24 @@ def directions_and_label(
     return (pair if rng.random() < 0.5 else pair[::-1]), label
 
 
+class OtherParametersError(ValueError):
+    """The folder holds a relations dataset of other parameters than are asked for.
+
+    Attributes:
+        root: the folder.
+        differing: name of a parameter -> what the folder has, and what is asked for.
+    """
+
+    def __init__(self, root: Path, differing: dict[str, tuple[object, object]]) -> None:
+        words = "; ".join(f"{name} is {a!r}, not {b!r}" for name, (a, b) in differing.items())
+        super().__init__(
+            f"{root} holds a relations dataset with other parameters: {words}; delete it or name "
+            "another folder"
+        )
+        self.root = root
+        self.differing = differing
+
+
 def render_relations(
     root: str | os.PathLike[str],
     *,
@@ -176,16 +194,13 @@ def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
             f"{root} is there, but holds no relations dataset (no readable {METADATA_NAME}); "
             "delete it or name another folder"
         )
-    differing = [
-        f"{name} is {found.get(name)!r}, not {value!r}"
+    differing = {
+        name: (found.get(name), value)
         for name, value in parameters.items()
         if found.get(name) != value
-    ]
+    }
     if differing:
-        raise ValueError(
-            f"{root} holds a relations dataset with other parameters: {'; '.join(differing)}; "
-            "delete it or name another folder"
-        )
+        raise OtherParametersError(root, differing)
     needed = ["train.csv", "val.csv", "test.csv", "class_names.txt"]
     for split in ("train", "val"):
         if (root / f"{split}.csv").is_file():

@@ -13,6 +13,8 @@ from typing import IO, Any, cast
 
 import torch
 
+from glore_video.models.weight_files import load_failure
+
 logger = logging.getLogger(__name__)
 
 _NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d+))?\.pyth")
@@ -205,9 +207,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for damaged files
-        text = str(error).strip().partition("\n")[0]
-        reason = text if " " in text else f"{type(error).__name__} {text}".strip()
-        raise ValueError(f"{path}: not a readable checkpoint: {reason}") from None
+        raise ValueError(f"{path}: not a readable checkpoint: {load_failure(error)}") from None
     if not isinstance(state, dict) or "model_state" not in state or "epoch" not in state:
         raise ValueError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
     return state

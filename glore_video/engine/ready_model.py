@@ -115,6 +115,16 @@ class ReadyModel:
         return self.preprocessing(clip[None], self.precision.device)
 
 
+class UnknownNetworkError(ValueError):
+    """Weights that do not tell of which network they are. `problem` is the text without advice."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(
+            f"{problem}; give cfg, a configuration, or model, a name of the zoo, as well"
+        )
+        self.problem = problem
+
+
 def ready_model(
     *,
     cfg: str | Path = "",
@@ -153,10 +163,7 @@ def ready_model(
         elif not weights:
             raise ValueError("name a configuration, a network of the zoo, or weights of a run")
         elif not isinstance(notes.get("config"), Mapping):
-            raise ValueError(
-                f"{weights}: no checkpoint of a run (no configuration in it); name the network "
-                "as well, by a configuration or as one of the zoo"
-            )
+            raise UnknownNetworkError(f"{weights}: no checkpoint of a run (no configuration in it)")
         else:
             config = _stored_config(notes["config"], str(path))
         ready = _of_config(config, path, notes, untrained=untrained)
@@ -299,9 +306,8 @@ def _stored_config(tree: Mapping[str, Any], source: str) -> Config:
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise ValueError(
-            f"{source}: its configuration is of another version ({key}: {first['msg']}); give one "
-            "with --cfg"
+        raise UnknownNetworkError(
+            f"{source}: its configuration is of another version ({key}: {first['msg']})"
         ) from None
 
 

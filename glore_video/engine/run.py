@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from fractions import Fraction
 from functools import partial
@@ -11,6 +12,7 @@ from pathlib import Path
 import torch
 
 from glore_video.config import Config, flatten, to_yaml
+from glore_video.datasets.video_list import VideoList
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import group_table
@@ -22,6 +24,7 @@ from glore_video.engine.tester import (
     score_videos,
 )
 from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
+from glore_video.evaluation.metrics import top5_tells
 from glore_video.evaluation.report import write_report
 from glore_video.models import count_complexity
 from glore_video.video import span
@@ -42,6 +45,25 @@ def prepare(config: Config, *, world_size: int) -> None:
         build.check_batch(config, world_size=world_size)
 
 
+def check_settings(config: Config) -> None:
+    """Raises ValueError for a run that does nothing, or whose OUTPUT_DIR can't be a folder."""
+    if not config.TRAIN.ENABLE and not config.TEST.ENABLE:
+        raise ValueError(
+            "TRAIN.ENABLE = False and TEST.ENABLE = False: there is nothing to do; one must be True"
+        )
+    if not config.OUTPUT_DIR.strip():
+        raise ValueError("OUTPUT_DIR is empty: the folder for what the run leaves is expected")
+    for path in (Path(config.OUTPUT_DIR), *Path(config.OUTPUT_DIR).absolute().parents):
+        if path.exists():
+            if not path.is_dir():
+                raise ValueError(
+                    f"OUTPUT_DIR = {config.OUTPUT_DIR}: {path} is a file, not a folder"
+                )
+            if not os.access(path, os.W_OK):
+                raise ValueError(f"OUTPUT_DIR = {config.OUTPUT_DIR}: {path} can't be written to")
+            return
+
+
 def train_and_test(config: Config, process: Process) -> Summary | None:
     """Train and test as TRAIN.ENABLE and TEST.ENABLE say.
 
@@ -56,6 +78,9 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
     for videos in (data.train, data.val):
         if videos is not None and videos.left_out:
             logger.warning("%s: %d videos are left out", videos.source, len(videos.left_out))
+    for videos in (data.train, data.val, data.test) if process.is_main else ():
+        if videos is not None:
+            _warn_of_repeated(videos)
     with MetricsLog(
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
     ) as metrics:
@@ -97,18 +122,26 @@ def _test(
         ),
     )
 
-    scores = score_videos(
-        model,
-        partial(build.build_test_loader, config, views),
-        data.test,
-        num_views=num_views,
-        num_classes=config.MODEL.NUM_CLASSES,
-        batch_size=max(1, config.TEST.BATCH_SIZE // process.world_size),
-        preprocessing=build.build_preprocessing(config),
-        precision=build.build_precision(config, process.device),
-        process=process,
-        parts=parts,
-    )
+    try:
+        scores = score_videos(
+            model,
+            partial(build.build_test_loader, config, views),
+            data.test,
+            num_views=num_views,
+            num_classes=config.MODEL.NUM_CLASSES,
+            batch_size=max(1, config.TEST.BATCH_SIZE // process.world_size),
+            preprocessing=build.build_preprocessing(config),
+            precision=build.build_precision(config, process.device),
+            process=process,
+            parts=parts,
+        )
+    except KeyboardInterrupt:
+        again = config.TRAIN.ENABLE and not config.TRAIN.AUTO_RESUME
+        logger.warning(
+            "the test is stopped; %s goes on from here",
+            "TRAIN.ENABLE False" if again else "the same command",
+        )
+        raise
     if scores is None:
         return None
     for path, reason in scores.failed:
@@ -135,11 +168,14 @@ def _test(
     )
     parts.remove()
     if summary.videos_scored:
+        top5 = ""
+        if top5_tells(config.MODEL.NUM_CLASSES):
+            top5 = f"top-5 {summary.video_top5:.2f}%, "
         metrics.write("test", step=0, **vars(summary))
         logger.info(
-            "test: video top-1 %.2f%%, top-5 %.2f%%, single clip top-1 %.2f%% "
+            "test: video top-1 %.2f%%, %ssingle clip top-1 %.2f%% "
             "(%d of %d videos, %d views each); results in %s",
-            *(summary.video_top1, summary.video_top5, summary.clip_top1),
+            *(summary.video_top1, top5, summary.clip_top1),
             *(summary.videos_scored, summary.videos_expected, num_views, folder),
         )
     write_report(
@@ -150,6 +186,21 @@ def _test(
     if not summary.videos_scored:
         raise ValueError(f"none of the {summary.videos_expected} test videos could be read")
     return summary
+
+
+def _warn_of_repeated(videos: VideoList) -> None:
+    seen: set[int] = set()  # hashes: a fraction of the memory of paths
+    repeated = []
+    for place in range(len(videos)):
+        path = hash(videos.path(place))
+        if path in seen:
+            repeated.append(place)
+        seen.add(path)
+    if repeated:
+        logger.warning(
+            "%s lists %d videos again, %s among them: each line counts, in training and in accuracies",
+            *(videos.source, len(repeated), videos.path(repeated[0])),
+        )
 
 
 def _changes_scores(key: str) -> bool:

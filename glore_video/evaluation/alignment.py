@@ -49,6 +49,23 @@ def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
     )
 
 
+class UnmatchedVideosError(ValueError):
+    """Runs that have not scored the same videos.
+
+    Attributes:
+        problem: what is missing where, without advice.
+        common: number of videos that all runs have.
+    """
+
+    def __init__(self, problem: str, common: int) -> None:
+        advice = 'match="name" in load_predictions leaves folders away'
+        if common:
+            advice = f"allow_missing=True compares the {common} videos that all have"
+        super().__init__(f"{problem}; {advice}")
+        self.problem = problem
+        self.common = common
+
+
 def common_videos(
     runs: Sequence[Predictions], allow_missing: bool
 ) -> tuple[list[tuple[str, int]], dict[str, tuple[str, ...]]]:
@@ -71,12 +88,9 @@ def common_videos(
             f"{source} lacks {len(paths)} ({paths[0]}{', ...' * (len(paths) > 1)})"
             for source, paths in missing.items()
         )
-        raise ValueError(
-            f"the lists do not match: {lacking}; --allow-missing compares the {len(everywhere)} "
-            f"videos that all have{'' if everywhere else ', --match name leaves folders away'}"
-        )
+        raise UnmatchedVideosError(f"the lists do not match: {lacking}", len(everywhere))
     if not everywhere:
-        raise ValueError("there is no video that all runs have scored (--match name?)")
+        raise UnmatchedVideosError("there is no video that all runs have scored", 0)
     return [key for key in runs[0].keys if key in everywhere], missing
 
 

@@ -25,6 +25,7 @@ from glore_video.evaluation.metrics import (
     accuracies,
     calibration_error,
     mean_average_precision,
+    top5_tells,
 )
 from glore_video.evaluation.pages import render
 from glore_video.evaluation.saved_scores import SavedScores, load_scores
@@ -117,6 +118,7 @@ def make_report(
         reliability_plot=reliability_chart(bins) if bins else None,
         calibration_error=calibration_error(probabilities, labels),
         names=scores.class_names,
+        top5_tells=top5_tells(len(scores.class_names)),
         classes=list(class_rows(matrix, in_top5, scores.labels)),
         empty_classes=int((matrix.sum(axis=1) == 0).sum()),
         pairs=confused_pairs(matrix, PAIRS_SHOWN),
@@ -147,9 +149,10 @@ def _figures(
     """(name, percent, 95% interval, what it is)."""
     numbers = accuracies(probabilities, labels)
     clip = 100.0 * float(curve.clips_right.mean()) if len(right) else float("nan")
+    top5 = [("video top-5", numbers.top5, percent_interval(in_top5), "")]
     return [
         ("video top-1", numbers.top1, percent_interval(right), ""),
-        ("video top-5", numbers.top5, percent_interval(in_top5), ""),
+        *(top5 if top5_tells(len(scores.class_names)) else ()),
         ("clip top-1", clip, percent_interval(curve.clips_right), "one view alone"),
         (
             "mean class accuracy",

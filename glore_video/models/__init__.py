@@ -21,7 +21,7 @@ from glore_video.models.locations import locate, stage_blocks
 from glore_video.models.preact_resnet3d import PreactResNet3d
 from glore_video.models.tiny3d import TinyResNet3d
 from glore_video.models.weight_files import save_weights
-from glore_video.models.weights import LoadReport, load_weights
+from glore_video.models.weights import LoadReport, UnfitWeightsError, load_weights
 from glore_video.models.zoo import ARCHITECTURES, build_network, create_model, list_models
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "PreactResNet3d",
     "SlowFastOptions",
     "TinyResNet3d",
+    "UnfitWeightsError",
     "build_network",
     "count_complexity",
     "create_model",

@@ -61,23 +61,21 @@ def locate(model: nn.Module, location: Sequence[Sequence[Sequence[int]]]) -> lis
     """
     stages = stage_blocks(model)
     if len(location) > len(stages):
-        raise ValueError(
-            f"location has {len(location)} stages, the network {len(stages)}: {list(location)}"
-        )
+        raise ValueError(f"{len(location)} stages are located, the network has {len(stages)}")
     paths = []
     for s, pathways in enumerate(location):
         if len(pathways) > len(stages[s]):
             raise ValueError(
-                f"location has {len(pathways)} pathways at stage {s}, the network "
-                f"{len(stages[s])}: {list(pathways)}"
+                f"{len(pathways)} pathways are located in stage {s}, which has {len(stages[s])}: "
+                f"{list(map(list, pathways))}"
             )
         for p, indices in enumerate(pathways):
             blocks = stages[s][p]
             for index in indices:
                 if not 0 <= index < len(blocks):
                     raise ValueError(
-                        f"location names block {index} of stage {s}, pathway {p}, which has "
-                        f"blocks 0 to {len(blocks) - 1} ({blocks[0]} ... {blocks[-1]})"
+                        f"no block {index} in stage {s}, pathway {p}, whose blocks are "
+                        f"0 to {len(blocks) - 1} ({blocks[0]} ... {blocks[-1]})"
                     )
                 paths.append(blocks[index])
     return paths

@@ -129,13 +129,23 @@ def _read_torch(path: Path) -> object:
                 f"would run {needs[1]}"
             ) from None
         raise _unreadable(path, error) from None
-    except (RuntimeError, EOFError, ValueError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # torch.load raises many kinds for damaged files
         raise _unreadable(path, error) from None
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is not a checkpoint that torch.load can read: {load_failure(error)}")
+
+
+def load_failure(error: Exception) -> str:
+    """Why torch.load failed, without its advice to run what is in the file."""
     reason = str(error).strip().partition("\n")[0]
-    return ValueError(f"{path} is not a checkpoint that torch.load can read: {reason}")
+    # Of other files its unpickler raises whatever their bytes lead to, such as an IndexError.
+    if not isinstance(error, (RuntimeError, EOFError, OSError)) or "weights_only" in reason:
+        return "it is damaged, or was not written by torch.save"
+    return reason if " " in reason else f"{type(error).__name__} {reason}".strip()
 
 
 def _from_content(content: Any, name: str) -> StoredWeights:

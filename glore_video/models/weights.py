@@ -24,6 +24,32 @@ GROUPS = ("head", "units")
 _BACKBONE = "backbone"
 
 
+class UnfitWeightsError(ValueError):
+    """Weights that are not those of a network. Its text says what `load_weights` could be told.
+
+    Attributes:
+        problem: what does not fit, without that advice.
+        groups: names for `allow` with which they would fit; empty where none helps.
+        classes: of the file, where it has another number than the network.
+        normalize: what the file's GloRe units were trained with, where the network's are not.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        *,
+        groups: Sequence[str] = (),
+        classes: int | None = None,
+        normalize: bool | None = None,
+        advice: str = "",
+    ) -> None:
+        super().__init__(f"{problem}; {advice}" if advice else problem)
+        self.problem = problem
+        self.groups = tuple(groups)
+        self.classes = classes
+        self.normalize = normalize
+
+
 @dataclass(frozen=True)
 class LoadReport:
     """What `load_weights` did, key by key.
@@ -110,9 +136,10 @@ def load_weights(
 
     Raises:
         FileNotFoundError: if there is no such file, or it cannot be downloaded.
-        ValueError: if it is not a checkpoint or not safe to read, nothing in it matches, keys
-            outside the allowed groups are missing, unexpected or of another shape, or its GloRe
-            units were trained with another `normalize`. The model is then unchanged.
+        ValueError: if it is not a checkpoint or not safe to read; an UnfitWeightsError if nothing
+            in it matches, keys outside the allowed groups are missing, unexpected or of another
+            shape, or its GloRe units were trained with another `normalize`. The model is then
+            unchanged.
     """
     unknown = sorted(set(allow) - set(GROUPS))
     if unknown or isinstance(allow, str):
@@ -141,7 +168,7 @@ def load_weights(
             if key in inflated:
                 report.inflated.append(key)
     if not report.loaded:
-        raise ValueError(
+        raise UnfitWeightsError(
             f"nothing in {stored.name} matches the network: it has {brief(list(stored.state))}, "
             f"the network {brief(list(own))}"
         )
@@ -180,9 +207,10 @@ def _check_groups(report: LoadReport, allow: Sequence[str]) -> None:
     missing = refused([k for k in report.newly_initialised if k not in report.mismatched])
     if missing:
         problems.append(f"missing: {brief(missing)}")
+    mismatched_keys = refused(list(report.mismatched))
     mismatched = [
         f"{key} is {report.mismatched[key][0]}, needs {report.mismatched[key][1]}"
-        for key in refused(list(report.mismatched))
+        for key in mismatched_keys
     ]
     if mismatched:
         problems.append(f"other shapes: {brief(mismatched)}")
@@ -190,10 +218,15 @@ def _check_groups(report: LoadReport, allow: Sequence[str]) -> None:
     if unexpected:
         problems.append(f"unexpected: {brief(unexpected)}")
     if problems:
-        groups = {report.group(key) for key in [*report.newly_initialised, *report.unexpected]}
-        helpful = sorted(groups - {_BACKBONE} - set(allow))
-        hint = f"; allow={helpful} would accept those groups" if helpful else ""
-        raise ValueError(f"{report.source} does not fit the network: {'; '.join(problems)}{hint}")
+        groups = {report.group(key) for key in [*missing, *mismatched_keys, *unexpected]}
+        helpful = [] if _BACKBONE in groups else sorted(groups | set(allow))
+        shapes = report.mismatched.get(f"{report.head}.weight")
+        raise UnfitWeightsError(
+            f"{report.source} does not fit the network: {'; '.join(problems)}",
+            groups=helpful,
+            classes=shapes[0][0] if shapes else None,
+            advice=f"allow={helpful} would accept it" if helpful else "",
+        )
 
 
 def _check_normalize(
@@ -203,8 +236,10 @@ def _check_normalize(
     for path, unit in glore_units(model).items():
         if path in fresh_units or ours.normalize in (None, unit.normalize):
             continue
-        raise ValueError(
-            f"{name} ({ours.format}) has GloRe units trained with normalize={ours.normalize}, "
-            f"{path} has normalize={unit.normalize} and would compute something else; build the "
-            f"network with normalize={ours.normalize} (GLORE.NORMALIZE {ours.normalize})"
+        trained = "that divide" if ours.normalize else "that do not divide"
+        raise UnfitWeightsError(
+            f"{name} ({ours.format}) has GloRe units {trained} by the number of positions, "
+            f"unlike {path}, which would compute something else",
+            normalize=ours.normalize,
+            advice=f"build the network with normalize={ours.normalize}",
         )

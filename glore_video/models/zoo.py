@@ -19,7 +19,12 @@ from glore_video.models.preact_resnet3d import PreactResNet3d
 from glore_video.models.published import weights_url
 from glore_video.models.tiny3d import TinyResNet3d
 from glore_video.models.weight_files import StoredWeights
-from glore_video.models.weights import LoadReport, load_weights, stored_weights
+from glore_video.models.weights import (
+    LoadReport,
+    UnfitWeightsError,
+    load_weights,
+    stored_weights,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -136,10 +141,11 @@ def _load(model: nn.Module, stored: StoredWeights, *, new_head: bool) -> LoadRep
     classes = len(model.state_dict()[head])
     if head in ours.state and len(ours.state[head]) != classes:
         if not new_head:
-            raise ValueError(
-                f"{stored.name} has {len(ours.state[head])} classes, the network {classes}: give "
-                f"num_classes={len(ours.state[head])}, or num_classes={classes} for a new "
-                f"classifier"
+            raise UnfitWeightsError(
+                f"{stored.name} has {len(ours.state[head])} classes, the network {classes}",
+                classes=len(ours.state[head]),
+                advice=f"give num_classes={len(ours.state[head])}, or num_classes={classes} for a "
+                "new classifier",
             )
         allow.append("head")
     return load_weights(model, stored, allow=allow)

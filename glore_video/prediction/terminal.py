@@ -2,13 +2,70 @@
 
 from __future__ import annotations
 
+import argparse
+import difflib
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from tqdm import tqdm
+
+from glore_video.named_errors import naming
+
+if TYPE_CHECKING:
+    from glore_video.engine.ready_model import ReadyModel
+
+
+def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int = 0) -> ReadyModel:
+    """The network that these arguments name; errors name them."""
+    from glore_video.engine.build.model import advice
+    from glore_video.engine.checkpoint import resolve_checkpoint
+    from glore_video.engine.ready_model import UnknownNetworkError, ready_model
+    from glore_video.models import UnfitWeightsError
+
+    if not (args.cfg or args.model or args.weights):
+        raise ValueError(
+            "no network is named: --weights of a run, --cfg FILE of a configuration, or --model NAME "
+            "of the zoo"
+        )
+    if args.model:
+        check_model_name(args.model)
+    weights = resolve_checkpoint(args.weights, key="--weights") if args.weights else ""
+    published = args.model and not args.weights and not args.untrained
+    source = naming(f"--model {args.model} without --weights") if published else nullcontext()
+    try:
+        with source:
+            return ready_model(
+                cfg=args.cfg,
+                model=args.model,
+                weights=weights,
+                untrained=args.untrained,
+                device=args.device or default_device(),
+                num_clips=num_clips,
+                num_crops=num_crops,
+            )
+    except UnknownNetworkError as error:
+        raise ValueError(
+            f"--weights {error.problem}; give its --cfg FILE or --model NAME as well"
+        ) from None
+    except UnfitWeightsError as error:
+        flag = "--weights" if args.weights else "--model" if args.model else "--cfg"
+        raise ValueError(f"{flag}: {error.problem}{advice(error)}") from None
+
+
+def check_model_name(name: str) -> None:
+    """Raises ValueError, which names all, if the zoo has no such network."""
+    from glore_video.models import list_models
+
+    if name not in list_models():
+        near = difflib.get_close_matches(name, list_models(), n=1, cutoff=0.4)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ValueError(
+            f"--model {name}: no network of the zoo; {hint}It has {', '.join(list_models())}"
+        )
 
 
 def default_device() -> str:

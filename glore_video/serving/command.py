@@ -52,20 +52,11 @@ def serve(argv: Sequence[str]) -> int:
         raise ValueError(f"serving needs {' and '.join(missing)}: pip install 'glore-video[serve]'")
 
     # Not before all is checked that can be without them: they load torch.
-    from glore_video.engine.ready_model import ready_model
     from glore_video.engine.run_log import setup_logging
-    from glore_video.prediction.terminal import default_device
+    from glore_video.prediction.terminal import chosen_model
 
     setup_logging(None, is_main=True)
-    ready = ready_model(
-        cfg=args.cfg,
-        model=args.model,
-        weights=args.weights,
-        untrained=args.untrained,
-        device=args.device or default_device(),
-        num_clips=args.clips or 0,
-        num_crops=args.crops,
-    )
+    ready = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops)
     import uvicorn
 
     from glore_video.serving.app import Limits, create_app

@@ -39,7 +39,9 @@ def test_a_configuration_finds_the_weights_of_its_run(tiny_checkpoint, tmp_path)
 def test_weights_without_a_configuration(tmp_path):
     path = tmp_path / "weights.pth"
     torch.save({"model_state": {"a": torch.zeros(1)}}, path)
-    with pytest.raises(ValueError, match="no checkpoint of a run.*name the network"):
+    with pytest.raises(
+        ValueError, match="no checkpoint of a run.*; give cfg, a configuration, or model"
+    ):
         ready_model(weights=path)
 
 

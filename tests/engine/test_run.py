@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,9 +14,10 @@ import torch
 
 from glore_video.cli import main
 from glore_video.config import load_config
-from glore_video.engine import trainer
+from glore_video.engine import build, trainer
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.trainer import Trainer
+from glore_video.models import save_weights
 
 
 @pytest.fixture
@@ -252,8 +254,17 @@ def one_error_line(capsys):
         ({"MODEL.NUM_CLASSES": 3}, "class_names.txt: 2 names, but MODEL.NUM_CLASSES = 3"),
         ({"TRAIN.BATCH_SIZE": 9}, "TRAIN.BATCH_SIZE = 9 is more than the 8 training videos"),
         ({"NUM_GPUS": 64}, "NUM_GPUS = 64, but torch sees"),
-        ({"GLORE.LOCATION": "[[[7]]]"}, "block 7"),
-        ({"TRAIN.ENABLE": False}, "nothing to test"),
+        ({"GLORE.LOCATION": "[[[7]]]"}, "error: GLORE.LOCATION = [[[7]]]: no block 7 in stage 0"),
+        ({"NONLOCAL.LOCATION": "[[], [[0, 0]]]"}, "error: NONLOCAL.LOCATION = [[], [[0, 0]]]: "),
+        ({"TRAIN.ENABLE": False}, "no weights to test: no "),
+        ({"TRAIN.ENABLE": False, "TEST.ENABLE": False}, "TRAIN.ENABLE = False and TEST.ENABLE ="),
+        ({"OUTPUT_DIR": __file__}, f"OUTPUT_DIR = {__file__}: {__file__} is a file, not a folder"),
+        ({"OUTPUT_DIR": f"{__file__}/x/y"}, f"x/y: {__file__} is a file, not a folder"),
+        ({"OUTPUT_DIR": ""}, "OUTPUT_DIR is empty"),
+        (
+            {"TRAIN.CHECKPOINT_FILE_PATH": __file__},
+            "test_run.py is not a checkpoint that torch.load",
+        ),
         ({"TRAIN.CHECKPOINT_FILE_PATH": "/no.pyth"}, "TRAIN.CHECKPOINT_FILE_PATH = /no.pyth"),
         ({"TEST.CHECKPOINT_FILE_PATH": "/n.pyth", "TRAIN.ENABLE": False}, "TEST.CHECKPOINT_FILE"),
         ({"TRAIN.BATCH_SIZE": 3, "CPU_PROCESSES": 2}, "can't be shared evenly by 2 processes"),
@@ -262,6 +273,123 @@ def one_error_line(capsys):
 def test_user_errors_are_one_line(cfg, options, capsys, change, message):
     assert main([*cfg, *flat(options | change)]) == 2
     assert message in one_error_line(capsys)
+
+
+@pytest.fixture
+def other_weights(cfg, options, tmp_path):
+    """Weights of the run's network for 5 classes, and with units that its config does not have."""
+    words = flat(options | {"MODEL.NUM_CLASSES": 5, "GLORE.LOCATION": "[[[0]], [[0]]]"})
+    path = tmp_path / "5 classes.pyth"
+    save_weights(build.build_model(load_config(None, words)), path)
+    return path
+
+
+def test_weights_that_do_not_fit_are_refused_with_the_key_that_lets_them_in(
+    cfg, options, other_weights, capsys
+):
+    options |= {"TRAIN.CHECKPOINT_FILE_PATH": other_weights, "SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 2
+    line = one_error_line(capsys)
+    assert line.startswith("error: TRAIN.CHECKPOINT_FILE_PATH: ")
+    assert line.endswith('; TRAIN.CHECKPOINT_ALLOW "[head, units]" accepts it')
+    assert "allow=" not in line
+    # As a shell gives it to the program.
+    (key, value) = shlex.split(line[line.index("TRAIN.CHECKPOINT_ALLOW") :])[:2]
+    assert main([*cfg, *flat(options), key, value]) == 0
+
+
+def test_weights_to_test_that_do_not_fit(cfg, options, other_weights, capsys):
+    options |= {"TRAIN.ENABLE": False, "TEST.CHECKPOINT_FILE_PATH": other_weights}
+    assert main([*cfg, *flat(options)]) == 2
+    line = one_error_line(capsys)
+    assert line.startswith("error: TEST.CHECKPOINT_FILE_PATH: ")
+    assert line.endswith("; MODEL.NUM_CLASSES 5 in the configuration fits it")
+
+
+def test_units_trained_otherwise_name_their_key(cfg, options, tmp_path, capsys):
+    path = tmp_path / "w.pyth"
+    words = flat(options | {"GLORE.NORMALIZE": False})
+    save_weights(build.build_model(load_config(None, words)), path)
+    options |= {"TRAIN.CHECKPOINT_FILE_PATH": path}
+    assert main([*cfg, *flat(options)]) == 2
+    line = one_error_line(capsys)
+    assert line.endswith("; GLORE.NORMALIZE False in the configuration fits them")
+    assert "normalize=" not in line
+
+
+def test_a_text_file_is_no_checkpoint_and_nobody_is_told_to_run_it(cfg, options, tmp_path, capsys):
+    path = tmp_path / "notes.txt"
+    path.write_text("some notes\n")
+    for enable in (True, False):
+        key = f"{'TRAIN' if enable else 'TEST'}.CHECKPOINT_FILE_PATH"
+        assert main([*cfg, *flat(options | {"TRAIN.ENABLE": enable, key: path})]) == 2
+        line = one_error_line(capsys)
+        assert line.startswith(f"error: {key}: {path} is not a checkpoint")
+        assert line.endswith("it is damaged, or was not written by torch.save")
+
+
+def test_a_warm_up_that_does_not_end_is_said(cfg, options, capsys):
+    options |= {"SOLVER.WARMUP_EPOCHS": 2, "TEST.ENABLE": False}
+    assert main([*cfg, *flat(options)]) == 0
+    assert "SOLVER.WARMUP_EPOCHS = 2 is no shorter than the run, SOLVER.MAX_EPOCH = 2" in (
+        capsys.readouterr().err
+    )
+
+
+def test_videos_listed_twice_are_said(cfg, options, videos, tmp_path, capsys):
+    lines = (videos / "test.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "data").mkdir()
+    for split in ("train", "val", "test"):
+        again = lines[2:5] if split == "test" else []
+        (tmp_path / "data" / f"{split}.csv").write_text("".join(lines + again))
+    options |= {"DATA.PATH_TO_DATA_DIR": tmp_path / "data", "DATA.PATH_PREFIX": videos}
+    assert main([*cfg, *flat(options | {"SOLVER.MAX_EPOCH": 1})]) == 0
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if " again, " in line)
+    assert f"test.csv lists 3 videos again, {videos / 'clips' / '2.mp4'} among them" in line
+
+
+@pytest.mark.parametrize("classes", [5, 6])
+def test_top5_is_said_of_more_than_five_classes(cfg, options, videos, tmp_path, capsys, classes):
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.csv").write_text((videos / "test.csv").read_text())
+    options |= {"DATA.PATH_TO_DATA_DIR": tmp_path, "DATA.PATH_PREFIX": videos}
+    options |= {"MODEL.NUM_CLASSES": classes, "SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(options)]) == 0
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if " test: video " in line)
+    assert (", top-5 " in line) == (classes == 6)
+    assert ", single clip top-1 " in line
+    folder = options["OUTPUT_DIR"] / "test"
+    assert "video_top5" in json.loads((folder / "summary.json").read_text())
+    assert ("top-5" in (folder / "report.html").read_text()) == (classes == 6)
+
+
+def test_tabs_between_paths_and_labels(cfg, options, videos, tmp_path):
+    text = (videos / "test.csv").read_text().replace(" ", "\t")
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.csv").write_text(text)
+    options |= {"DATA.PATH_TO_DATA_DIR": tmp_path, "DATA.PATH_PREFIX": videos}
+    assert (
+        main([*cfg, *flat(options), "DATA.PATH_LABEL_SEPARATOR", r"\t", "SOLVER.MAX_EPOCH", "1"])
+        == 0
+    )
+
+
+def test_other_synthetic_videos_are_named_by_their_keys(cfg, options, tmp_path, capsys):
+    options |= {
+        "DATA.PATH_TO_DATA_DIR": tmp_path / "made",
+        "DATA.RANDOM_FLIP": False,
+        "SYNTHETIC.LABELS": "same",
+        "SYNTHETIC.NUM_TRAIN": 4,
+        "SYNTHETIC.NUM_VAL": 1,
+        "SYNTHETIC.NUM_FRAMES": 2,
+        "SYNTHETIC.SIZE": 48,
+    }
+    build.render_synthetic(load_config(None, flat(options)))
+    changes = {"SYNTHETIC.SIZE": 50, "SYNTHETIC.LABELS": "pair", "MODEL.NUM_CLASSES": 10}
+    assert main([*cfg, *flat(options | changes)]) == 2
+    line = one_error_line(capsys)
+    assert line.startswith(f"error: DATA.PATH_TO_DATA_DIR: {tmp_path / 'made'} holds other")
+    assert "SYNTHETIC.LABELS = 'pair', there 'same'; SYNTHETIC.SIZE = 50, there 48;" in line
 
 
 def test_label_out_of_range(cfg, options, videos, tmp_path, capsys):

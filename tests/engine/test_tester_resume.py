@@ -71,12 +71,13 @@ def stop_after(monkeypatch):
     return stop
 
 
-def test_interrupted_test_goes_on(words, tmp_path, stop_after):
+def test_interrupted_test_goes_on(words, tmp_path, stop_after, capsys):
     whole = tmp_path / "whole"
     assert main(words({"OUTPUT_DIR": whole})) == 0
     out = tmp_path / "stopped"
     stop_after(5)
     assert main(words({"OUTPUT_DIR": out})) == 130
+    assert "the test is stopped; the same command goes on from here" in capsys.readouterr().err
     assert not (out / "test" / "scores.npz").exists()
     assert list((out / "test" / "parts").glob("*.npz"))
     stop_after(None)
@@ -107,6 +108,7 @@ def test_only_the_same_test_goes_on(words, tmp_path, stop_after, capsys, changes
     out = tmp_path / "out"
     stop_after(5)
     assert main(words({"OUTPUT_DIR": out})) == 130
+    assert "the test is stopped; the same command goes on from here" in capsys.readouterr().err
     stop_after(None)
     assert main(words({"OUTPUT_DIR": out, **changes})) == 0
     assert stop_after(None) == again

@@ -57,7 +57,7 @@ def test_order_of_the_list_does_not_matter():
 
 def test_lists_that_do_not_match_are_refused_unless_told():
     few = run("few", B.predicted[:6], B.labels[:6])
-    message = r"few lacks 2 \(6.mp4, ...\); --allow-missing compares the 6 videos that all have"
+    message = r"few lacks 2 \(6.mp4, ...\); allow_missing=True compares the 6 videos that all have"
     with pytest.raises(ValueError, match=message):
         compare([A], [few])
     result = compare([A], [few], allow_missing=True)

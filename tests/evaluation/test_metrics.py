@@ -64,6 +64,12 @@ def test_bins():
     assert bins[0].confidence == pytest.approx(0.125)
 
 
+def test_videos_of_one_class_have_a_mean_average_precision():
+    scores = torch.tensor([[0.9, 0.1], [0.2, 0.8]])
+    assert mean_average_precision(scores, torch.tensor([0, 0])) == 100
+    assert mean_average_precision(scores[:1], torch.tensor([1])) == 100
+
+
 def test_no_videos():
     assert math.isnan(mean_class_accuracy(*NOTHING))
     assert math.isnan(mean_average_precision(*NOTHING))

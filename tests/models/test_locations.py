@@ -57,10 +57,10 @@ def test_locate(arch, location, paths):
 @pytest.mark.parametrize(
     ("location", "message"),
     [
-        ([[[]], [[4]]], r"block 4 of stage 1, pathway 0, which has blocks 0 to 3 \(conv3.B01"),
-        ([[[-1]]], "block -1 of stage 0"),
-        ([[[], [0]]], "2 pathways at stage 0, the network 1"),
-        ([[[]]] * 5, "5 stages, the network 4"),
+        ([[[]], [[4]]], r"no block 4 in stage 1, pathway 0, whose blocks are 0 to 3 \(conv3.B01"),
+        ([[[-1]]], "no block -1 in stage 0"),
+        ([[[], [0]]], "2 pathways are located in stage 0, which has 1"),
+        ([[[]]] * 5, "5 stages are located, the network has 4"),
     ],
 )
 def test_locations_that_do_not_exist(location, message):

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from glore_video.engine.checkpoint import read_checkpoint
 from glore_video.models.glore_unit import GloreUnit1d
 from glore_video.models.insertion import insert_glore
 from glore_video.models.weight_files import read_weights, save_weights
@@ -93,6 +94,34 @@ def test_files_that_run_code_are_refused(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=rf"{name} is refused: .* would run \w+\.mkdir$"):
             read_weights(name)
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            b"some notes\n",
+            b"a note",
+            b"{}",
+            b"<html></html>",
+            b"0\n",
+            b"N.",
+            b"]q",
+            b"\xff\xd8\xff",
+        ),
+        *(b"PK\x03\x04 not a whole archive", b"\x80\x04\x95", b"(lp0\n.", b"X"),
+    ],
+)
+def test_files_of_another_kind_are_said_to_be_none_and_never_to_be_trusted(tmp_path, content):
+    path = tmp_path / "weights.pth"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"weights\.pth is not a checkpoint") as refused:
+        read_weights(path)
+    with pytest.raises(ValueError, match=r"weights\.pth: not a (readable )?checkpoint") as unread:
+        read_checkpoint(path)
+    for error in (refused, unread):
+        assert "weights_only" not in str(error.value)
+        assert "\n" not in str(error.value)
 
 
 def test_broken_safetensors(tmp_path):

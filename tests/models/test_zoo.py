@@ -114,7 +114,7 @@ def test_new_classifier(plain_file, caplog):
 
 def test_a_classifier_is_replaced_on_demand_only(plain_file):
     path, _ = plain_file
-    with pytest.raises(ValueError, match=r"has 5 classes, the network 400: give num_classes=5, or"):
+    with pytest.raises(ValueError, match=r"has 5 classes, the network 400; give num_classes=5, or"):
         create_model("preact_r50_8x8", pretrained=path)
 
 

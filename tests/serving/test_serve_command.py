@@ -16,8 +16,8 @@ def test_help_is_its_own(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "name a configuration, a network of the zoo, or weights of a run"),
-        (["--weights", "nowhere"], "weights = nowhere: no such file or folder"),
+        ([], "no network is named: --weights of a run"),
+        (["--weights", "nowhere"], "--weights = nowhere: no such file or folder"),
     ],
 )
 def test_errors_are_one_line(arguments, message, capsys):

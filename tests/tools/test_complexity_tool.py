@@ -48,6 +48,12 @@ def test_several_as_a_table(main, cfg, capsys):
 
 def test_errors_are_one_line(main, capsys):
     assert main(["--model", "preact_r51"]) == 2
-    assert capsys.readouterr().err.startswith("error: unknown model 'preact_r51'; nearest: ")
+    assert capsys.readouterr().err.startswith(
+        "error: --model preact_r51: no network of the zoo; did you mean preact_r"
+    )
+    assert main(["--model", "slowfast_r50", "--frames", "6"]) == 2
+    assert (
+        "--frames 6, --crop 256: a SlowFast clip needs a multiple of 4" in capsys.readouterr().err
+    )
     assert main(["--cfg", "nowhere.yaml"]) == 2
     assert "nowhere.yaml: no such configuration file" in capsys.readouterr().err

@@ -20,6 +20,24 @@ def main():
     return module.main
 
 
+def test_top5_is_shown_for_more_than_five_classes(main, tmp_path, capsys):
+    for classes in (5, 6):
+        scores = SavedScores(
+            source="",
+            paths=("a", "b"),
+            labels=np.array([0, 5 % classes]),
+            logits=np.arange(2.0 * classes, dtype=np.float32).reshape(2, 1, classes),
+            class_names=tuple("uvwxyz"[:classes]),
+            plan=ViewPlan(clips=1, crops=1, spacing="slowfast", short_side=0),
+        )
+        save_scores(tmp_path / "scores.npz", scores)
+        assert main([str(tmp_path), "--json", str(tmp_path / "a.json")]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert ("top-5" in lines[1]) == (classes == 6)
+        assert len(lines[1].replace("class mean", "mean").split()) == len(lines[2].split()) - 1
+        assert "video_top5" in json.loads((tmp_path / "a.json").read_text())["ensembles"][0]
+
+
 @pytest.fixture
 def test_folder(tmp_path):
     """Four videos of two classes; only the crop in the middle of the later clips is right."""
@@ -76,8 +94,8 @@ def test_default_is_the_test_itself_and_methods_repeat(main, test_folder, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--clips", "5"], "clips must be 1 to 4, those that were scored; got 5"),
-        (["--crops", "2"], "crops must be 1 or 3; got 2"),
+        (["--clips", "5"], "--clips 5: 4 were scored, so 1 to 4"),
+        (["--crops", "2"], "--crops 2: must be 1 or 3"),
         (["--clips", "3", "--exact"], "--exact: clips 0, 1, 3 of 0 to 3: the nearest"),
         (["nowhere"], "nowhere: no such file or folder"),
     ],

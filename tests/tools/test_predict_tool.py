@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from glore_video.video import open_video
 
@@ -70,8 +71,40 @@ def test_timeline_and_film(main, moving_video, tiny_checkpoint, capsys, tmp_path
 
 def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_path):
     weights = ["--weights", str(tiny_checkpoint)]
+    bare, other, wide = (tmp_path / name for name in ("bare.pth", "other.yaml", "wide.yaml"))
+    torch.save({"model_state": {"a": torch.zeros(1)}}, bare)
+    base = f"_BASE_: {ROOT / 'configs' / 'quickstart_same_glore.yaml'}\n"
+    other.write_text(base + "GLORE: {LOCATION: [[[1]]]}\n")
+    wide.write_text(base + "MODEL: {NUM_CLASSES: 10}\n")
     for arguments, message in (
-        ([str(moving_video)], "name a configuration, a network of the zoo, or weights of a run"),
+        (
+            [str(moving_video)],
+            "no network is named: --weights of a run, --cfg FILE of a configuration, or --model",
+        ),
+        (
+            [str(moving_video), "--weights", "/no/run"],
+            "--weights = /no/run: no such file or folder",
+        ),
+        (
+            [str(moving_video), "--model", "slow_r51"],
+            "--model slow_r51: no network of the zoo; did",
+        ),
+        (
+            [str(moving_video), "--model", "preact_r50_8x8"],
+            "--model preact_r50_8x8 without --weights: no weights trained on Kinetics are published",
+        ),
+        (
+            [str(moving_video), "--weights", str(bare)],
+            "bare.pth: no checkpoint of a run (no configuration in it); give its --cfg FILE or",
+        ),
+        (
+            [str(moving_video), "--weights", str(tiny_checkpoint), "--cfg", str(other)],
+            "GLORE.LOCATION and NONLOCAL.LOCATION must be those it was trained with",
+        ),
+        (
+            [str(moving_video), "--weights", str(tiny_checkpoint), "--cfg", str(wide)],
+            "needs (10,); MODEL.NUM_CLASSES 2 in the configuration fits it",
+        ),
         (["nowhere.mp4", *weights], "nowhere.mp4: no such file or folder"),
         ([str(moving_video), *weights, "--timeline", "a.pdf"], "a.pdf: a timeline is a .png or"),
         ([str(tmp_path), *weights], "no videos in it or in folders below it"),

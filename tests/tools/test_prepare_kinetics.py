@@ -56,7 +56,7 @@ def test_encoding_anew(main, arguments, tmp_path):
     [
         ({"--val": "/none.csv"}, "/none.csv: no such annotation file"),
         ({"--videos": "/none"}, "/none: no such folder"),
-        ({"--reencode": "255"}, "short side 255: must be even"),
+        ({"--reencode": "255"}, "--reencode: short side 255: must be even"),
         ({"--out": "/proc/none"}, "/proc/none"),
     ],
 )

@@ -59,9 +59,15 @@ def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_pa
     weights = ["--weights", str(tiny_checkpoint), "--out", str(tmp_path / "o"), "--clips", "1"]
     for arguments, message in (
         (["--cfg", plain, "--untrained"], "the network has no GloRe unit"),
-        ([*weights, "--unit", "stage9"], "no GloRe unit after 'stage9'; the network's are stage1"),
-        ([*weights, "--nodes", "99"], "unit stage2.0.glore has nodes 0..15, not 99"),
-        ([*weights, "--class", "jumping"], "no class 'jumping'; nearest: jumping <high>"),
+        (
+            [*weights, "--unit", "stage9"],
+            "--unit stage9: no GloRe unit after 'stage9'; the network's are stage1",
+        ),
+        ([*weights, "--nodes", "99"], "--nodes: unit stage2.0.glore has nodes 0..15, not 99"),
+        (
+            [*weights, "--class", "jumping"],
+            "--class jumping: no class of the network; nearest: jumping <high>",
+        ),
         ([*weights, "--layer", "nothing"], "the network has no layer 'nothing'"),
     ):
         assert main([str(moving_video), *arguments]) == 2

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch.utils.data import DataLoader
 
@@ -19,13 +19,14 @@ from glore_video.datasets.loader import (
     shard,
     views_loader,
 )
-from glore_video.datasets.synthetic import render_relations
+from glore_video.datasets.synthetic import OtherParametersError, render_relations
 from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
 from glore_video.engine.distributed import Process
 from glore_video.engine.step_times import usable_cores
+from glore_video.named_errors import naming
 from glore_video.video import ClipSampling
 
 logger = logging.getLogger(__name__)
@@ -60,15 +61,35 @@ def render_synthetic(config: Config) -> None:
                 config.SYNTHETIC.NUM_TRAIN + config.SYNTHETIC.NUM_VAL,
                 config.DATA.PATH_TO_DATA_DIR,
             )
-        render_relations(
-            config.DATA.PATH_TO_DATA_DIR,
-            labels=config.SYNTHETIC.LABELS,
-            num_train=config.SYNTHETIC.NUM_TRAIN,
-            num_val=config.SYNTHETIC.NUM_VAL,
-            num_frames=config.SYNTHETIC.NUM_FRAMES,
-            size=config.SYNTHETIC.SIZE,
-            seed=config.SYNTHETIC.SEED,
-        )
+        with naming("DATA.PATH_TO_DATA_DIR"):
+            try:
+                _render(config, config.SYNTHETIC.LABELS)
+            except OtherParametersError as error:
+                raise ValueError(_in_keys(error, config)) from None
+
+
+def _in_keys(error: OtherParametersError, config: Config) -> str:
+    keys = {name.lower(): f"SYNTHETIC.{name}" for name in type(config.SYNTHETIC).model_fields}
+    differing = "; ".join(
+        f"{keys.get(name, name)} = {asked!r}, there {found!r}"
+        for name, (found, asked) in error.differing.items()
+        if name != "class_names"  # they follow from the labels
+    )
+    return (
+        f"{error.root} holds other synthetic videos: {differing}; delete it or name another folder"
+    )
+
+
+def _render(config: Config, labels: Literal["pair", "same"]) -> None:
+    render_relations(
+        config.DATA.PATH_TO_DATA_DIR,
+        labels=labels,
+        num_train=config.SYNTHETIC.NUM_TRAIN,
+        num_val=config.SYNTHETIC.NUM_VAL,
+        num_frames=config.SYNTHETIC.NUM_FRAMES,
+        size=config.SYNTHETIC.SIZE,
+        seed=config.SYNTHETIC.SEED,
+    )
 
 
 def load_list(config: Config, split: str) -> VideoList:

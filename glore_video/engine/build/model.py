@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,14 @@ from glore_video.engine.checkpoint import (
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.models import (
     SlowFastOptions,
+    UnfitWeightsError,
     build_network,
     insert_glore,
     insert_nonlocal,
     load_weights,
     locate,
 )
+from glore_video.named_errors import naming
 
 logger = logging.getLogger(__name__)
 
@@ -47,21 +50,28 @@ def build_model(config: Config) -> nn.Module:
         num_block_temp_kernel=config.RESNET.NUM_BLOCK_TEMP_KERNEL or None,
     )
     if config.GLORE.LOCATION:
-        insert_glore(
-            model,
-            after=locate(model, config.GLORE.LOCATION),
-            nodes=config.GLORE.NODES or None,
-            states=config.GLORE.STATES or None,
-            normalize=config.GLORE.NORMALIZE,
-        )
+        with naming(f"GLORE.LOCATION = {_plain(config.GLORE.LOCATION)}"):
+            insert_glore(
+                model,
+                after=locate(model, config.GLORE.LOCATION),
+                nodes=config.GLORE.NODES or None,
+                states=config.GLORE.STATES or None,
+                normalize=config.GLORE.NORMALIZE,
+            )
     if config.NONLOCAL.LOCATION:
-        insert_nonlocal(
-            model,
-            after=locate(model, config.NONLOCAL.LOCATION),
-            instantiation=config.NONLOCAL.INSTANTIATION,
-            pool=config.NONLOCAL.pool,
-        )
+        with naming(f"NONLOCAL.LOCATION = {_plain(config.NONLOCAL.LOCATION)}"):
+            insert_nonlocal(
+                model,
+                after=locate(model, config.NONLOCAL.LOCATION),
+                instantiation=config.NONLOCAL.INSTANTIATION,
+                pool=config.NONLOCAL.pool,
+            )
     return model.to(memory_format=_memory_format(config))
+
+
+def _plain(location: Sequence[Sequence[Sequence[int]]]) -> list[list[list[int]]]:
+    """As it is written in YAML."""
+    return [[list(blocks) for blocks in pathways] for pathways in location]
 
 
 def build_preprocessing(config: Config) -> Preprocessing:
@@ -88,7 +98,8 @@ def load_initial_weights(config: Config, model: nn.Module) -> None:
         path = resolve_checkpoint(
             config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
         )
-        report = load_weights(model, path, allow=config.TRAIN.CHECKPOINT_ALLOW)
+        with in_keys("TRAIN.CHECKPOINT_FILE_PATH", allow_key="TRAIN.CHECKPOINT_ALLOW"):
+            report = load_weights(model, path, allow=config.TRAIN.CHECKPOINT_ALLOW)
         logger.info("starting from %s: %s", path, report)
 
 
@@ -99,7 +110,46 @@ def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) 
         with suppress(ValueError):  # not of a run: `load_weights` knows other kinds
             state = read_checkpoint(Path(checkpoint))
             source = {key: value for key, value in state.items() if key != "ema_state"}
-    load_weights(model, source)
+    with in_keys(_test_weights_key(config)):
+        load_weights(model, source)
+
+
+@contextmanager
+def in_keys(source: str, *, allow_key: str = "") -> Iterator[None]:
+    """Errors of `load_weights` in keys: of the configuration, not in the words of its arguments.
+
+    Args:
+        source: key or flag that named the weights.
+        allow_key: key that names groups of parameters which may start anew, if there is one here.
+    """
+    with naming(source):
+        try:
+            yield
+        except UnfitWeightsError as error:
+            raise ValueError(f"{error.problem}{advice(error, allow_key)}") from None
+
+
+def advice(error: UnfitWeightsError, allow_key: str = "") -> str:
+    """What would make the weights fit, in keys of the configuration: "; KEY VALUE ..."."""
+    parts = []
+    if error.normalize is not None:
+        parts.append(f"GLORE.NORMALIZE {error.normalize} in the configuration fits them")
+    if error.groups and allow_key:
+        parts.append(f'{allow_key} "[{", ".join(error.groups)}]" accepts it')
+    elif error.classes is not None:
+        parts.append(f"MODEL.NUM_CLASSES {error.classes} in the configuration fits it")
+    elif "units" in error.groups:
+        parts.append("GLORE.LOCATION and NONLOCAL.LOCATION must be those it was trained with")
+    return "".join(f"; {part}" for part in parts)
+
+
+def _test_weights_key(config: Config) -> str:
+    """The key that names what is tested."""
+    if config.TEST.CHECKPOINT_FILE_PATH:
+        return "TEST.CHECKPOINT_FILE_PATH"
+    if last_checkpoint(config.OUTPUT_DIR) is not None:
+        return f"OUTPUT_DIR = {config.OUTPUT_DIR}"
+    return "TRAIN.CHECKPOINT_FILE_PATH"
 
 
 def checkpoint_to_test(config: Config) -> Path | str:
@@ -114,6 +164,7 @@ def checkpoint_to_test(config: Config) -> Path | str:
             config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
         )
     raise FileNotFoundError(
-        f"nothing to test: no {checkpoint_path(config.OUTPUT_DIR, 1).parent}/checkpoint_epoch_*.pyth "
-        "(OUTPUT_DIR) and TEST.CHECKPOINT_FILE_PATH is empty"
+        f"no weights to test: no {checkpoint_path(config.OUTPUT_DIR, 1).parent}/"
+        f"checkpoint_epoch_*.pyth (OUTPUT_DIR = {config.OUTPUT_DIR}) and "
+        "TEST.CHECKPOINT_FILE_PATH is empty"
     )

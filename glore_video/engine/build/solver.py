@@ -62,6 +62,13 @@ def build_schedule(config: Config, *, steps_an_epoch: int) -> Schedule:
             *(scale, config.TRAIN.BATCH_SIZE, solver.BASE_LR_BATCH),
         )
     warmup = solver.WARMUP_STEPS / steps_an_epoch if solver.WARMUP_STEPS else solver.WARMUP_EPOCHS
+    if warmup >= solver.MAX_EPOCH:
+        key = "WARMUP_STEPS" if solver.WARMUP_STEPS else "WARMUP_EPOCHS"
+        logger.warning(
+            "SOLVER.%s = %g is no shorter than the run, SOLVER.MAX_EPOCH = %d: the learning rate "
+            "only rises, and never reaches SOLVER.BASE_LR",
+            *(key, getattr(solver, key), solver.MAX_EPOCH),
+        )
     unit = 1
     if solver.STEP_UNIT == "clips":
         unit = steps_an_epoch * config.TRAIN.BATCH_SIZE
