@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import socket
 from contextlib import suppress
 from datetime import timedelta
+from socket import gethostname
 
 from torch.distributed import Store
 
@@ -26,7 +26,7 @@ class Failures:
 
     def tell(self, line: str) -> bool:
         """This process has failed. Returns whether it is the first, whose line is the one to show."""
-        host = socket.gethostname()
+        host = gethostname()
         self._store.set_timeout(_PATIENCE)
         with suppress(RuntimeError):
             if self._store.add(_COUNT, 1) > 1:
@@ -38,7 +38,7 @@ class Failures:
     def speaks_here(self) -> bool:
         """Whether this process is the first on its machine that says why the run ends."""
         with suppress(RuntimeError):
-            return self._store.add(spoken_on(socket.gethostname()), 1) == 1
+            return self._store.add(spoken_on(gethostname()), 1) == 1
         return True
 
     def first(self) -> str:

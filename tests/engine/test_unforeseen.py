@@ -97,7 +97,8 @@ def forked_run(arguments, hook, log):
     question = {"log": str(log), "environment": {}, "world_size": 1, "hook": hook}
     pid = os.fork()
     if not pid:
-        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
+        # Not those that pytest collects.
+        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         be_a_run(question | {"arguments": arguments}, 0, [])
     try:
         return pid, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -128,7 +129,7 @@ def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who)
     line = error_line(log.read_text())
     kept = tmp_path / "öut put" / "log.txt"
     assert re.fullmatch(
-        rf"error: TypeError: unhashable type: 'list' \(.+:\d+ in \w+{who}\); "
+        rf"error: TypeError: unhashable type: 'list' \(.+:\d+ in \S+{who}\); "
         rf"its traceback is in {re.escape(str(kept))}",
         line,
     ), line
