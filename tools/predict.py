@@ -165,7 +165,9 @@ def folder(args: argparse.Namespace, source: Path) -> int:
         return 0 if results is None else report(args, results, file)
 
     if under_torchrun():
-        return launch(work, num_gpus=int(on_gpu))
+        return launch(
+            lambda process: guarded(lambda: work(process), tell=process.fails), num_gpus=int(on_gpu)
+        )
     return work(Process(0, 1, torch.device(args.device)))
 
 

@@ -155,7 +155,7 @@ def _serve(
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
         if libc is not None:
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # even from within a hung decoder
+            die_with_parent(libc)
         if os.getppid() != parent:
             os._exit(0)
         gc.freeze()  # collecting what came by the fork would copy its pages
@@ -172,6 +172,14 @@ def _serve(
         os._exit(0)
     finally:
         os._exit(1)
+
+
+def die_with_parent(libc: ctypes.CDLL) -> None:
+    """Have the system kill this process when its parent ends, even from within a hung decoder.
+
+    Only Linux can. The parent is the thread that forked.
+    """
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _limit_silence(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from glore_video.datasets.children import die_with_parent
 from glore_video.datasets.remote_errors import Reports, raise_in_place_of
 from glore_video.datasets.video_dataset import ClipItem
 from glore_video.datasets.video_list import Failure
@@ -233,7 +235,9 @@ def _workers(num_workers: int, *, pin_memory: bool, patience: float) -> dict[str
 
 
 def _start_worker(reports: Reports, worker: int) -> None:
-    """One computing thread a worker, and Ctrl-C is the trainer's to answer."""
+    """One computing thread a worker, and Ctrl-C is the trainer's to answer, with whom it dies."""
+    if sys.platform == "linux":
+        die_with_parent(ctypes.CDLL(None))
     reports.begin()
     # Of multiprocessing's thread that hands tensors over, when the trainer has stopped taking them.
     sys.excepthook = _all_but_lost_connections

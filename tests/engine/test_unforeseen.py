@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from forked_runs import ROOT, be_a_run
 
-# What is done at the first step, or to the video 3.mp4 in the given way of reading it; 4.mp4 hangs
-# another worker at the same time. The time goes to a file.
+import glore_video.cli  # noqa: F401  here, so that forked runs need not import it
+
+# What is done at the first step, or to the video 5.mp4 in the given way of reading it; 4.mp4 hangs
+# the worker that reads the batch before. The time goes to a file.
 HOOK = """
 import os, signal, time
 from glore_video.datasets import video_dataset
@@ -42,7 +44,7 @@ def faulty(self, *key):
         number = key[0][1] if method == "__getitem__" else key[-2] if len(key) == 3 else key[0]
         if number == 4 and {hangs}:
             time.sleep(3600)
-        if number == 3:
+        if number == 5:
             fault()
     return real(self, *key)
 
@@ -85,6 +87,17 @@ def running_in_group(group):
     return pids
 
 
+def assert_nothing_left(group):
+    """Of a group of processes; what was killed or told to end may take a moment."""
+    end = time.monotonic() + 3
+    while running_in_group(group) and time.monotonic() < end:
+        time.sleep(0.05)
+    left = {pid: Path(f"/proc/{pid}/cmdline").read_bytes() for pid in running_in_group(group)}
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+    assert not left
+
+
 def error_line(said):
     """The one line that is not of the log."""
     lines = [line for line in said.splitlines() if not re.match(r"\d{4}-\d\d-\d\d ", line)]
@@ -103,20 +116,15 @@ def forked_run(arguments, hook, log):
     try:
         return pid, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     finally:
-        if running_in_group(pid):
-            time.sleep(1)  # what was told to end
-        left = running_in_group(pid)
-        for each in left:
-            os.kill(each, signal.SIGKILL)
-        assert not left
+        assert_nothing_left(pid)
 
 
 @pytest.mark.parametrize(
     ("where", "more", "who"),
     [
-        ("TrainingClips._clips", {"hangs": True}, r"; reading worker [01]; .*/clips/3\.mp4"),
-        ("CentreClips._clip", {}, r"; reading worker [01]; .*/clips/3\.mp4"),
-        ("TestViews._views", {}, r"; reading worker [01]; .*/clips/3\.mp4"),
+        ("TrainingClips._clips", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("CentreClips._clip", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("TestViews._views", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
         ("Trainer._step", {}, ""),
     ],
     ids=["training", "validation", "test", "main process"],
@@ -204,8 +212,12 @@ def real_run(arguments, hook, tmp_path, launcher=()):
     )
     said = process.communicate(timeout=280)[1]
     seconds = seconds_since_fault(tmp_path)
-    assert not running_in_group(process.pid)
+    assert_nothing_left(process.pid)
     return process.returncode, seconds, said
+
+
+# Idle machines need 3 to 6 seconds.
+LIMIT_OF_SEVERAL = 20
 
 
 @pytest.mark.slow
@@ -216,7 +228,7 @@ def real_run(arguments, hook, tmp_path, launcher=()):
             "TrainingClips._clips",
             "raise",
             (),
-            r"TypeError: unhashable .*reading worker \d; .*3\.mp4",
+            r"TypeError: unhashable .*reading worker \d; .*5\.mp4",
         ),
         ("Trainer._step", "raise", (1,), r"TypeError: unhashable .*\.py:\d+ in "),
         ("Trainer._step", "raise", (0, 1), r"TypeError: unhashable .*\.py:\d+ in "),
@@ -239,7 +251,7 @@ def test_spawned_processes_end_together(arguments, hook, tmp_path, where, action
     status, seconds, said = real_run(
         [*arguments, "CPU_PROCESSES", "2"], hook(where, action, ranks=ranks), tmp_path
     )
-    assert seconds < 10
+    assert seconds < LIMIT_OF_SEVERAL
     assert status == 1
     errors = [each for each in said.splitlines() if each.startswith("error: ")]
     assert len(errors) == 1, said
@@ -256,7 +268,7 @@ def test_processes_of_torchrun_end_together(arguments, hook, tmp_path, ranks):
     status, seconds, said = real_run(
         arguments, hook("Trainer._step", "raise", ranks=ranks), tmp_path, launcher
     )
-    assert seconds < 10
+    assert seconds < LIMIT_OF_SEVERAL
     assert status == 1
     errors = [line for line in said.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, said
