@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
 import pytest
@@ -108,15 +109,18 @@ def error_line(said):
 def forked_run(arguments, hook, log):
     """tools/run_net.py in a fork of this process, which spares it importing torch."""
     question = {"log": str(log), "environment": {}, "world_size": 1, "hook": hook}
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # other tests' threads are idle
+        pid = os.fork()
     if not pid:
         # Not those that pytest collects.
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
         be_a_run(question | {"arguments": arguments}, 0, [])
-    try:
-        return pid, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    finally:
-        assert_nothing_left(pid)
+    end = time.monotonic() + 60
+    while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < end:
+        time.sleep(0.01)
+    assert_nothing_left(pid)
+    return os.waitstatus_to_exitcode(ended[1])
 
 
 @pytest.mark.parametrize(
@@ -131,7 +135,7 @@ def forked_run(arguments, hook, log):
 )
 def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who):
     log = tmp_path / "said.txt"
-    _, status = forked_run(arguments, hook(where, "raise", **more), log)
+    status = forked_run(arguments, hook(where, "raise", **more), log)
     assert seconds_since_fault(tmp_path) < 10
     assert status == 1
     line = error_line(log.read_text())
@@ -152,7 +156,7 @@ def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who)
 )
 def test_reading_worker_that_dies_is_one_line(arguments, hook, tmp_path, action, said):
     log = tmp_path / "said.txt"
-    _, status = forked_run(arguments, hook("TrainingClips.__getitem__", action), log)
+    status = forked_run(arguments, hook("TrainingClips.__getitem__", action), log)
     assert seconds_since_fault(tmp_path) < 10
     assert status == 1
     assert re.match(r"error: a reading worker \(process \d+\) " + said, error_line(log.read_text()))
@@ -161,7 +165,7 @@ def test_reading_worker_that_dies_is_one_line(arguments, hook, tmp_path, action,
 @pytest.mark.parametrize("action", ["exit", "kill"])
 def test_death_of_the_process_that_decodes_costs_one_video(arguments, hook, tmp_path, action):
     log = tmp_path / "said.txt"
-    _, status = forked_run(arguments, hook("TestViews._views", action), log)
+    status = forked_run(arguments, hook("TestViews._views", action), log)
     assert status == 0, log.read_text()
     summary = json.loads((tmp_path / "öut put" / "test" / "summary.json").read_text())
     assert summary["videos_scored"] == 7
