@@ -4,6 +4,7 @@ import logging
 import multiprocessing
 import re
 import signal
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,6 +31,11 @@ def no_log():
     logger.handlers[:] = before
 
 
+@pytest.fixture(autouse=True)
+def traceback_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+
 def fail():
     raise LookupError("nothing there\n\nsecond line")
 
@@ -45,7 +51,6 @@ def test_without_a_log_the_traceback_has_a_file_of_its_own(capsys):
     file = Path(found[1])
     assert "second line" in file.read_text()
     assert "in fail" in file.read_text()
-    file.unlink()
 
 
 @pytest.mark.parametrize("is_main", [True, False])
@@ -129,3 +134,15 @@ def test_processes_that_hang_are_ended(capsys):
 
 def test_line_without_a_message():
     assert line_of(AssertionError()) == "AssertionError"
+
+
+@pytest.mark.parametrize("error", [TypeError("strange"), ValueError("--x 3")], ids=["1", "2"])
+def test_no_process_outlives_a_failed_command(capsys, error):
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+    child.start()
+
+    def action():
+        raise error
+
+    assert guarded(action) == (2 if isinstance(error, ValueError) else 1)
+    assert child.exitcode == -signal.SIGTERM
