@@ -24,10 +24,12 @@ def pytest_report_header() -> str:
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
-    """Of long texts, and those of several lines, the beginning names the test."""
-    if not isinstance(val, str) or (len(val) <= 60 and val.isprintable()):
+    """Of long or binary values, and those of several lines, what can be read of the beginning."""
+    text = val.decode("latin-1") if isinstance(val, bytes) else val
+    if not isinstance(text, str) or (len(text) <= 60 and text.isprintable() and text is val):
         return None  # pytest's own
-    return ascii(val)[1:61] + "..."
+    readable = re.sub(r"[^ -~]+", "?", text[:60])
+    return readable + ("..." if len(text) > 60 else "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
