@@ -18,15 +18,18 @@ from glore_video.config.fields import (
     Positive,
     Section,
     key,
+    no_bool,
 )
 
 
-def _none_is_zero(value: Any) -> Any:
-    return 0.0 if value in (None, "None") else value
+def _strength(value: Any) -> Any:
+    """SlowFast's None is 0."""
+    return 0.0 if value in (None, "None") else no_bool(value)
 
 
 GreyLevels = Annotated[Float, Field(ge=-255, le=255)]
-Strength = Annotated[NonNegativeFloat, BeforeValidator(_none_is_zero)]
+# Its own check of truth values, since older releases of pydantic forget the one of Float.
+Strength = Annotated[NonNegativeFloat, BeforeValidator(_strength)]
 
 
 class Aug(Section):

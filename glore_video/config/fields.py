@@ -7,15 +7,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 
-def _no_bool(value: Any) -> Any:
+def no_bool(value: Any) -> Any:
+    """The value. Raises ValueError for True and False, which Python takes for 1 and 0."""
     if isinstance(value, bool):
         raise ValueError("a number is expected, not a truth value")
     return value
 
 
 # Whole numbers that fit into 64 bits, as generators of random numbers and tensors want them.
-Int = Annotated[int, BeforeValidator(_no_bool), Field(lt=2**63)]
-Float = Annotated[float, BeforeValidator(_no_bool)]
+Int = Annotated[int, BeforeValidator(no_bool), Field(lt=2**63)]
+Float = Annotated[float, BeforeValidator(no_bool)]
 Positive = Annotated[Int, Field(ge=1)]
 NonNegative = Annotated[Int, Field(ge=0)]
 NonNegativeFloat = Annotated[Float, Field(ge=0)]
@@ -23,7 +24,7 @@ PositiveFloat = Annotated[Float, Field(gt=0)]
 Fraction01 = Annotated[Float, Field(ge=0, le=1)]
 Seconds = Annotated[Float, Field(ge=0, le=365 * 86400)]
 Seed = Annotated[Int, Field(ge=0, lt=2**32)]
-OneOrThree = Annotated[Literal[1, 3], BeforeValidator(_no_bool)]  # True == 1
+OneOrThree = Annotated[Literal[1, 3], BeforeValidator(no_bool)]  # True == 1
 BelowOne = Annotated[Float, Field(ge=0, lt=1)]
 
 # stage -> pathway -> 0-based block indices, as SlowFast's NONLOCAL.LOCATION
