@@ -22,7 +22,7 @@ from glore_video.datasets.video_list import Failure
 from glore_video.video.errors import faults_of_a_file
 from glore_video.video.frame_conversion import FrameConverter
 from glore_video.video.orientation import Orientation
-from glore_video.video.pyav_file import open_input
+from glore_video.video.pyav_file import fraction, open_input
 
 _SETTINGS_FILE = "encoding.json"
 
@@ -138,7 +138,11 @@ def _time(frame: VideoFrame, stream: VideoStream, last: int | None) -> int:
     rate = stream.average_rate or stream.guessed_rate
     if not rate or not stream.time_base:
         raise ValueError("has neither times nor a frame rate")
-    return 0 if last is None else last + max(1, round(1 / (rate * stream.time_base)))
+    return (
+        0
+        if last is None
+        else last + max(1, round(1 / (fraction(rate) * fraction(stream.time_base))))
+    )
 
 
 def reencode_all(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 
@@ -15,7 +14,7 @@ from av.video.stream import VideoStream
 
 from .errors import VideoError
 from .frame_conversion import FrameConverter
-from .pyav_file import open_device, reason
+from .pyav_file import fraction, open_device, reason
 
 _FORMATS = {"linux": "v4l2", "darwin": "avfoundation", "win32": "dshow"}
 
@@ -52,7 +51,7 @@ class Camera:
         assert isinstance(stream, VideoStream)
         self._stream = stream
         self._converter = FrameConverter()
-        self.fps = Fraction(stream.average_rate or stream.guessed_rate or 30)
+        self.fps = fraction(stream.average_rate or stream.guessed_rate or 30)
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """Seconds since the first frame, and uint8 (height, width, 3); until the camera ends."""

@@ -40,8 +40,8 @@ class FrameConverter:
     def to_rgb(self, frame: VideoFrame) -> NDArray[np.uint8]:
         """uint8 (height, width, 3), as stored; a view of the converted frame's memory."""
         plane = self.convert(frame, "rgb24").planes[0]
-        lines = np.frombuffer(plane, dtype=np.uint8)  # type: ignore[call-overload]
-        lines = lines.reshape(plane.height, plane.line_size)
+        memory = np.frombuffer(plane, dtype=np.uint8)  # type: ignore[call-overload, unused-ignore]
+        lines = memory.reshape(plane.height, plane.line_size)
         return lines[:, : 3 * plane.width].reshape(plane.height, plane.width, 3)
 
     def from_rgb(self, picture: NDArray[np.uint8], format: str) -> VideoFrame:

@@ -11,7 +11,7 @@ from .errors import VideoError
 from .orientation import Orientation
 from .packet_index import read_packets
 from .promised_size import is_cut_off
-from .pyav_file import decode_in_order, open_container, reason
+from .pyav_file import decode_in_order, fraction, open_container, reason
 from .video_index import FileStamp, PacketIndex, Survey, VideoIndex
 
 _CUT_OFF = "the file is cut off"
@@ -44,10 +44,10 @@ def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
 def _frame_rate(path: str, stream: VideoStream, packets: PacketIndex) -> Fraction:
     rate = stream.average_rate or stream.guessed_rate
     if rate:
-        return Fraction(rate)
+        return fraction(rate)
     pts = packets.pts
     if len(pts) > 1 and pts[-1] > pts[0] and stream.time_base:
-        return Fraction(len(pts) - 1, pts[-1] - pts[0]) / stream.time_base
+        return Fraction(len(pts) - 1, pts[-1] - pts[0]) / fraction(stream.time_base)
     raise VideoError(path, "has no frame rate")
 
 

@@ -30,7 +30,7 @@ class Orientation:
         if matrix is None:
             return cls()
         # av's annotations don't tell that side data is a buffer.
-        a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()  # type: ignore[call-overload]
+        a, b, _, c, d = np.frombuffer(matrix, dtype=np.int32)[:5].tolist()  # type: ignore[call-overload, unused-ignore]
         if b == c == 0 and abs(a) == abs(d) == _ONE:
             return cls(flip_rows=d < 0, flip_columns=a < 0)
         if a == d == 0 and abs(b) == abs(c) == _ONE:

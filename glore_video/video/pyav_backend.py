@@ -4,7 +4,6 @@ Frames that no other frame needs are not decoded unless wanted, which halves the
 """
 
 from collections.abc import Iterator
-from fractions import Fraction
 
 import av
 from av.container import InputContainer
@@ -18,7 +17,7 @@ from .errors import VideoError
 from .indexing import survey
 from .orientation import Orientation
 from .pictures import Pictures
-from .pyav_file import decode_in_order, decode_packet, open_container, reason
+from .pyav_file import decode_in_order, decode_packet, fraction, open_container, reason
 from .reader import VideoReader
 from .video_index import Survey, VideoIndex
 
@@ -51,7 +50,7 @@ class PyavReader(VideoReader):
             raise
         if index is not None:
             self._pictures = Pictures(path, (index.height, index.width), index.orientation)
-        self.time_base = stream.time_base or Fraction(1)  # of the times in survey.packets, seconds
+        self.time_base = fraction(stream.time_base or 1)  # of the times in survey.packets, seconds
         self.stream_index = stream.index
         self.video_streams = len(self._container.streams.video)
         self.num_frames = self.survey.num_frames

@@ -1,6 +1,7 @@
 """What all uses of PyAV share: opening a file, decoding it in order, reasons of failures."""
 
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import av
@@ -31,6 +32,11 @@ _ANY_TEXT: dict[str, Any] = (
 
 def reason(error: BaseException) -> str:
     return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def fraction(rational: Any) -> Fraction:
+    """A rate or time base of PyAV, from PyAV 19 on a type of its own, as Python's fraction."""
+    return Fraction(rational.numerator, rational.denominator)
 
 
 def open_input(path: str) -> InputContainer:

@@ -46,9 +46,9 @@ def blend(pictures: np.ndarray, weights: np.ndarray, *, strength: float = 0.85) 
         out.
     """
     weights = np.clip(np.nan_to_num(weights), -1, 1).astype(np.float32)[..., None]
-    base = pictures.astype(np.float32)
-    grey = base.mean(-1, keepdims=True)
-    base = 38 + 0.8 * (0.3 * base + 0.7 * grey)  # neither black nor white, on which colours drown
+    bright = pictures.astype(np.float32)
+    grey = bright.mean(-1, keepdims=True)
+    base = 38 + 0.8 * (0.3 * bright + 0.7 * grey)  # neither black nor white, on which colours drown
     alpha = strength * np.abs(weights)
     colour = np.where(weights >= 0, _POSITIVE, _NEGATIVE)
     return (base * (1 - alpha) + colour * alpha).round().astype(np.uint8)
