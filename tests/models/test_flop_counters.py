@@ -89,6 +89,23 @@ def test_a_unit_in_half_precision_and_channels_last(dtype):
     assert not passed_over
 
 
+@pytest.mark.parametrize("channels_last", [False, True], ids=["channels first", "channels last"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_the_backward_pass_of_a_unit(dtype, channels_last):
+    unit = GloreUnit3d(64, order="reassociated").to(dtype)
+    torch.nn.init.normal_(unit.blocker.weight)
+    x = torch.randn(2, 64, 3, 5, 6, dtype=dtype)
+    if channels_last:
+        x = x.to(memory_format=torch.channels_last_3d)
+    y = unit(x.requires_grad_())
+    with FlopCounterMode(display=False) as counter:
+        y.sum().backward()
+    over_positions = 6 * 16 * 64 * 90 + 16 * 16 * 90  # twice those of B, graph, Y; covariance
+    graph = 4 * 16 * 32 * 64 + 2 * (16 * 32 * 32 + 16 * 16 * 32)  # twice V, extend, conv2, conv1
+    statistics = 16 * 16 + 2 * 16 * 64 + 16 * 16 * 64
+    assert counter.get_total_flops() / 2 == 2 * (over_positions + graph + statistics)
+
+
 @MODES
 def test_traced_networks_compute_the_same(grad, train):
     unit = GloreUnit2d(32, order="reassociated").train(train)
