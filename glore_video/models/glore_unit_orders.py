@@ -12,7 +12,6 @@ batch norm folds into the last of them (`batch_norm_folding`).
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import Any, Literal, Protocol, cast
 
 import torch
@@ -24,7 +23,14 @@ from glore_video.models.batch_norm_folding import (
     is_foldable,
     takes_batch_statistics,
 )
-from glore_video.models.position_products import Gathered, expand, gather, is_channels_last
+from glore_video.models.position_products import (
+    Gathered,
+    autocasts,
+    expand,
+    gather,
+    is_channels_last,
+    without_autocast,
+)
 
 Order = Literal["auto", "published", "reassociated"]
 ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated")
@@ -72,14 +78,9 @@ def cheaper_order(
 
 def computing_dtype(x: Tensor) -> torch.dtype:
     """The dtype in which a layer's products of x are taken here: autocast's where it is on."""
-    if x.dtype == torch.float64 or not _autocasts(x):
+    if x.dtype == torch.float64 or not autocasts(x):
         return x.dtype
     return torch.get_autocast_dtype(x.device.type)
-
-
-def _autocasts(x: Tensor) -> bool:
-    # The meta device, on which shapes alone are computed, has no autocast to ask for.
-    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
 
 
 def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
@@ -88,7 +89,7 @@ def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
     channels_last = is_channels_last(x)
     norm = unit.blocker if is_foldable(unit.blocker) else None
     adds = norm is not None or isinstance(unit.blocker, nn.Identity)
-    with torch.autocast(x.device.type, enabled=False) if _autocasts(x) else nullcontext():
+    with without_autocast(x):
         flat = x.flatten(2)  # (batch, channels, positions)
         gathered = gather(
             flat.to(dtype),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -85,6 +86,17 @@ def expand(
         bias = bias.to(y.dtype)
         y = y.add_(bias[:, None] if channels_last else bias[:, :, None])
     return y.transpose(1, 2) if channels_last else y
+
+
+def autocasts(x: Tensor) -> bool:
+    """Whether autocast is on for the device of x."""
+    # The meta device, on which shapes alone are computed, has no autocast to ask for.
+    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
+
+
+def without_autocast(x: Tensor) -> AbstractContextManager[object]:
+    """Products of x are taken in the dtype of their factors, on every device."""
+    return torch.autocast(x.device.type, enabled=False) if autocasts(x) else nullcontext()
 
 
 def is_traced() -> bool:
@@ -173,7 +185,7 @@ class _Gather(torch.autograd.Function):
         x, weight, nodes, mean = ctx.saved_tensors
         last = ctx.channels_last
         batch, _, positions = x.shape
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             scale = 1 / positions
             if grad_graph.dtype != x.dtype:  # in fp16 it could overflow
                 grad_graph, scale = (grad_graph / positions).to(x.dtype), 1

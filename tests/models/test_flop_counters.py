@@ -106,6 +106,16 @@ def test_the_backward_pass_of_a_unit(dtype, channels_last):
     assert counter.get_total_flops() / 2 == 2 * (over_positions + graph + statistics)
 
 
+def test_a_training_step_on_the_meta_device():
+    def counted(device):
+        unit = GloreUnit2d(32, order="reassociated").to(device)
+        with FlopCounterMode(display=False) as counter:
+            unit(torch.ones(2, 32, 6, 7, device=device, requires_grad=True)).sum().backward()
+        return counter.get_total_flops()
+
+    assert counted("meta") == counted("cpu") > 0
+
+
 @MODES
 def test_traced_networks_compute_the_same(grad, train):
     unit = GloreUnit2d(32, order="reassociated").train(train)
