@@ -6,6 +6,8 @@ what they stand for.
 
 from typing import Any, Literal, get_args
 
+from glore_video.errors import UsageError
+
 Backend = Literal["pyav", "decord", "torchcodec"]  # the library that reads videos
 Damaged = Literal["error", "use_prefix"]  # what a damaged video gives
 ViewSpacing = Literal["slowfast", "ends"]  # how the clips of a test are spread over a video
@@ -19,4 +21,4 @@ def check_choice(name: str, value: str, choices: Any) -> None:
     """Raise ValueError unless the value of the argument `name` is one of the Literal's."""
     allowed = get_args(choices)
     if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+        raise UsageError(f"{name} must be one of {', '.join(map(repr, allowed))}, got {value!r}")

@@ -19,13 +19,12 @@ from glore_video.arguments import Parser
 from glore_video.datasets.remote_errors import behind, what_of
 from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
 from glore_video.engine.interruption import StoppedBySignal
+from glore_video.errors import is_users
 from glore_video.video import VideoError
 
 if TYPE_CHECKING:
     from glore_video.config import Config
     from glore_video.engine.distributed import Process
-
-USER_ERRORS = (ValueError, OSError, VideoError)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,6 +79,8 @@ def guarded(
 ) -> int:
     """Run the action. A user's error is one line on stderr and status 2, Ctrl-C status 130.
 
+    What counts as a user's is said in errors.py; a video that can't be read is one too.
+
     Any other error was not foreseen: one line, status 1, and no process that was started here goes
     on. The traceback goes to log.txt, or for such an error to a file of its own if there is no log.
 
@@ -100,7 +101,7 @@ def guarded(
         if _is_lost_connection(raised):
             raise  # `launch` speaks of it
         error = behind(raised)
-        if not isinstance(error, USER_ERRORS):
+        if not (is_users(error) or isinstance(error, VideoError)):
             return end_unforeseen(error, tell)
         time.sleep(wait)
         text = str(error)

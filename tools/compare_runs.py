@@ -9,6 +9,7 @@ from typing import get_args
 from glore_video.arguments import Parser
 from glore_video.choices import Correction, Match
 from glore_video.cli import guarded
+from glore_video.errors import UsageError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -48,9 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _compare(args: argparse.Namespace) -> int:
     if args.runs and (args.a or args.b):
-        raise ValueError("give either runs or the groups --a and --b, not both")
+        raise UsageError("give either runs or the groups --a and --b, not both")
     if bool(args.a) != bool(args.b) or (len(args.runs) < 2 and not args.a):
-        raise ValueError("two runs are needed, or the groups --a and --b")
+        raise UsageError("two runs are needed, or the groups --a and --b")
 
     # Imported late, so that help and wrong arguments do not wait for torch.
     from glore_video.evaluation.alignment import UnmatchedVideosError, load_predictions
@@ -70,7 +71,7 @@ def _compare(args: argparse.Namespace) -> int:
             advice = f"--allow-missing compares the {error.common} videos that all have"
             if not error.common:
                 advice = "--match name leaves folders away"
-            raise ValueError(f"{error.problem}; {advice}") from None
+            raise UsageError(f"{error.problem}; {advice}") from None
     print("\n".join(text_lines(comparisons)))
     if args.out:
         write_comparison(args.out, comparisons)

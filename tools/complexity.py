@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from glore_video.arguments import Parser, positive
 from glore_video.cli import guarded
-from glore_video.named_errors import naming
+from glore_video.errors import naming
 
 if TYPE_CHECKING:
     from glore_video.models.complexity_table import Row

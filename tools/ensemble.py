@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from glore_video.arguments import Parser, list_of, positive
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli import guarded
+from glore_video.errors import UsageError
 
 if TYPE_CHECKING:
     from glore_video.evaluation import SavedScores
@@ -82,7 +83,7 @@ def _print(args: argparse.Namespace) -> int:
                 )
                 choice = result.choice
                 if args.exact and not choice.exact:
-                    raise ValueError(f"--exact: {'; '.join(choice.notes)}")
+                    raise UsageError(f"--exact: {'; '.join(choice.notes)}")
                 numbers = accuracies(result.probabilities, result.labels)
                 top5 = f"{numbers.top5:>6.2f}  " if show_top5 else ""
                 print(
@@ -116,15 +117,15 @@ def _check_views(
     """Raises ValueError for views that were not scored."""
     for clips in args.clips or ():
         if clips > most_clips:
-            raise ValueError(f"--clips {clips}: {most_clips} were scored, so 1 to {most_clips}")
+            raise UsageError(f"--clips {clips}: {most_clips} were scored, so 1 to {most_clips}")
     for crops in args.crops or ():
         if crops not in ((1, 3) if most_crops == 3 else (1,)):
             allowed = "1 or 3" if most_crops == 3 else "1, as it was scored"
-            raise ValueError(f"--crops {crops}: must be {allowed}")
+            raise UsageError(f"--crops {crops}: must be {allowed}")
     for run in runs:
         fewer = any(clips != run.plan.clips for clips in args.clips or [most_clips])
         if fewer and not (run.plan.spacing or args.spacing):
-            raise ValueError(
+            raise UsageError(
                 f"{run.source} does not say how its clips are spaced: --spacing slowfast or ends "
                 "(TEST.VIEW_SPACING of the test)"
             )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, get_args
 from glore_video.arguments import Parser, number, positive
 from glore_video.choices import ExportFormat
 from glore_video.cli import guarded
+from glore_video.errors import MissingFileError, UsageError
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def export(args: argparse.Namespace) -> int:
     path = Path(args.output or f"network.{'onnx' if args.format == 'onnx' else 'pt2'}")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"--output {path}: no such folder: {path.parent}")
+        raise MissingFileError(f"--output {path}: no such folder: {path.parent}")
     if args.format == "aoti" and path.suffix != ".pt2":
-        raise ValueError(f"--output {path}: AOTInductor packages end with .pt2")
+        raise UsageError(f"--output {path}: AOTInductor packages end with .pt2")
 
     from glore_video.models.export import export_network
     from glore_video.models.fusion import fuse_for_inference
@@ -98,7 +99,7 @@ def check(
         f"({seconds[1] / seconds[0]:.2f} of it)"
     )
     if not difference <= args.tolerance:
-        raise ValueError(
+        raise UsageError(
             f"--tolerance {args.tolerance:g}: {path} would differ from the network by more: not written"
         )
 

@@ -26,6 +26,7 @@ from glore_video.arguments import (
     seconds,
 )
 from glore_video.cli import guarded
+from glore_video.errors import UsageError
 from glore_video.video import VideoError
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
@@ -81,10 +82,10 @@ def run(args: argparse.Namespace) -> int:
     if args.timeline:
         check_timeline_path(args.timeline)
     if args.out and source.exists() and Path(args.out).resolve() == source.resolve():
-        raise ValueError(f"--out {args.out} is the video itself")
+        raise UsageError(f"--out {args.out} is the video itself")
     if source.is_dir():
         if windowed:
-            raise ValueError("--window, --hop, --timeline and --out are for one video")
+            raise UsageError("--window, --hop, --timeline and --out are for one video")
         return folder(args, source)
     if under_torchrun() and os.environ["RANK"] != "0":
         return 0  # one video has no work for several processes

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from glore_video.arguments import Parser, positive, seconds, whole
 from glore_video.cli import guarded
-from glore_video.named_errors import naming
+from glore_video.errors import naming
 
 
 def parser() -> argparse.ArgumentParser:

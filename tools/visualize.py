@@ -15,7 +15,7 @@ from pathlib import Path
 
 from glore_video.arguments import Parser, add_model_arguments, list_of, not_negative, positive
 from glore_video.cli import guarded
-from glore_video.named_errors import naming
+from glore_video.errors import UsageError, naming
 
 
 def parser() -> argparse.ArgumentParser:
@@ -61,7 +61,7 @@ def visualize(args: argparse.Namespace) -> int:
     ready = chosen_model(args)
     units = list(glore_units(ready.network))
     if not units:
-        raise ValueError("the network has no GloRe unit: there are no projection maps to draw")
+        raise UsageError("the network has no GloRe unit: there are no projection maps to draw")
     with naming(f"--unit {args.unit}"):
         unit = find_unit(units, args.unit)
     target = None if args.target is None else _label(args.target, ready.class_names)
@@ -113,7 +113,7 @@ def _label(name: str, class_names: Sequence[str]) -> int:
         return list(class_names).index(name)
     near = difflib.get_close_matches(name, class_names, n=3)
     hint = f"; nearest: {', '.join(near)}" if near else ""
-    raise ValueError(f"--class {name}: no class of the network{hint}")
+    raise UsageError(f"--class {name}: no class of the network{hint}")
 
 
 if __name__ == "__main__":

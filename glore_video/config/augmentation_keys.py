@@ -20,6 +20,7 @@ from glore_video.config.fields import (
     key,
     no_bool,
 )
+from glore_video.errors import UsageError
 
 
 def _strength(value: Any) -> Any:
@@ -80,17 +81,17 @@ class Aug(Section):
             ("hue", "lightness", "saturation"), self.HLS_JITTER, (180, 255, 255), strict=True
         ):
             if value > most:
-                raise ValueError(
+                raise UsageError(
                     f"AUG.HLS_JITTER = {list(self.HLS_JITTER)}: {name} is at most {most}"
                 )
         low, high = self.PIXEL_JITTER
         if not -255 <= low <= 0 <= high <= 255:
-            raise ValueError(
+            raise UsageError(
                 f"AUG.PIXEL_JITTER = [{low:g}, {high:g}]: the first is from -255 to 0, the second "
                 "from 0 to 255"
             )
         if self.ENABLE and self.RE_PROB and self.RE_SPLIT and self.NUM_SAMPLE == 1:
-            raise ValueError(
+            raise UsageError(
                 "AUG.RE_SPLIT = True spares the first clip of each video, and AUG.NUM_SAMPLE = 1 "
                 "means that there is no other: nothing would be erased"
             )

@@ -18,6 +18,7 @@ from glore_video.config.fields import (
     Seed,
     key,
 )
+from glore_video.errors import UsageError
 
 # A shell passes \\t as it is, two characters.
 Separator = Annotated[
@@ -97,22 +98,22 @@ class Data(Section):
     def _sizes_fit(self) -> Data:
         low, high = self.TRAIN_JITTER_SCALES
         if low > high:
-            raise ValueError(
+            raise UsageError(
                 f"DATA.TRAIN_JITTER_SCALES = [{low}, {high}]: the first is the greater"
             )
         self._check_pairs()
         if self.TRAIN_CROP_SIZE > low:
-            raise ValueError(
+            raise UsageError(
                 f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into the least short "
                 f"side, DATA.TRAIN_JITTER_SCALES = [{low}, {high}]"
             )
         if self.VAL_SHORT_SIDE and self.TRAIN_CROP_SIZE > self.VAL_SHORT_SIDE:
-            raise ValueError(
+            raise UsageError(
                 f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into "
                 f"DATA.VAL_SHORT_SIDE = {self.VAL_SHORT_SIDE}"
             )
         if self.TEST_SHORT_SIDE and self.TEST_CROP_SIZE > self.TEST_SHORT_SIDE:
-            raise ValueError(
+            raise UsageError(
                 f"DATA.TEST_CROP_SIZE = {self.TEST_CROP_SIZE} does not fit into "
                 f"DATA.TEST_SHORT_SIDE = {self.TEST_SHORT_SIDE}"
             )
@@ -126,21 +127,21 @@ class Data(Section):
         ):
             pair = getattr(self, name)
             if pair and (len(pair) != 2 or pair[0] > pair[1]):
-                raise ValueError(
+                raise UsageError(
                     f"DATA.{name} = {list(pair)}: the least and the greatest are expected, or nothing"
                 )
         areas, aspects = self.TRAIN_JITTER_SCALES_RELATIVE, self.TRAIN_JITTER_ASPECT_RELATIVE
         if bool(areas) != bool(aspects):
-            raise ValueError(
+            raise UsageError(
                 f"DATA.TRAIN_JITTER_SCALES_RELATIVE = {list(areas)} and "
                 f"DATA.TRAIN_JITTER_ASPECT_RELATIVE = {list(aspects)}: both are needed, or neither"
             )
         if areas and areas[1] > 1:
-            raise ValueError(
+            raise UsageError(
                 f"DATA.TRAIN_JITTER_SCALES_RELATIVE = {list(areas)}: a share of the area is at most 1"
             )
         if areas and self.TRAIN_JITTER_ASPECT:
-            raise ValueError(
+            raise UsageError(
                 f"DATA.TRAIN_JITTER_ASPECT = {list(self.TRAIN_JITTER_ASPECT)} is for crops without "
                 "DATA.TRAIN_JITTER_SCALES_RELATIVE"
             )

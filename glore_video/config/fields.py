@@ -6,11 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from glore_video.errors import UsageError
+
 
 def no_bool(value: Any) -> Any:
     """The value. Raises ValueError for True and False, which Python takes for 1 and 0."""
     if isinstance(value, bool):
-        raise ValueError("a number is expected, not a truth value")
+        raise UsageError("a number is expected, not a truth value")
     return value
 
 

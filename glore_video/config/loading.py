@@ -21,6 +21,7 @@ from glore_video.config.slowfast_keys import (
     IGNORED_SECTIONS,
     MULTIGRID_REFUSED,
 )
+from glore_video.errors import MissingFileError, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -58,7 +59,7 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
     tree: dict[str, Any] = {} if path is None else _read_yaml(Path(path), seen=())
     _check_brackets(pairs)
     if len(pairs) % 2:
-        raise ValueError(
+        raise UsageError(
             f"KEY VALUE pairs: {pairs[-1]!r} has no value"
             + (", which stands after a space, not after =" if "=" in "".join(pairs[::2]) else "")
         )
@@ -75,7 +76,7 @@ def _check_brackets(pairs: Sequence[str]) -> None:
         if text.startswith("[") and text.count("[") > text.count("]"):
             rest = pairs[list(pairs).index(name) + 1 :]
             whole = " ".join(rest[: 1 + next((i for i, w in enumerate(rest) if "]" in w), 0)])
-            raise ValueError(f'{name} {text}: a list with spaces needs quotes: {name} "{whole}"')
+            raise UsageError(f'{name} {text}: a list with spaces needs quotes: {name} "{whole}"')
 
 
 def flatten(config: Section, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -121,25 +122,25 @@ def _read_yaml(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
         names = [each.name for each in path.parent.glob("*.yaml")]
         near = difflib.get_close_matches(path.name, names, n=1)
         hint = f"; did you mean {path.parent / near[0]}?" if near else ""
-        raise FileNotFoundError(f"{path}: no such configuration file{hint}")
+        raise MissingFileError(f"{path}: no such configuration file{hint}")
     resolved = path.resolve()
     if resolved in seen:
-        raise ValueError(f"{path}: _BASE_ leads back to this file")
+        raise UsageError(f"{path}: _BASE_ leads back to this file")
     try:
         tree = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader) or {}
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
+        raise UsageError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        raise ValueError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+        raise UsageError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
     if not isinstance(tree, dict):
-        raise ValueError(f"{path}: KEY: value lines are expected, not a {type(tree).__name__}")
+        raise UsageError(f"{path}: KEY: value lines are expected, not a {type(tree).__name__}")
     base = tree.pop("_BASE_", None)
     result: dict[str, Any] = {}
     if base is not None:
         if not isinstance(base, str):
-            raise ValueError(f"{path}: _BASE_ = {base!r}: the path of one YAML file is expected")
+            raise UsageError(f"{path}: _BASE_ = {base!r}: the path of one YAML file is expected")
         result = _read_yaml(path.parent / base, (*seen, resolved))
     _merge(result, _known(tree, source=str(path)))
     return result
@@ -193,22 +194,22 @@ def _filter(
         field = model.model_fields.get(name)
         if full == "MULTIGRID":
             if any((value or {}).values()) if isinstance(value, dict) else value:
-                raise ValueError(f"{source}: {MULTIGRID_REFUSED.format(key=full)}")
+                raise UsageError(f"{source}: {MULTIGRID_REFUSED.format(key=full)}")
         elif full in FIXED_KEYS:
             allowed = FIXED_KEYS[full]
             if value not in allowed:
                 choices = " or ".join(map(str, allowed))
-                raise ValueError(f"{source}: {full} = {value!r} is not supported, only {choices}")
+                raise UsageError(f"{source}: {full} = {value!r} is not supported, only {choices}")
         elif full in IGNORED_KEYS or full in IGNORED_SECTIONS:
             dropped.append(full)
         elif field is None:
             while isinstance(value, dict) and value:
                 name, value = next(iter(value.items()))
                 full = f"{full}.{name}"
-            raise ValueError(f"{source}: unknown key {full}{_nearest(full)}")
+            raise UsageError(f"{source}: unknown key {full}{_nearest(full)}")
         elif _is_section(field.annotation):
             if not isinstance(value, dict):
-                raise ValueError(
+                raise UsageError(
                     f"{source}: {full} = {value!r}: it is a section, with keys below it"
                 )
             kept[name] = _filter(value, field.annotation, f"{full}.", source, dropped)  # type: ignore[arg-type]
@@ -235,7 +236,7 @@ def _validate(tree: dict[str, Any]) -> Config:
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
-        raise ValueError("; ".join(_messages(error))) from None
+        raise UsageError("; ".join(_messages(error))) from None
 
 
 def _messages(error: ValidationError) -> Iterable[str]:

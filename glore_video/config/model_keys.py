@@ -15,6 +15,7 @@ from glore_video.config.fields import (
     Section,
     key,
 )
+from glore_video.errors import UsageError
 
 
 class Model(Section):
@@ -52,9 +53,9 @@ class SlowFast(Section):
     @model_validator(mode="after")
     def _widths_fit(self) -> SlowFast:
         if self.FUSION_KERNEL_SZ % 2 == 0:
-            raise ValueError(f"SLOWFAST.FUSION_KERNEL_SZ = {self.FUSION_KERNEL_SZ}: must be odd")
+            raise UsageError(f"SLOWFAST.FUSION_KERNEL_SZ = {self.FUSION_KERNEL_SZ}: must be odd")
         if 64 % self.BETA_INV:
-            raise ValueError(f"SLOWFAST.BETA_INV = {self.BETA_INV}: must be a divisor of 64")
+            raise UsageError(f"SLOWFAST.BETA_INV = {self.BETA_INV}: must be a divisor of 64")
         return self
 
 
@@ -82,7 +83,7 @@ class NonLocal(Section):
     @model_validator(mode="after")
     def _one_pool(self) -> NonLocal:
         if len({pool for pathways in self.POOL for pool in pathways}) > 1:
-            raise ValueError("NONLOCAL.POOL must be the same for all stages and pathways")
+            raise UsageError("NONLOCAL.POOL must be the same for all stages and pathways")
         return self
 
     @property

@@ -21,6 +21,7 @@ from glore_video.config.fields import (
 )
 from glore_video.config.model_keys import Glore, Model, NonLocal, ResNet, SlowFast
 from glore_video.config.training_keys import BatchNorm, FinalTest, Solver, TensorBoard, Train
+from glore_video.errors import UsageError
 
 
 class Config(Section):
@@ -55,20 +56,20 @@ class Config(Section):
             glore = {(s, p, b) for s, p, b in _blocks(self.GLORE.LOCATION)}
             shared = sorted(glore & set(_blocks(self.NONLOCAL.LOCATION)))
             if shared:
-                raise ValueError(
+                raise UsageError(
                     "GLORE.LOCATION and NONLOCAL.LOCATION both name stage {}, pathway {}, block {}".format(
                         *shared[0]
                     )
                 )
         if self.MODEL.ARCH == "slowfast" and self.DATA.NUM_FRAMES % self.SLOWFAST.ALPHA:
-            raise ValueError(
+            raise UsageError(
                 f"DATA.NUM_FRAMES = {self.DATA.NUM_FRAMES} is not a multiple of "
                 f"SLOWFAST.ALPHA = {self.SLOWFAST.ALPHA}"
             )
         kernels = self.RESNET.NUM_BLOCK_TEMP_KERNEL
         pathways = 2 if self.MODEL.ARCH == "slowfast" else 1
         if kernels and (len(kernels) != 4 or min(map(len, kernels)) < pathways):
-            raise ValueError(
+            raise UsageError(
                 f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: four stages "
                 f"are expected, each with a number for each of {pathways} pathways"
                 if pathways > 1
@@ -77,12 +78,12 @@ class Config(Section):
             )
         blocks = (3, 4, 6 if self.RESNET.DEPTH == 50 else 23, 3)
         if any(max(stage) > most for stage, most in zip(kernels, blocks, strict=False)):
-            raise ValueError(
+            raise UsageError(
                 f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: at most "
                 f"{list(blocks)}, the blocks of RESNET.DEPTH = {self.RESNET.DEPTH}"
             )
         if self.SYNTHETIC.LABELS and self.DATA.RANDOM_FLIP:
-            raise ValueError(
+            raise UsageError(
                 "SYNTHETIC.LABELS needs DATA.RANDOM_FLIP False: a mirrored video moves the other way"
             )
         return self

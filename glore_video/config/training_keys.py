@@ -15,6 +15,7 @@ from glore_video.config.fields import (
     Section,
     key,
 )
+from glore_video.errors import UsageError
 
 
 class Train(Section):
@@ -108,7 +109,7 @@ class Solver(Section):
         if self.LR_POLICY == "steps_with_relative_lrs":
             steps = list(self.STEPS)
             if not steps or steps[0] != 0 or steps != sorted(steps) or len(steps) > len(self.LRS):
-                raise ValueError(
+                raise UsageError(
                     f"SOLVER.STEPS = {steps} and SOLVER.LRS = {list(self.LRS)}: a rate for each step "
                     "is needed, STEPS rising from 0"
                 )
@@ -117,7 +118,7 @@ class Solver(Section):
             and self.NESTEROV
             and (self.MOMENTUM == 0 or self.DAMPENING != 0)
         ):
-            raise ValueError(
+            raise UsageError(
                 f"SOLVER.NESTEROV = True needs SOLVER.MOMENTUM above 0 (is {self.MOMENTUM}) and "
                 f"SOLVER.DAMPENING 0 (is {self.DAMPENING})"
             )

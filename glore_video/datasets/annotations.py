@@ -22,6 +22,7 @@ from glore_video.datasets.kinetics import (
 )
 from glore_video.datasets.manifest import is_manifest, load_manifest
 from glore_video.datasets.video_list import VideoList
+from glore_video.errors import MissingFileError, UsageError
 
 SPLITS = ("train", "val", "test")
 
@@ -67,7 +68,7 @@ def load_split(
         return videos
     if (folder / split).is_dir():
         return _load_class_folders(folder, split, num_classes)
-    raise FileNotFoundError(
+    raise MissingFileError(
         f"{list_file}: no such list (DATA.PATH_TO_DATA_DIR = {folder}); it needs lines such as "
         f"`videos/a.mp4 12`, a path and a label from 0 to {num_classes - 1}, or instead of it a "
         f"folder {folder / split} with a folder of videos for each class"
@@ -86,7 +87,7 @@ def load_class_names(
     """
     if file:
         if not Path(file).is_file():
-            raise FileNotFoundError(f"DATA.CLASS_NAMES_PATH = {file}: no such file")
+            raise MissingFileError(f"DATA.CLASS_NAMES_PATH = {file}: no such file")
         return _read_names(Path(file), num_classes)
     own = Path(folder) / "class_names.txt"
     if own.is_file():
@@ -134,7 +135,7 @@ def _names_by_label(folder: Path, num_classes: int) -> tuple[str, ...]:
 def _read_names(path: Path, num_classes: int) -> tuple[str, ...]:
     names = tuple(path.read_text(encoding="utf-8").splitlines())
     if len(names) != num_classes:
-        raise ValueError(f"{path}: {len(names)} names, but MODEL.NUM_CLASSES = {num_classes}")
+        raise UsageError(f"{path}: {len(names)} names, but MODEL.NUM_CLASSES = {num_classes}")
     return names
 
 
@@ -145,7 +146,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
                 if line.strip():
                     yield number, line.strip()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
+        raise UsageError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
 
 
 def _load_list(path: Path, prefix: Path, separator: str, num_classes: int) -> VideoList:
@@ -165,14 +166,14 @@ def read_list(path: Path, separator: str) -> Iterator[tuple[int, str, int]]:
     for number, line in _lines(path):
         name, found, text = line.rpartition(separator)
         if not found or not name.strip():
-            raise ValueError(
+            raise UsageError(
                 f"{path}:{number}: {line!r}: a path and a label with {separator!r} between them "
                 "are expected (DATA.PATH_LABEL_SEPARATOR)"
             )
         try:
             label = int(text)
         except ValueError:
-            raise ValueError(
+            raise UsageError(
                 f"{path}:{number}: label {text!r} is not a whole number (after the last "
                 f"{separator!r}, DATA.PATH_LABEL_SEPARATOR)"
             ) from None
@@ -181,7 +182,7 @@ def read_list(path: Path, separator: str) -> Iterator[tuple[int, str, int]]:
 
 def _check_label(label: int, num_classes: int, where: str) -> None:
     if not 0 <= label < num_classes:
-        raise ValueError(
+        raise UsageError(
             f"{where}: label {label} is not in 0 .. {num_classes - 1} "
             f"(MODEL.NUM_CLASSES = {num_classes})"
         )
@@ -194,9 +195,9 @@ def _load_class_folders(root: Path, split: str, num_classes: int) -> VideoList:
     numbered_by = root / next(each for each in SPLITS if (root / each).is_dir())
     names = tuple(videos) if folder == numbered_by else class_names_of_folders(root)
     if not videos:
-        raise ValueError(f"{folder}: no videos in it or below it{_differences(root, names)}")
+        raise UsageError(f"{folder}: no videos in it or below it{_differences(root, names)}")
     if len(names) != num_classes:
-        raise ValueError(
+        raise UsageError(
             f"{numbered_by}: {len(names)} class folders, but MODEL.NUM_CLASSES = {num_classes}: "
             f"{listed(names) or 'none with a video'}{_differences(root, names)}"
         )
@@ -204,7 +205,7 @@ def _load_class_folders(root: Path, split: str, num_classes: int) -> VideoList:
     paths, labels = [], []
     for name, found in videos.items():
         if name not in label_of:
-            raise ValueError(f"{folder / name}: class {name!r} is not among those of train/")
+            raise UsageError(f"{folder / name}: class {name!r} is not among those of train/")
         paths += found
         labels += [label_of[name]] * len(found)
     return _not_empty(VideoList(folder, paths, labels))
@@ -229,11 +230,11 @@ def _not_empty(videos: VideoList) -> VideoList:
     if len(videos) == 0:
         if videos.left_out:
             path, reason = videos.left_out[0]
-            raise ValueError(
+            raise UsageError(
                 f"{videos.source}: none of its {len(videos.left_out)} videos can be read, for "
                 f"example {path}: {reason}"
             )
-        raise ValueError(f"{videos.source}: no videos in it")
+        raise UsageError(f"{videos.source}: no videos in it")
     return videos
 
 
@@ -241,7 +242,7 @@ def _check_some_exist(videos: VideoList, has_prefix: bool, among: int = 50) -> N
     first = [videos.path(i) for i in range(min(among, len(videos)))]
     if not any(os.path.exists(path) for path in first):
         key = "DATA.PATH_PREFIX" if has_prefix else "DATA.PATH_PREFIX (empty: the list's folder)"
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"{videos.source}: none of its first {len(first)} videos exists, for example "
             f"{first[0]}; relative paths start from {key}"
         )
@@ -249,7 +250,7 @@ def _check_some_exist(videos: VideoList, has_prefix: bool, among: int = 50) -> N
 
 def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> VideoList:
     if num_classes != 400:
-        raise ValueError(
+        raise UsageError(
             f"{path}: a Kinetics-400 annotation file, but MODEL.NUM_CLASSES = {num_classes}; "
             "tools/prepare_kinetics.py makes lists for other Kinetics"
         )
@@ -257,7 +258,7 @@ def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> Vi
     clips, labels = [], []
     for line, clip in read_annotations(path):
         if clip.label not in label_of:
-            raise ValueError(f"{path}:{line}: {clip.label!r} is no class of Kinetics-400")
+            raise UsageError(f"{path}:{line}: {clip.label!r} is no class of Kinetics-400")
         clips.append(clip)
         labels.append(label_of[clip.label])
     folders = [f"{above}{below}" for above in ("", split) for below in ("", "/{label}", "/{under}")]

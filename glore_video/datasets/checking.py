@@ -22,6 +22,7 @@ from glore_video.datasets.folders import (
 from glore_video.datasets.killable_pool import Outcome, map_killable
 from glore_video.datasets.kinetics import is_annotation_file
 from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_rows
+from glore_video.errors import MissingFileError, UsageError
 from glore_video.video import VideoError, read_index
 from glore_video.video.errors import faults_of_a_file
 
@@ -59,9 +60,9 @@ def list_videos(source: Path, manifest: Path, *, prefix: str = "", separator: st
         origin = os.path.abspath(prefix or source.parent)
         found = [(os.path.join(origin, path), label) for path, label in _of_file(source, separator)]
     else:
-        raise FileNotFoundError(f"{source}: no such list or folder")
+        raise MissingFileError(f"{source}: no such list or folder")
     if not found:
-        raise ValueError(f"{source}: no videos in it")
+        raise UsageError(f"{source}: no videos in it")
     return Listing(tuple((_below(base, path), label) for path, label in found), base)
 
 
@@ -69,7 +70,7 @@ def _of_file(source: Path, separator: str) -> Iterator[tuple[str, int]]:
     if is_manifest(source):
         return ((row.path, row.label) for row in read_rows(source))
     if is_annotation_file(source):
-        raise ValueError(
+        raise UsageError(
             f"{source}: an annotation file of Kinetics; tools/prepare_kinetics.py makes a list of "
             "it and of the videos that are there"
         )
@@ -80,7 +81,7 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
     """Videos that lie in the folder itself have no label, those of its class folders their class'."""
     splits = set(SPLITS).intersection(subfolders(folder))
     if splits and splits == set(class_folders(folder)):
-        raise ValueError(
+        raise UsageError(
             f"{folder}: holds splits, not classes: check each by itself, {folder / min(splits)} say"
         )
     classes = class_folders(folder)
@@ -88,7 +89,7 @@ def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
     names = class_names_of_folders(folder.absolute().parent) if folder.name in SPLITS else classes
     unknown = sorted(set(classes) - set(names))
     if unknown:
-        raise ValueError(
+        raise UsageError(
             f"{folder}: {listed(unknown)}: not among the classes of the folder train beside it, "
             f"{listed(names)}"
         )
@@ -132,9 +133,9 @@ def check_videos(
     manifest.
     """
     if processes < 1:
-        raise ValueError(f"processes must be at least 1, got {processes}")
+        raise UsageError(f"processes must be at least 1, got {processes}")
     if not seconds > 0:
-        raise ValueError(f"the time limit must be above 0 seconds, got {seconds}")
+        raise UsageError(f"the time limit must be above 0 seconds, got {seconds}")
     labels = dict(listing.videos)
     with ManifestWriter(manifest) as writer:
         waiting: dict[str, Row] = {}  # by file

@@ -12,6 +12,7 @@ from importlib import resources
 from pathlib import Path
 
 from glore_video.datasets.folders import VIDEO_SUFFIXES, videos_below
+from glore_video.errors import MissingFileError, UsageError
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
 _TIMES = re.compile(r"_\d{6}_\d{6}$")
@@ -58,7 +59,7 @@ def read_annotations(path: Path) -> Iterator[tuple[int, Clip]]:
     header lacks a column.
     """
     if not is_annotation_file(path):
-        raise ValueError(f"{path}: its first line must name the columns {', '.join(_COLUMNS)}")
+        raise UsageError(f"{path}: its first line must name the columns {', '.join(_COLUMNS)}")
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.reader(file, skipinitialspace=True)
         try:
@@ -69,7 +70,7 @@ def read_annotations(path: Path) -> Iterator[tuple[int, Clip]]:
                 if not cells:
                     continue
                 if len(cells) < len(header):
-                    raise ValueError(
+                    raise UsageError(
                         f"{path}:{reader.line_num}: {len(cells)} columns, the header has "
                         f"{len(header)}"
                     )
@@ -77,22 +78,22 @@ def read_annotations(path: Path) -> Iterator[tuple[int, Clip]]:
                 where = f"{path}:{reader.line_num}"
                 yield reader.line_num, _clip(name, cells[video], cells[start], cells[end], where)
         except csv.Error as error:
-            raise ValueError(f"{path}:{reader.line_num}: {error}") from None
+            raise UsageError(f"{path}:{reader.line_num}: {error}") from None
         except UnicodeDecodeError as error:
-            raise ValueError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
+            raise UsageError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
 
 
 def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> Clip:
     try:
         first, last = float(start), float(end)
         if not 0 <= first <= last < 1e6:
-            raise ValueError
+            raise UsageError
     except ValueError:
-        raise ValueError(
+        raise UsageError(
             f"{where}: time_start and time_end must be seconds, got {start!r} and {end!r}"
         ) from None
     if not youtube_id:
-        raise ValueError(f"{where}: youtube_id is empty")
+        raise UsageError(f"{where}: youtube_id is empty")
     return Clip(label.replace("_", " ").strip(), youtube_id, first, last)
 
 
@@ -102,12 +103,12 @@ def find_video_files(folder: Path) -> dict[str, str]:
     Raises FileNotFoundError if there is no such folder, ValueError if it holds no videos.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder}: no such folder")
+        raise MissingFileError(f"{folder}: no such folder")
     found: dict[str, str] = {}
     for path in videos_below(folder):
         found.setdefault(os.path.splitext(os.path.basename(path))[0], path)
     if not found:
-        raise ValueError(f"{folder}: no videos in it or in folders below it")
+        raise UsageError(f"{folder}: no videos in it or in folders below it")
     return found
 
 
@@ -176,17 +177,17 @@ def compare_with_names(paths: Iterable[str], official: Path) -> Comparison:
     Raises FileNotFoundError or ValueError if the official list can't be read or is empty.
     """
     if not official.is_file():
-        raise FileNotFoundError(f"{official}: no such file")
+        raise MissingFileError(f"{official}: no such file")
     if is_annotation_file(official):
         wanted = {clip.name for _, clip in read_annotations(official)}
     else:
         try:
             lines = official.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
-            raise ValueError(f"{official}: not a text file in UTF-8 ({error.reason})") from None
+            raise UsageError(f"{official}: not a text file in UTF-8 ({error.reason})") from None
         wanted = {_stem(line) for line in lines if line.strip()}
     if not wanted:
-        raise ValueError(f"{official}: no names in it")
+        raise UsageError(f"{official}: no names in it")
     there: dict[str, str] = {}
     for path in paths:
         stem = os.path.splitext(os.path.basename(path))[0]

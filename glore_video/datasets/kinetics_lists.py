@@ -18,6 +18,7 @@ from glore_video.datasets.kinetics import (
 )
 from glore_video.datasets.reencoding import Encoding, reencode_all
 from glore_video.datasets.video_list import Failure
+from glore_video.errors import MissingFileError, UsageError
 
 
 @dataclass(frozen=True)
@@ -62,15 +63,15 @@ def prepare_kinetics(
     clips: dict[str, list[Clip]] = {}
     for split, path in annotations.items():
         if not path.is_file():
-            raise FileNotFoundError(f"{path}: no such annotation file")
+            raise MissingFileError(f"{path}: no such annotation file")
         clips[split] = [clip for _, clip in read_annotations(path)]
         if not clips[split]:
-            raise ValueError(f"{path}: no clips in it")
+            raise UsageError(f"{path}: no clips in it")
     names = class_names_of(clip for each in clips.values() for clip in each)
     files = find_video_files(videos)
     covered = {split: coverage(each, files) for split, each in clips.items()}
     if not any(each.found for each in covered.values()):
-        raise ValueError(
+        raise UsageError(
             f"{videos}: none of the clips is there; files must be named such as "
             f"{next(iter(clips.values()))[0].name}.mp4"
         )

@@ -22,6 +22,7 @@ from glore_video.datasets.remote_errors import Reports, raise_in_place_of
 from glore_video.datasets.video_dataset import ClipItem
 from glore_video.datasets.video_list import Failure
 from glore_video.datasets.watchdog import is_timeout
+from glore_video.errors import UsageError
 from glore_video.video.errors import VideoError
 
 
@@ -84,11 +85,11 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
         self, num_videos: int, *, batch_size: int, seed: int, rank: int = 0, world_size: int = 1
     ) -> None:
         if batch_size % world_size:
-            raise ValueError(
+            raise UsageError(
                 f"TRAIN.BATCH_SIZE = {batch_size} can't be shared evenly by {world_size} processes"
             )
         if batch_size > num_videos:
-            raise ValueError(
+            raise UsageError(
                 f"TRAIN.BATCH_SIZE = {batch_size} is more than the {num_videos} training videos"
             )
         self.num_videos = num_videos

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import IO, Any, Literal, get_args
 
 from glore_video.datasets.video_list import Failure, VideoList
+from glore_video.errors import UsageError
 
 Status = Literal["ok", "damaged", "unreadable", "missing", "timeout"]
 _STATUSES = get_args(Status)
@@ -91,13 +92,13 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             next(reader, None)
             for cells in reader:
                 if len(cells) != len(COLUMNS):
-                    raise ValueError(
+                    raise UsageError(
                         f"{path}:{reader.line_num}: {len(cells)} columns, a manifest has "
                         f"{len(COLUMNS)}"
                     )
                 yield reader.line_num, cells
         except csv.Error as error:
-            raise ValueError(f"{path}:{reader.line_num}: {error}") from None
+            raise UsageError(f"{path}:{reader.line_num}: {error}") from None
 
 
 def _open(path: Path, mode: str = "r") -> IO[str]:
@@ -109,10 +110,10 @@ def _row(cells: list[str], where: str) -> Row:
     try:
         values = [convert(cell) for convert, cell in zip(_CONVERT, cells, strict=True)]
     except ValueError as error:
-        raise ValueError(f"{where}: not a row of a manifest ({error})") from None
+        raise UsageError(f"{where}: not a row of a manifest ({error})") from None
     row = Row(**dict(zip(COLUMNS, values, strict=True)))
     if row.status not in _STATUSES:
-        raise ValueError(f"{where}: {_unknown(row.status)}")
+        raise UsageError(f"{where}: {_unknown(row.status)}")
     return row
 
 
@@ -144,9 +145,9 @@ def load_manifest(
             label, place = int(label_text), (int(offset), int(size))
             readable = status in usable and int(frames) > 0
         except ValueError as error:
-            raise ValueError(f"{path}:{line}: not a row of a manifest ({error})") from None
+            raise UsageError(f"{path}:{line}: not a row of a manifest ({error})") from None
         if not 0 <= label < num_classes:
-            raise ValueError(
+            raise UsageError(
                 f"{path}:{line}: label {label} is not in 0 .. {num_classes - 1} "
                 f"(MODEL.NUM_CLASSES = {num_classes})"
             )
@@ -158,7 +159,7 @@ def load_manifest(
         elif status in _STATUSES:
             left_out.append((video, reason or status))
         else:
-            raise ValueError(f"{path}:{line}: {_unknown(status)}")
+            raise UsageError(f"{path}:{line}: {_unknown(status)}")
     return VideoList(
         path,
         paths,
@@ -211,7 +212,7 @@ class ManifestWriter:
             os.truncate(self.partial, len(whole.encode("utf-8", "surrogateescape")))
         for number, cells in enumerate(csv.reader(io.StringIO(whole, newline="")), start=1):
             if len(cells) != len(COLUMNS):
-                raise ValueError(f"{self.partial}:{number}: not a row of a manifest; delete it")
+                raise UsageError(f"{self.partial}:{number}: not a row of a manifest; delete it")
             yield _row(cells, f"{self.partial}:{number}")
 
     def add(self, row: Row, index: bytes = b"") -> None:
@@ -283,4 +284,4 @@ def _lock(file: IO[str], manifest: Path) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise ValueError(f"{manifest}: another process is writing it") from None
+        raise UsageError(f"{manifest}: another process is writing it") from None

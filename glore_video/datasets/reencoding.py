@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from glore_video.datasets.killable_pool import map_killable
 from glore_video.datasets.video_list import Failure
+from glore_video.errors import UsageError
 from glore_video.video.errors import faults_of_a_file
 from glore_video.video.frame_conversion import FrameConverter
 from glore_video.video.orientation import Orientation
@@ -45,11 +46,11 @@ class Encoding:
 
     def __post_init__(self) -> None:
         if self.short_side < 16 or self.short_side % 2:
-            raise ValueError(f"short side {self.short_side}: must be even and at least 16 pixels")
+            raise UsageError(f"short side {self.short_side}: must be even and at least 16 pixels")
         if self.gop < 1:
-            raise ValueError(f"gop {self.gop}: must be at least 1 frame")
+            raise UsageError(f"gop {self.gop}: must be at least 1 frame")
         if not 0 <= self.crf <= 51:
-            raise ValueError(f"crf {self.crf}: must be in 0 .. 51")
+            raise UsageError(f"crf {self.crf}: must be in 0 .. 51")
 
 
 def target_size(width: int, height: int, short_side: int) -> tuple[int, int]:
@@ -76,24 +77,24 @@ def reencode(source: str, target: Path, encoding: Encoding) -> None:
         ):
             stream = old.streams.best("video")
             if not isinstance(stream, VideoStream) or stream.codec_context is None:
-                raise ValueError("has no video stream that can be decoded")
+                raise UsageError("has no video stream that can be decoded")
             stream.codec_context.thread_count = 1
             converter = FrameConverter()
             out: VideoStream | None = None
             time: int | None = None
             for packet in old.demux(stream):
                 if packet.is_corrupt:
-                    raise ValueError("a packet is corrupt or cut off")
+                    raise UsageError("a packet is corrupt or cut off")
                 for frame in packet.decode():
                     if frame.is_corrupt:
-                        raise ValueError("a frame is corrupt")
+                        raise UsageError("a frame is corrupt")
                     if out is None:
                         out, width, height = _add_stream(new, stream, frame, encoding)
                     ready = _prepared(frame, width, height, converter)
                     ready.pts = time = _time(frame, stream, time)
                     new.mux(out.encode(ready))
             if out is None:
-                raise ValueError("no frame can be decoded")
+                raise UsageError("no frame can be decoded")
             new.mux(out.encode())
         os.replace(partial_file, target)
     finally:
@@ -137,7 +138,7 @@ def _time(frame: VideoFrame, stream: VideoStream, last: int | None) -> int:
         return int(frame.pts)
     rate = stream.average_rate or stream.guessed_rate
     if not rate or not stream.time_base:
-        raise ValueError("has neither times nor a frame rate")
+        raise UsageError("has neither times nor a frame rate")
     return (
         0
         if last is None
@@ -165,9 +166,9 @@ def reencode_all(
         Others: no fault of one video; see faults_of_a_file.
     """
     if processes < 1:
-        raise ValueError(f"processes must be at least 1, got {processes}")
+        raise UsageError(f"processes must be at least 1, got {processes}")
     if not seconds > 0:
-        raise ValueError(f"the time limit must be above 0 seconds, got {seconds}")
+        raise UsageError(f"the time limit must be above 0 seconds, got {seconds}")
     _check_settings(folder, encoding)
     tasks = [(source, target) for source, target in files.items() if not target.is_file()]
     failures: list[Failure] = []
@@ -220,7 +221,7 @@ def _check_settings(folder: Path, encoding: Encoding) -> None:
         except ValueError:
             found = None
         if found != wanted:
-            raise ValueError(
+            raise UsageError(
                 f"{folder}: made with another encoding ({found}) than is wanted now ({wanted}); "
                 "choose another folder"
             )

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from glore_video.datasets.synthetic_rendering import DIRECTIONS, check_shape, render_video
+from glore_video.errors import UsageError
 from glore_video.video.frame_conversion import FrameConverter
 
 __all__ = ["class_names", "directions_and_label", "render_relations", "render_video"]
@@ -65,7 +66,7 @@ def directions_and_label(
     return (pair if rng.random() < 0.5 else pair[::-1]), label
 
 
-class OtherParametersError(ValueError):
+class OtherParametersError(UsageError):
     """The folder holds a relations dataset of other parameters than are asked for.
 
     Attributes:
@@ -129,7 +130,7 @@ def render_relations(
         ("seed", seed, 0),
     ):
         if value < least:
-            raise ValueError(f"{name} is {value}, but must be at least {least}")
+            raise UsageError(f"{name} is {value}, but must be at least {least}")
     parameters: dict[str, object] = {
         "dataset": "relations",
         "format": _FORMAT,
@@ -178,7 +179,7 @@ def render_relations(
 
 def _check_labels(labels: str) -> None:
     if labels not in ("pair", "same"):
-        raise ValueError(f"labels is {labels!r}, but must be 'pair' or 'same'")
+        raise UsageError(f"labels is {labels!r}, but must be 'pair' or 'same'")
 
 
 def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
@@ -190,7 +191,7 @@ def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or found.get("dataset") != "relations":
-        raise ValueError(
+        raise UsageError(
             f"{root} is there, but holds no relations dataset (no readable {METADATA_NAME}); "
             "delete it or name another folder"
         )
@@ -208,7 +209,7 @@ def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
             needed += [line.rpartition(" ")[0] for line in lines]
     missing = [name for name in needed if not (root / name).is_file()]
     if missing:
-        raise ValueError(
+        raise UsageError(
             f"{root} holds an incomplete relations dataset: {len(missing)} of {len(needed)} files "
             f"are missing, such as {missing[0]}; delete it or name another folder"
         )

@@ -13,6 +13,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from glore_video.errors import UsageError
+
 Floats: TypeAlias = NDArray[np.float32]
 
 STEPS = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}  # (rows, columns)
@@ -50,7 +52,7 @@ def render_video(
     check_shape(num_frames=num_frames, size=size)
     for direction in directions:
         if direction not in STEPS:
-            raise ValueError(f"direction {direction!r} is not one of {', '.join(DIRECTIONS)}")
+            raise UsageError(f"direction {direction!r} is not one of {', '.join(DIRECTIONS)}")
     rng = np.random.default_rng(seed)
     base = rng.uniform(0.42, 0.58, 3).astype(np.float32)
     background = np.clip(base + _background_texture(rng, size), 0, 1)
@@ -65,9 +67,9 @@ def render_video(
 def check_shape(*, num_frames: int, size: int) -> None:
     """Raise a ValueError unless videos of this many frames and pixels can be rendered."""
     if num_frames < 1:
-        raise ValueError(f"num_frames is {num_frames}, but must be at least 1")
+        raise UsageError(f"num_frames is {num_frames}, but must be at least 1")
     if size < MIN_SIZE or size % 2:
-        raise ValueError(f"size is {size}, but must be even and at least {MIN_SIZE}")
+        raise UsageError(f"size is {size}, but must be even and at least {MIN_SIZE}")
 
 
 def place_cells(

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from glore_video.errors import UsageError
 from glore_video.video.video_index import VideoIndex
 
 Failure = tuple[str, str]
@@ -52,7 +53,7 @@ class VideoList:
         self._index_file = None if index_file is None else os.fspath(index_file)
         self._index_places = torch.tensor(index_places, dtype=torch.int64).view(-1, 2)
         if len(self._ends) != len(self._labels):
-            raise ValueError(f"{len(self._ends)} paths, but {len(self._labels)} labels")
+            raise UsageError(f"{len(self._ends)} paths, but {len(self._labels)} labels")
 
     def __len__(self) -> int:
         return len(self._labels)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from glore_video.datasets.children import Child, ChildDiedError
+from glore_video.errors import UsageError
 from glore_video.video.errors import VideoError
 
 _BUFFER_BYTES = 64 << 20  # holds the frames of 30 views; pages that are never used cost nothing
@@ -33,7 +34,7 @@ class Watchdog:
 
     def __init__(self, seconds: float) -> None:
         if not seconds > 0:
-            raise ValueError(f"a time limit must be above 0 seconds, got {seconds}")
+            raise UsageError(f"a time limit must be above 0 seconds, got {seconds}")
         self.seconds = seconds
         self._child: Child | None = None
         self._function: Callable[..., Any] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 
 from glore_video.datasets.loader import ClipBatch
+from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class BadVideos:
                 self.reasons[path] = reason
                 logger.warning("unreadable video, another takes its place: %s: %s", path, reason)
         if len(self.reasons) >= _FEW and self._failures > self._max_fraction * self._draws:
-            raise ValueError(
+            raise UsageError(
                 f"{self._failures} of {self._draws} training videos could not be read, more "
                 f"than DATA.MAX_BAD_FRACTION = {self._max_fraction}; log.txt names them"
             )

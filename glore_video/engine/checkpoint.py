@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 
 import torch
 
+from glore_video.errors import FileError, MissingFileError, UsageError
 from glore_video.models.weight_files import load_failure
 
 logger = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> OSError:
+def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> FileError:
     """The error in words: what could not be written, how large it is, what to do."""
     reason = error.strerror or str(error)
     text = f"could not save {path}: {reason}"
@@ -108,7 +109,7 @@ def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> OSError:
     else:
         advice = "make its folder writable or set another OUTPUT_DIR"
     text += f"; earlier checkpoints are as they were: {advice}"
-    mended = OSError(text)
+    mended = FileError(text)
     mended.errno = error.errno
     return mended
 
@@ -150,7 +151,7 @@ def latest_readable(output_dir: str | Path) -> tuple[Path, dict[str, Any]] | Non
         else:
             return path, state
     if reasons:
-        raise ValueError(
+        raise UsageError(
             f"none of the {len(reasons)} checkpoints in {found[0][1].parent} can be read (the last: "
             f"{reasons[0]}); move them away or set TRAIN.AUTO_RESUME False to start anew"
         )
@@ -193,10 +194,10 @@ def resolve_checkpoint(path: str | Path, *, key: str) -> Path | str:
         last = last_checkpoint(path)
         if last is not None:
             return last
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"{key} = {path}: this folder holds no checkpoints/checkpoint_epoch_*"
         )
-    raise FileNotFoundError(f"{key} = {path}: no such file or folder")
+    raise MissingFileError(f"{key} = {path}: no such file or folder")
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -207,7 +208,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for damaged files
-        raise ValueError(f"{path}: not a readable checkpoint: {load_failure(error)}") from None
+        raise UsageError(f"{path}: not a readable checkpoint: {load_failure(error)}") from None
     if not isinstance(state, dict) or "model_state" not in state or "epoch" not in state:
-        raise ValueError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
+        raise UsageError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
     return state

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from glore_video.errors import UsageError
+
 
 def check_temporal_kernels(model: nn.Module, clip_shape: Sequence[int]) -> None:
     """Raises ValueError if a convolution sees fewer frames than its kernel spans, but more than one.
@@ -26,7 +28,7 @@ def check_temporal_kernels(model: nn.Module, clip_shape: Sequence[int]) -> None:
     def check(conv: nn.Module, inputs: tuple[Any, ...]) -> None:
         frames, kernel = inputs[0].shape[2], conv.kernel_size[0]  # type: ignore[index]
         if 1 < frames < kernel:
-            raise ValueError(
+            raise UsageError(
                 f"TRAIN.MIXED_PRECISION in bf16 on the CPU: {paths[conv]} sees {frames} frames, its "
                 f"kernel spans {kernel}, and of such layers oneDNN returns wrong gradients. Raise "
                 f"DATA.NUM_FRAMES (now {clip_shape[1]}) or set TRAIN.MIXED_PRECISION False"

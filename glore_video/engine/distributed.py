@@ -22,6 +22,7 @@ from glore_video.engine.children import environment, rank_error, signals_handed_
 from glore_video.engine.ending import UNFORESEEN, end_anyway
 from glore_video.engine.failures import Failures
 from glore_video.engine.rendezvous import STORE_SERVED, joined
+from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class Process:
         values = self.gather((value, socket.gethostname()))
         for rank, (other, host) in enumerate(values):
             if other != values[0][0]:
-                raise ValueError(
+                raise UsageError(
                     f"{what} differs: {values[0][0]} for rank 0 on {values[0][1]}, but {other} for "
                     f"rank {rank} on {host}"
                 )
@@ -116,7 +117,7 @@ def check_gpus(wanted: int) -> None:
     """Raises ValueError if this machine has fewer GPUs than wanted."""
     available = torch.cuda.device_count()
     if wanted > available:
-        raise ValueError(
+        raise UsageError(
             f"NUM_GPUS = {wanted}, but torch sees {available} GPUs on this machine "
             "(NUM_GPUS 0 runs on the CPU)"
         )
@@ -148,7 +149,7 @@ def launch(
             check_gpus(local_rank + 1)
         rank, world_size = _number_in_environment("RANK"), _number_in_environment("WORLD_SIZE")
         if not 0 <= rank < world_size:
-            raise ValueError(f"RANK = {rank}, but WORLD_SIZE = {world_size}")
+            raise UsageError(f"RANK = {rank}, but WORLD_SIZE = {world_size}")
         return _run(main, rank, world_size, local_rank, num_gpus > 0, cpu_threads, timeout)
     check_gpus(num_gpus)
     world_size = num_gpus or cpu_processes
@@ -184,7 +185,7 @@ def _number_in_environment(name: str, default: int | None = None) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ValueError(f"{name} = {text!r} in the environment is not a whole number") from None
+        raise UsageError(f"{name} = {text!r} in the environment is not a whole number") from None
 
 
 def _spawned(

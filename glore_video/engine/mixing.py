@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from glore_video.errors import UsageError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mixing:
@@ -41,12 +43,12 @@ class Mixing:
     def __post_init__(self) -> None:
         for name in ("alpha", "cutmix_alpha"):
             if not 0 <= getattr(self, name) < math.inf:
-                raise ValueError(f"{name} must be at least 0, got {getattr(self, name)}")
+                raise UsageError(f"{name} must be at least 0, got {getattr(self, name)}")
         for name in ("probability", "switch_probability", "label_smoothing"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be in 0..1, got {getattr(self, name)}")
+                raise UsageError(f"{name} must be in 0..1, got {getattr(self, name)}")
         if self.num_classes < 1:
-            raise ValueError(f"num_classes must be at least 1, got {self.num_classes}")
+            raise UsageError(f"num_classes must be at least 1, got {self.num_classes}")
 
     def __call__(
         self, clips: Tensor, labels: Tensor, generator: torch.Generator
@@ -65,7 +67,7 @@ class Mixing:
             num_classes), each row of which sums to 1.
         """
         if clips.ndim != 5 or labels.shape != clips.shape[:1]:
-            raise ValueError(
+            raise UsageError(
                 "clips must be (clips, 3, frames, height, width) with a label each, got "
                 f"{tuple(clips.shape)} and labels {tuple(labels.shape)}"
             )

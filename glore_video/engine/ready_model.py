@@ -22,6 +22,7 @@ from glore_video.engine import build
 from glore_video.engine.checkpoint import resolve_checkpoint
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.tester import score_views
+from glore_video.errors import UsageError
 from glore_video.models import PreactResNet3d, create_model, load_weights
 from glore_video.models.backbones import SlowFast
 from glore_video.models.complexity_table import protocol
@@ -70,11 +71,11 @@ class ReadyModel:
 
     def __post_init__(self) -> None:
         if self.num_crops not in (1, 3):
-            raise ValueError(f"num_crops must be 1 or 3, got {self.num_crops}")
+            raise UsageError(f"num_crops must be 1 or 3, got {self.num_crops}")
         if self.num_clips < 1:
-            raise ValueError(f"num_clips must be at least 1, got {self.num_clips}")
+            raise UsageError(f"num_clips must be at least 1, got {self.num_clips}")
         if self.crop_size > self.short_side:
-            raise ValueError(
+            raise UsageError(
                 f"crop_size {self.crop_size} does not fit in frames of short side {self.short_side}"
             )
 
@@ -115,7 +116,7 @@ class ReadyModel:
         return self.preprocessing(clip[None], self.precision.device)
 
 
-class UnknownNetworkError(ValueError):
+class UnknownNetworkError(UsageError):
     """Weights that do not tell of which network they are. `problem` is the text without advice."""
 
     def __init__(self, problem: str) -> None:
@@ -151,7 +152,7 @@ def ready_model(
             the three is given.
     """
     if cfg and model:
-        raise ValueError("a configuration and a name of the zoo exclude each other")
+        raise UsageError("a configuration and a name of the zoo exclude each other")
     path = _weights_file(weights) if weights else None
     notes = _notes(path) if path is not None else {}
     target = torch.device(device)
@@ -161,7 +162,7 @@ def ready_model(
         if cfg:
             config = load_config(cfg)
         elif not weights:
-            raise ValueError("name a configuration, a network of the zoo, or weights of a run")
+            raise UsageError("name a configuration, a network of the zoo, or weights of a run")
         elif not isinstance(notes.get("config"), Mapping):
             raise UnknownNetworkError(f"{weights}: no checkpoint of a run (no configuration in it)")
         else:
@@ -188,7 +189,7 @@ def ready_network(
     """
     is_net = hasattr(network, "blocks") and type(network).__module__.startswith("pytorchvideo")
     if not isinstance(network, (PreactResNet3d, SlowFast)) and not is_net:
-        raise ValueError(
+        raise UsageError(
             f"how clips are made for a {type(network).__name__} is not known: give a "
             "glore_video.engine.ready_model.ReadyModel, which says so"
         )
@@ -196,7 +197,7 @@ def ready_network(
     classes = len(network.get_submodule(head).weight) if head else 400  # type: ignore[arg-type]
     names = tuple(class_names) or _default_names(classes)
     if len(names) != classes:
-        raise ValueError(f"{len(names)} class names for a network of {classes} classes")
+        raise UsageError(f"{len(names)} class names for a network of {classes} classes")
     name = "slowfast_r50" if isinstance(network, SlowFast) else "i3d_r50"
     if isinstance(network, PreactResNet3d):
         name = "glore_r50_8x8"

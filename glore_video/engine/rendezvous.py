@@ -15,6 +15,7 @@ import torch.distributed as dist
 from glore_video.engine.activity import Activity
 from glore_video.engine.failures import Failures
 from glore_video.engine.heartbeat import Heartbeat
+from glore_video.errors import UsageError
 
 # Set for the processes of a launcher that serves the store itself.
 STORE_SERVED = "GLORE_VIDEO_STORE_SERVED"
@@ -51,7 +52,7 @@ def joined(
         )
     except RuntimeError as error:
         reason = str(error).strip().partition("\n")[0]
-        raise ValueError(
+        raise UsageError(
             f"rank {rank} on {socket.gethostname()} met the others at {host} but can't connect to "
             f"them: {reason}. Ports between the machines must be open; GLOO_SOCKET_IFNAME and "
             "NCCL_SOCKET_IFNAME choose the network interface"
@@ -79,9 +80,9 @@ def joined(
 def _address() -> tuple[str, int]:
     host, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
     if not host:
-        raise ValueError("RANK is set but MASTER_ADDR is not: the host name of rank 0 is needed")
+        raise UsageError("RANK is set but MASTER_ADDR is not: the host name of rank 0 is needed")
     if not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"MASTER_PORT = {port!r} in the environment is not a port, 1 to 65535")
+        raise UsageError(f"MASTER_PORT = {port!r} in the environment is not a port, 1 to 65535")
     return host, int(port)
 
 
@@ -133,7 +134,7 @@ def _meet(
         except RuntimeError:  # rank 0 has given up, and its store is gone
             missing = {0}
     if missing:
-        raise ValueError(
+        raise UsageError(
             f"rank {', '.join(map(str, sorted(missing)))} of {world_size} did not come to "
             f"MASTER_ADDR {host}, MASTER_PORT {port} within {seconds:g} s: start all of them, with "
             "the same MASTER_ADDR, MASTER_PORT and WORLD_SIZE"
@@ -151,11 +152,11 @@ def _open_store(host: str, port: int, *, rank: int, seconds: float) -> dist.TCPS
         )
     except RuntimeError as error:
         if "EADDRINUSE" in str(error) or "already in use" in str(error):
-            raise ValueError(
+            raise UsageError(
                 f"MASTER_PORT = {port} is taken on {socket.gethostname()}; set another one, the "
                 "same for all processes"
             ) from None
-        raise ValueError(
+        raise UsageError(
             f"rank {rank} on {socket.gethostname()} found nobody at MASTER_ADDR {host}, MASTER_PORT "
             f"{port} within {seconds:g} s: MASTER_ADDR must be the machine of rank 0, started by "
             "then, its port open to this one"

@@ -23,6 +23,7 @@ from glore_video.engine.tester import (
     sample_frames,
     score_videos,
 )
+from glore_video.errors import UsageError
 from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
 from glore_video.evaluation.metrics import top5_tells
 from glore_video.evaluation.report import write_report
@@ -48,19 +49,19 @@ def prepare(config: Config, *, world_size: int) -> None:
 def check_settings(config: Config) -> None:
     """Raises ValueError for a run that does nothing, or whose OUTPUT_DIR can't be a folder."""
     if not config.TRAIN.ENABLE and not config.TEST.ENABLE:
-        raise ValueError(
+        raise UsageError(
             "TRAIN.ENABLE = False and TEST.ENABLE = False: there is nothing to do; one must be True"
         )
     if not config.OUTPUT_DIR.strip():
-        raise ValueError("OUTPUT_DIR is empty: the folder for what the run leaves is expected")
+        raise UsageError("OUTPUT_DIR is empty: the folder for what the run leaves is expected")
     for path in (Path(config.OUTPUT_DIR), *Path(config.OUTPUT_DIR).absolute().parents):
         if path.exists():
             if not path.is_dir():
-                raise ValueError(
+                raise UsageError(
                     f"OUTPUT_DIR = {config.OUTPUT_DIR}: {path} is a file, not a folder"
                 )
             if not os.access(path, os.W_OK):
-                raise ValueError(f"OUTPUT_DIR = {config.OUTPUT_DIR}: {path} can't be written to")
+                raise UsageError(f"OUTPUT_DIR = {config.OUTPUT_DIR}: {path} can't be written to")
             return
 
 
@@ -184,7 +185,7 @@ def _test(
         frames_of=partial(sample_frames, backend=config.DATA.DECODING_BACKEND),
     )
     if not summary.videos_scored:
-        raise ValueError(f"none of the {summary.videos_expected} test videos could be read")
+        raise UsageError(f"none of the {summary.videos_expected} test videos could be read")
     return summary
 
 

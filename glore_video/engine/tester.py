@@ -21,6 +21,7 @@ from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.engine.distributed import Process
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.run_log import progress
+from glore_video.errors import UsageError
 from glore_video.evaluation import ScoreParts, Scores
 from glore_video.models import count_complexity
 from glore_video.video import open_video
@@ -116,12 +117,12 @@ def score_videos(
 def _wait_for(parts: ScoreParts, videos: int, *, seconds: float = 60.0) -> None:
     """Until the scores of so many videos are to be seen: a network disk may show files late.
 
-    Raises OSError if they are not after so many seconds.
+    Raises UsageError if they are not after so many seconds.
     """
     deadline = time.monotonic() + seconds
     while len(parts.finished()) < videos:
         if time.monotonic() > deadline:
-            raise OSError(
+            raise UsageError(
                 f"{parts.folder} holds the scores of {len(parts.finished())} videos, {videos} were "
                 "scored; do all processes see this folder? The same command goes on from here"
             )

@@ -37,6 +37,7 @@ from glore_video.engine.step_report import StepReport
 from glore_video.engine.training_state import Start, collect_state, restore_state
 from glore_video.engine.update import Update
 from glore_video.engine.validation import validate
+from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +185,7 @@ class Trainer:
     def _step(self, batch: ClipBatch) -> Tensor:
         """One update. Returns (sum of losses, correct clips, clips, norm of the gradient)."""
         if batch.clips is None:
-            raise ValueError("no readable video among 20 drawn for each clip of a batch")
+            raise UsageError("no readable video among 20 drawn for each clip of a batch")
         self.process.doing("forward and backward")
         return self.update(batch.clips, batch.labels, self._generator(*self._at))
 
@@ -212,7 +213,7 @@ class Trainer:
         found, videos = next((report for report in reports if report[0]), reports[0])
         logger.error("videos of the batch: %s", ", ".join(videos))
         last = last_checkpoint(self.output_dir)
-        raise ValueError(
+        raise UsageError(
             f"the loss or its gradient was not finite at step {step + 1} of {steps} in epoch "
             f"{epoch + 1}: {found or 'it did not show when the batch was computed again'}. Videos "
             f"of the batch: {', '.join(videos[:4])}{', ... (log.txt)' if len(videos) > 4 else ''}. "
@@ -272,7 +273,7 @@ class Trainer:
                 process=self.process,
             )
             if not result.scored:
-                raise ValueError(f"none of the {self.num_val} validation videos could be read")
+                raise UsageError(f"none of the {self.num_val} validation videos could be read")
             values |= {f"{prefix}loss": result.loss, f"{prefix}top1": result.top1}
             logger.info(
                 "validation after epoch %d%s: top-1 %.2f%%, loss %.4f (%d of %d videos, centre clip)",

@@ -15,6 +15,7 @@ from glore_video.datasets.loader import TrainingBatches
 from glore_video.engine.distributed import Process
 from glore_video.engine.rng import get_rng_state
 from glore_video.engine.update import Update
+from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def restore_state(
         if update.average is not None:
             _restore_average(state, path, update.average)
     except (RuntimeError, ValueError, KeyError):
-        raise ValueError(
+        raise UsageError(
             f"{path} is of another network or optimiser than this configuration; set "
             "TRAIN.AUTO_RESUME False or choose another OUTPUT_DIR"
         ) from None
@@ -87,7 +88,7 @@ def restore_state(
         return Start(state["epoch"], best_top1=best)
     ours = {"seed": batches.seed, "batch_size": batches.batch_size}
     if state["sampler_state"] != ours:
-        raise ValueError(
+        raise UsageError(
             f"{path} was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE "
             f"{tuple(state['sampler_state'].values())}, not {tuple(ours.values())}"
         )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from glore_video.choices import Match
+from glore_video.errors import UsageError
 from glore_video.evaluation.saved_scores import (
     check_same_classes,
     load_scores,
@@ -49,7 +50,7 @@ def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
     )
 
 
-class UnmatchedVideosError(ValueError):
+class UnmatchedVideosError(UsageError):
     """Runs that have not scored the same videos.
 
     Attributes:
@@ -112,7 +113,7 @@ def aligned(
             labels = own
         other = np.flatnonzero(own != labels)
         if len(other):
-            raise ValueError(
+            raise UsageError(
                 f"{run.source}: {len(other)} videos have another label than in {runs[0].source}, "
                 f"{keys[other[0]][0]} among them"
             )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from glore_video.choices import Correction, check_choice
+from glore_video.errors import UsageError
 from glore_video.evaluation.alignment import Predictions, aligned, common_videos
 from glore_video.evaluation.intervals import mean_interval, percent_interval
 from glore_video.evaluation.significance import (
@@ -107,7 +108,7 @@ def compare(
     check_choice("correction", correction, Correction)
     runs = [*first, *second]
     if not first or not second:
-        raise ValueError("both sides need at least one run")
+        raise UsageError("both sides need at least one run")
     keys, missing = common_videos(runs, allow_missing)
     labels, predicted = aligned(runs, keys)
     right = predicted == labels  # (runs, videos)

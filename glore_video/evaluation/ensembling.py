@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from glore_video.choices import Match, Merging, ViewSpacing
+from glore_video.errors import UsageError
 from glore_video.evaluation.saved_scores import (
     SavedScores,
     ViewPlan,
@@ -66,10 +67,10 @@ def choose_views(plan: ViewPlan, *, clips: int, crops: int) -> ViewChoice:
             say how its clips are spaced and that matters.
     """
     if not 1 <= clips <= plan.clips:
-        raise ValueError(f"clips must be 1 to {plan.clips}, those that were scored; got {clips}")
+        raise UsageError(f"clips must be 1 to {plan.clips}, those that were scored; got {clips}")
     if crops not in ((1, 3) if plan.crops == 3 else (1,)):
         allowed = "1 or 3" if plan.crops == 3 else "1, as it was scored"
-        raise ValueError(f"crops must be {allowed}; got {crops}")
+        raise UsageError(f"crops must be {allowed}; got {crops}")
     chosen, exact, note = _choose_clips(plan, clips)
     notes = [note] if note else []
     middle = plan.crops == 3 and crops == 1
@@ -90,7 +91,7 @@ def _choose_clips(plan: ViewPlan, wanted: int) -> tuple[list[int], bool, str]:
     if wanted == saved:
         return list(range(saved)), True, ""
     if plan.spacing is None:
-        raise ValueError(
+        raise UsageError(
             f"{wanted} of {saved} clips: the scores do not say how their clips are spaced; "
             'give the spacing, "slowfast" or "ends" (TEST.VIEW_SPACING of the test)'
         )
@@ -139,7 +140,7 @@ def ensemble(
             can't choose.
     """
     if not runs:
-        raise ValueError("no scores are given")
+        raise UsageError("no scores are given")
     first = runs[0]
     check_same_classes(runs)
     keys = video_keys(first, match) if len(runs) > 1 else []
@@ -155,7 +156,7 @@ def ensemble(
         try:
             choice = choose_views(plan, clips=clips, crops=crops)
         except ValueError as error:
-            raise ValueError(f"{run.source}: {error}") from None
+            raise UsageError(f"{run.source}: {error}") from None
         choices.append(choice)
         logits = torch.from_numpy(run.logits)
         if choice.views != tuple(range(plan.views)):
@@ -183,14 +184,14 @@ def _order(
         missing = [key[0] for key in keys if key not in places]
         surplus = [key[0] for key in places.keys() - set(keys)]
         if missing or surplus:
-            raise ValueError(
+            raise UsageError(
                 f"{run.source}: not the videos of {first.source}: {_named(missing, 'missing')}, "
                 f"{_named(sorted(surplus), 'surplus')}"
             )
         order = np.array([places[key] for key in keys], dtype=np.int64)
     other = np.flatnonzero(run.labels[order] != first.labels)
     if len(other):
-        raise ValueError(
+        raise UsageError(
             f"{run.source}: {len(other)} videos have another label than in {first.source}, "
             f"{first.paths[other[0]]} among them"
         )

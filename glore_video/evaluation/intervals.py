@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from glore_video.errors import UsageError
+
 LEVEL = 0.95
 SAMPLES = 10_000
 
@@ -29,7 +31,7 @@ def mean_interval(
     """
     _check(level, samples)
     if values.ndim != 1:
-        raise ValueError(f"values must be one a video, got shape {values.shape}")
+        raise UsageError(f"values must be one a video, got shape {values.shape}")
     if not len(values):
         return float("nan"), float("nan")
     means = bootstrap_means(values, samples=samples, seed=seed)
@@ -101,6 +103,6 @@ def _ends(means: np.ndarray, level: float) -> tuple[float, float]:
 
 def _check(level: float, samples: int) -> None:
     if not 0 < level < 1:
-        raise ValueError(f"level must be between 0 and 1, got {level}")
+        raise UsageError(f"level must be between 0 and 1, got {level}")
     if samples < 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
+        raise UsageError(f"samples must be at least 1, got {samples}")

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glore_video.errors import MissingFileError, UsageError
 from glore_video.evaluation.calibration import reliability
 from glore_video.evaluation.charts import reliability_chart, views_chart
 from glore_video.evaluation.classwise import (
@@ -55,11 +56,11 @@ def write_report(
         scores = load_scores(folder / "scores.npz")
     summary_path, config_path = folder / "summary.json", folder.parent / "config.yaml"
     if not summary_path.is_file():
-        raise FileNotFoundError(f"{summary_path}: no such file")
+        raise MissingFileError(f"{summary_path}: no such file")
     try:
         summary = json.loads(summary_path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{summary_path}: is no JSON: {error}") from None
+        raise UsageError(f"{summary_path}: is no JSON: {error}") from None
     config = ""
     if config_path.is_file():
         config = config_path.read_text(encoding="utf-8", errors="replace")

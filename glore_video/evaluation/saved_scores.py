@@ -11,6 +11,7 @@ from typing import IO, Protocol, cast, get_args
 import numpy as np
 
 from glore_video.choices import Match, ViewSpacing, check_choice
+from glore_video.errors import MissingFileError, UsageError
 from glore_video.evaluation.files import whole_file
 
 
@@ -100,10 +101,10 @@ def load_scores(path: str | Path) -> SavedScores:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
             return _scores(str(file), dict(arrays))
     except (zipfile.BadZipFile, AttributeError, KeyError, EOFError, OSError, TypeError) as error:
-        raise ValueError(f"{file}: is no scores.npz of a test: {error}") from None
+        raise UsageError(f"{file}: is no scores.npz of a test: {error}") from None
     except ValueError as error:
         message = str(error)
-        raise ValueError(message if message.startswith(str(file)) else f"{file}: {error}") from None
+        raise UsageError(message if message.startswith(str(file)) else f"{file}: {error}") from None
 
 
 def _find(path: Path) -> Path:
@@ -111,9 +112,9 @@ def _find(path: Path) -> Path:
         for candidate in (path / "scores.npz", path / "test" / "scores.npz"):
             if candidate.is_file():
                 return candidate
-        raise FileNotFoundError(f"{path}: holds no scores.npz and no test/scores.npz")
+        raise MissingFileError(f"{path}: holds no scores.npz and no test/scores.npz")
     if not path.is_file():
-        raise FileNotFoundError(f"{path}: no such file or folder")
+        raise MissingFileError(f"{path}: no such file or folder")
     return path
 
 
@@ -122,14 +123,14 @@ def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
     names = arrays["class_names"]
     clips, crops = arrays["clip_of_view"], arrays["crop_of_view"]
     if logits.ndim != 3 or logits.shape != (len(paths), len(clips), len(names)):
-        raise ValueError(
+        raise UsageError(
             f"{source}: logits of shape {logits.shape} for {len(paths)} videos, {len(clips)} views "
             f"and {len(names)} classes"
         )
     if labels.shape != (len(paths),) or labels.dtype.kind not in "iu":
-        raise ValueError(f"{source}: {labels.shape} labels of {labels.dtype}, {len(paths)} videos")
+        raise UsageError(f"{source}: {labels.shape} labels of {labels.dtype}, {len(paths)} videos")
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
-        raise ValueError(
+        raise UsageError(
             f"{source}: labels from {labels.min()} to {labels.max()}, but {len(names)} classes"
         )
     num_crops = int(crops.max()) + 1 if len(crops) else 1
@@ -139,7 +140,7 @@ def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
         and np.array_equal(crops, views % num_crops)
         and len(clips) % num_crops == 0
     ):
-        raise ValueError(f"{source}: the views are not all crops of one clip after the other")
+        raise UsageError(f"{source}: the views are not all crops of one clip after the other")
     spacing = str(arrays["view_spacing"]) if "view_spacing" in arrays else ""
     return SavedScores(
         source=source,
@@ -171,7 +172,7 @@ def video_keys(scores: SavedScores, match: Match = "path") -> list[tuple[str, in
         key = PurePath(path).name if match == "name" else path
         other, times = seen.get(key, (path, 0))
         if other != path:
-            raise ValueError(
+            raise UsageError(
                 f"{scores.source}: {other} and {path} have the same name, they can't be matched by it"
             )
         keys.append((key, times))
@@ -201,6 +202,6 @@ def check_same_classes(runs: Sequence[HasClasses]) -> None:
             pairs = zip(run.class_names, first.class_names, strict=True)
             number, (mine, other) = next((n, p) for n, p in enumerate(pairs) if p[0] != p[1])
             difference = f"class {number} is {mine!r} against {other!r}"
-        raise ValueError(
+        raise UsageError(
             f"{run.source} and {first.source}: the classes are not the same, {difference}"
         )

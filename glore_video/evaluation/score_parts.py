@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from glore_video.errors import UsageError
 from glore_video.evaluation.files import replace_file, whole_file
 
 logger = logging.getLogger(__name__)
@@ -101,7 +102,7 @@ class ScoreParts:
                     places = np.searchsorted(indices, arrays["indices"])
                     logits[places] = arrays["logits"]
                 except (zipfile.BadZipFile, ValueError) as error:
-                    raise ValueError(f"{path}: remove it and test again: {error}") from None
+                    raise UsageError(f"{path}: remove it and test again: {error}") from None
         return indices, logits
 
     def remove(self) -> None:

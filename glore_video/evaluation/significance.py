@@ -7,6 +7,8 @@ from math import atan, cos, pi, sin, sqrt
 
 import numpy as np
 
+from glore_video.errors import UsageError
+
 
 def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Two-sided p of McNemar's exact test.
@@ -18,7 +20,7 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     """
     for count in (only_first, only_second):
         if count < 0:
-            raise ValueError(f"counts must be at least 0, got {only_first} and {only_second}")
+            raise UsageError(f"counts must be at least 0, got {only_first} and {only_second}")
     total = only_first + only_second
     term = tail = 1
     for k in range(1, min(only_first, only_second) + 1):
@@ -33,7 +35,7 @@ def student_t(t: float, degrees: int) -> float:
     The finite sums of Abramowitz and Stegun, 26.7.3 and 26.7.4; good to about 1e-15.
     """
     if degrees < 1:
-        raise ValueError(f"degrees of freedom must be at least 1, got {degrees}")
+        raise UsageError(f"degrees of freedom must be at least 1, got {degrees}")
     angle = atan(abs(t) / sqrt(degrees))
     odd = degrees % 2
     term = cos(angle) if odd else 1.0
@@ -53,7 +55,7 @@ def paired_t(differences: Sequence[float]) -> float:
     """
     count = len(differences)
     if count < 2:
-        raise ValueError(f"at least two differences are needed, got {count}")
+        raise UsageError(f"at least two differences are needed, got {count}")
     values = np.asarray(differences, dtype=np.float64)
     mean, spread = float(values.mean()), float(values.std(ddof=1))
     if spread <= 1e-12 * max(1.0, abs(mean)):

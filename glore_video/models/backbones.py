@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from glore_video.errors import UsageError
 from glore_video.models.plain_numbers import make_numbers_plain
 
 _STAGE_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -141,9 +142,9 @@ class SlowFast(nn.Module):
         if isinstance(clips, Tensor):
             clips = [slow_frames(clips, self.alpha), clips]
         if len(clips) != 2:
-            raise ValueError(f"SlowFast needs a slow and a fast clip, got {len(clips)} clips")
+            raise UsageError(f"SlowFast needs a slow and a fast clip, got {len(clips)} clips")
         if clips[1].shape[2] != self.alpha * clips[0].shape[2]:
-            raise ValueError(
+            raise UsageError(
                 f"the fast clip must have {self.alpha} times the frames of the slow one, got "
                 f"{clips[1].shape[2]} and {clips[0].shape[2]}"
             )
@@ -164,7 +165,7 @@ def slow_frames(clip: Tensor, alpha: int) -> Tensor:
     """
     frames = clip.shape[2]
     if frames < alpha or frames % alpha:
-        raise ValueError(f"a SlowFast clip needs a multiple of {alpha} frames, got {frames}")
+        raise UsageError(f"a SlowFast clip needs a multiple of {alpha} frames, got {frames}")
     return clip.index_select(2, _evenly_spaced(frames, frames // alpha).to(clip.device))
 
 
@@ -201,7 +202,7 @@ def slowfast(
 
     options = options or SlowFastOptions()
     if options.alpha < 1 or options.fusion_kernel_size % 2 == 0 or 64 % options.beta_inv:
-        raise ValueError(
+        raise UsageError(
             f"alpha must be at least 1, fusion_kernel_size odd and beta_inv a divisor of 64, "
             f"got {options}"
         )
@@ -254,7 +255,7 @@ def _resnet(
 
 def _checked(depth: int) -> int:
     if depth not in _STAGE_DEPTHS:
-        raise ValueError(f"depth must be one of {sorted(_STAGE_DEPTHS)}, got {depth}")
+        raise UsageError(f"depth must be one of {sorted(_STAGE_DEPTHS)}, got {depth}")
     return depth
 
 
@@ -265,7 +266,7 @@ def _temporal_kernels(
     depths = _STAGE_DEPTHS[depth]
     limits = depths if limits is None else limits
     if len(limits) != 4 or any(not 0 <= n <= d for n, d in zip(limits, depths, strict=False)):
-        raise ValueError(
+        raise UsageError(
             f"num_block_temp_kernel must be four numbers of at most {list(depths)} "
             f"(depth {depth}), got {list(limits)}"
         )

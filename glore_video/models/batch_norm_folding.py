@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from glore_video.errors import UsageError
 from glore_video.models.over_processes import gather_over_processes, processes_of
 from glore_video.models.position_products import converted, is_traced
 from glore_video.models.sub_batch_norm import SubBatchNorm3d
@@ -114,7 +115,7 @@ def _batch_statistics(
         each_mean, each_variance = each[..., :-1].transpose(0, 1).chunk(2, 2)
         means, variances = _pooled(each_mean, each_variance, counts / count)  # (1, channels)
     elif numbers == 1:
-        raise ValueError(
+        raise UsageError(
             "a batch norm in train mode needs more than one value a channel, got one clip "
             "with one position"
         )

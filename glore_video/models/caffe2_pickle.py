@@ -12,11 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glore_video.errors import UsageError
+
 # What the optimiser and the training loop leave beside the parameters.
 _NOT_WEIGHTS = ("momentum", "model_iter")
 
 
-class RefusedPickleError(ValueError):
+class RefusedPickleError(UsageError):
     """A pickle that names something other than numpy arrays and plain containers."""
 
 

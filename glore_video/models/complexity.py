@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from glore_video.errors import UsageError
 from glore_video.models.insertion import inserted_units
 from glore_video.models.modes import eval_mode, trial_of_train_mode
 
@@ -105,7 +106,7 @@ def count_complexity(
         ValueError: for a clip shape that is not positive.
     """
     if not clip_shape or min(clip_shape) < 1:
-        raise ValueError(f"clip_shape must be positive numbers, got {tuple(clip_shape)}")
+        raise UsageError(f"clip_shape must be positive numbers, got {tuple(clip_shape)}")
     like = next(model.parameters())
     clip = torch.zeros(1, *clip_shape, device=like.device, dtype=like.dtype)
     mode = trial_of_train_mode(model) if training else eval_mode(model)

@@ -9,6 +9,8 @@ from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
+from glore_video.errors import MissingFileError, UsageError
+
 _URL = re.compile(r"^(https?|ftp|file)://")
 # torch.hub's convention: a file's name ends with the start of its SHA-256.
 _NAMED_HASH = re.compile(r"-([0-9a-f]{8,64})\.[^.]+$")
@@ -43,7 +45,7 @@ def fetch(url: str) -> Path:
         path = Path(manager.get_local_path(url, cache_dir=str(cache)))
     except OSError as error:
         name = url.rpartition("/")[2]
-        raise FileNotFoundError(
+        raise MissingFileError(
             f"cannot download {url} ({error}); fetch it elsewhere and give the path of {name}"
         ) from None
     _check_hash(path)
@@ -54,14 +56,14 @@ def _check_hash(path: Path) -> None:
     digest = _sha256(path)
     named = _NAMED_HASH.search(path.name)
     if named and not digest.startswith(named[1]):
-        raise ValueError(
+        raise UsageError(
             f"{path} has SHA-256 {digest}, its name says {named[1]}...; delete it to fetch it again"
         )
     note = path.with_name(f"{path.name}.sha256")
     if note.is_file():
         noted = note.read_text(encoding="utf-8").partition(" ")[0].strip()
         if noted != digest:
-            raise ValueError(
+            raise UsageError(
                 f"{path} has changed since it was downloaded: its SHA-256 is {digest}, {note.name} "
                 f"has {noted}; delete both to fetch it again"
             )

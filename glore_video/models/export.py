@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.choices import ExportFormat, check_choice
+from glore_video.errors import MissingFileError, UsageError
 
 Clips = Tensor | Sequence[Tensor]
 
@@ -46,14 +47,14 @@ def export_network(
     path = Path(path)
     check_choice("format", format, ExportFormat)
     if model.training:
-        raise ValueError("only a network in eval mode can be exported: call model.eval() first")
+        raise UsageError("only a network in eval mode can be exported: call model.eval() first")
     if not path.parent.is_dir():
-        raise FileNotFoundError(f"no such folder: {path.parent}")
+        raise MissingFileError(f"no such folder: {path.parent}")
     if format == "onnx":
         _need("onnx", "onnxscript")
     if format == "aoti":
         if path.suffix != ".pt2":
-            raise ValueError(f"AOTInductor packages end with .pt2, got {path.suffix!r}")
+            raise UsageError(f"AOTInductor packages end with .pt2, got {path.suffix!r}")
         # Of one clip the memory format can't be told: compiled for channels-last weights and any
         # number of clips, the first convolution read it in the wrong order.
         model = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
@@ -103,7 +104,7 @@ def load_exported(path: str | Path, *, format: ExportFormat) -> Callable[[Clips]
         ValueError: for "onnx" without the package onnxruntime.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"no such file: {path}")
+        raise MissingFileError(f"no such file: {path}")
     if format == "pt2":
         with warnings.catch_warnings():
             # Torch 2.11 reads weights into memory that it says it would not write to.
@@ -153,6 +154,6 @@ def _map(clips: Clips, function: Callable[[Tensor], Tensor]) -> Clips:
 def _need(*packages: str) -> None:
     missing = [name for name in packages if find_spec(name) is None]
     if missing:
-        raise ValueError(
+        raise UsageError(
             f"ONNX files need {' and '.join(missing)}: pip install 'glore-video[export]'"
         )

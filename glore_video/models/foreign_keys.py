@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from glore_video.errors import UsageError
 from glore_video.models.insertion import inserted_units
 from glore_video.models.locations import stage_blocks
 from glore_video.models.weight_files import StoredWeights
@@ -160,7 +161,7 @@ def _resnet_2d_names(model: nn.Module, name: str) -> Callable[[str], str]:
     """Translates torchvision's and timm's keys for a network with pytorchvideo's names."""
     blocks = _pytorchvideo_blocks(model, name)
     if len(blocks[0]) > 1:
-        raise ValueError(
+        raise UsageError(
             f"{name} does not fit: a network with {len(blocks[0])} pathways is not inflated from "
             f"a 2D network"
         )
@@ -188,7 +189,7 @@ def _resnet_2d_names(model: nn.Module, name: str) -> Callable[[str], str]:
 
 def _pytorchvideo_blocks(model: nn.Module, name: str) -> list[list[list[str]]]:
     if not isinstance(getattr(model, "blocks", None), nn.ModuleList):
-        raise ValueError(
+        raise UsageError(
             f"{name} does not fit a {type(model).__name__}: such weights go into c2d, i3d, slow "
             f"or slowfast"
         )

@@ -12,6 +12,7 @@ from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from glore_video.errors import UsageError
 from glore_video.models.glore_unit import GloreUnit, GraphConvolution
 from glore_video.models.position_products import is_channels_last
 from glore_video.models.preact_resnet3d import PreactConv3d
@@ -45,7 +46,7 @@ def fuse_for_inference(model: Model) -> Model:
     """
     training = [path or "the network" for path, m in model.named_modules() if _trains(m, path)]
     if training:
-        raise ValueError(
+        raise UsageError(
             f"fuse_for_inference needs a network in eval mode; {training[0]} is in train mode: "
             f"call model.eval() first"
         )

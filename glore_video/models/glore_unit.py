@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from glore_video.errors import UsageError
 from glore_video.models.glore_unit_orders import (
     ORDERS,
     Order,
@@ -130,14 +131,14 @@ class GloreUnit(nn.Module):
     ) -> None:
         super().__init__()
         if dimension not in _LAYERS:
-            raise ValueError(f"dimension must be 1, 2 or 3, got {dimension}")
+            raise UsageError(f"dimension must be 1, 2 or 3, got {dimension}")
         if order not in ORDERS:
-            raise ValueError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
+            raise UsageError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
         nodes = channels // 4 if nodes is None else nodes
         states = channels // 2 if states is None else states
         for name, width in (("channels", channels), ("nodes", nodes), ("states", states)):
             if width < 1:
-                raise ValueError(f"{name} must be at least 1, got {width} (channels={channels})")
+                raise UsageError(f"{name} must be at least 1, got {width} (channels={channels})")
         conv, batch_norm = _LAYERS[dimension]
         self.channels = channels
         self.nodes = nodes
@@ -159,7 +160,7 @@ class GloreUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.fits(x):
-            raise ValueError(
+            raise UsageError(
                 f"GloreUnit needs (batch, {self.channels}, {self.dimension} position axes), "
                 f"got shape {tuple(x.shape)}"
             )

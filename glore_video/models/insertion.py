@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
+from glore_video.errors import UsageError
 from glore_video.models.glore_unit import GloreUnit
 from glore_video.models.output_sizes import feature_map, output_sizes
 from glore_video.models.plain_numbers import make_numbers_plain
@@ -100,12 +101,12 @@ def insert_nonlocal(
         ValueError: as `insert_glore`; also for feature maps that are not 3d.
     """
     if instantiation not in ("softmax", "dot_product"):
-        raise ValueError(f"instantiation must be softmax or dot_product, got {instantiation!r}")
+        raise UsageError(f"instantiation must be softmax or dot_product, got {instantiation!r}")
     from glore_video.models._pytorchvideo import create_nonlocal
 
     def build(channels: int, dim: int) -> nn.Module:
         if dim != 3:
-            raise ValueError(f"a non-local block needs 3d feature maps, this network's are {dim}d")
+            raise UsageError(f"a non-local block needs 3d feature maps, this network's are {dim}d")
         block = create_nonlocal(
             dim_in=channels,
             dim_inner=inner_channels or channels // 2,
@@ -161,7 +162,7 @@ def _zero_init(unit: nn.Module) -> None:
 def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
     x, unit = feature_map(block, output), block.glore
     if isinstance(unit, GloreUnit) and not unit.fits(x):
-        raise ValueError(
+        raise UsageError(
             f"the unit after a {type(block).__name__} was made for {unit.channels} channels and "
             f"{unit.dimension} position axes, as the block's layers have it, but the block returns "
             f"shape {tuple(x.shape)}: give insert_glore an example input, or channels and dim"
@@ -182,12 +183,12 @@ def _insert(
     size: Callable[[Mapping[str, nn.Module]], dict[str, tuple[int, int]]],
 ) -> Model:
     if isinstance(after, str):
-        raise ValueError(f"after must be a sequence of paths, got the string {after!r}")
+        raise UsageError(f"after must be a sequence of paths, got the string {after!r}")
     blocks: dict[str, nn.Module] = {}
     for path in after:
         block = _find_block(model, path)
         if hasattr(block, name) or any(block is other for other in blocks.values()):
-            raise ValueError(f"{path!r} already has a {name!r} unit or is named twice")
+            raise UsageError(f"{path!r} already has a {name!r} unit or is named twice")
         blocks[path] = block
     units: dict[str, nn.Module] = {}
     for path, (channels, dim) in size(blocks).items():
@@ -213,11 +214,11 @@ def _find_block(model: nn.Module, path: str) -> nn.Module:
     if not path or path not in modules:
         near = difflib.get_close_matches(path, modules, n=3, cutoff=0.4)
         hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise ValueError(f"the network has no block {path!r}{hint}")
+        raise UsageError(f"the network has no block {path!r}{hint}")
     block = modules[path]
     own_forward = type(block).forward is not nn.Sequential.forward
     if isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) and own_forward:
-        raise ValueError(
+        raise UsageError(
             f"{path!r} is a container ({type(block).__name__}) that calls its children by itself; "
             f"name a block inside it"
         )

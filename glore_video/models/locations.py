@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from glore_video.errors import UsageError
+
 
 def stage_blocks(model: nn.Module) -> list[list[list[str]]]:
     """Paths of a network's residual blocks: stage -> pathway -> blocks in order.
@@ -39,7 +41,7 @@ def stage_blocks(model: nn.Module) -> list[list[list[str]]]:
                 ]
             )
     if not stages:
-        raise ValueError(
+        raise UsageError(
             f"the stages of a {type(model).__name__} are not known; name its blocks by path"
         )
     return stages
@@ -61,11 +63,11 @@ def locate(model: nn.Module, location: Sequence[Sequence[Sequence[int]]]) -> lis
     """
     stages = stage_blocks(model)
     if len(location) > len(stages):
-        raise ValueError(f"{len(location)} stages are located, the network has {len(stages)}")
+        raise UsageError(f"{len(location)} stages are located, the network has {len(stages)}")
     paths = []
     for s, pathways in enumerate(location):
         if len(pathways) > len(stages[s]):
-            raise ValueError(
+            raise UsageError(
                 f"{len(pathways)} pathways are located in stage {s}, which has {len(stages[s])}: "
                 f"{list(map(list, pathways))}"
             )
@@ -73,7 +75,7 @@ def locate(model: nn.Module, location: Sequence[Sequence[Sequence[int]]]) -> lis
             blocks = stages[s][p]
             for index in indices:
                 if not 0 <= index < len(blocks):
-                    raise ValueError(
+                    raise UsageError(
                         f"no block {index} in stage {s}, pathway {p}, whose blocks are "
                         f"0 to {len(blocks) - 1} ({blocks[0]} ... {blocks[-1]})"
                     )

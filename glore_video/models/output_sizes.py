@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
+from glore_video.errors import UsageError
 from glore_video.models.modes import eval_mode
 
 
 def feature_map(block: nn.Module, output: Any) -> Tensor:
     """The output of a block, which has to be one tensor."""
     if not isinstance(output, Tensor):
-        raise ValueError(
+        raise UsageError(
             f"a unit was inserted after a {type(block).__name__}, which returns "
             f"{type(output).__name__}, not one feature map; name a block inside it"
         )
@@ -70,10 +71,10 @@ def _measured(
     sizes = {}
     for path, block in blocks.items():
         if block not in outputs:
-            raise ValueError(f"the network does not run {path!r} on the example")
+            raise UsageError(f"the network does not run {path!r} on the example")
         output = feature_map(block, outputs[block])
         if not 3 <= output.dim() <= 5:
-            raise ValueError(
+            raise UsageError(
                 f"{path!r} returns shape {tuple(output.shape)} on the example, a unit needs "
                 f"(batch, channels, 1 to 3 position axes)"
             )
@@ -91,7 +92,7 @@ def _output_channels(block: nn.Module, path: str) -> tuple[int, int]:
     dims = {"1d": 1, "2d": 2, "3d": 3}
     if norms and type(norms[-1]).__name__[-2:] in dims:
         return norms[-1].num_features, dims[type(norms[-1]).__name__[-2:]]
-    raise ValueError(
+    raise UsageError(
         f"cannot tell the channels and dimension of the output of {path!r} "
         f"({type(block).__name__}); give an example, or channels and dim"
     )

@@ -11,6 +11,8 @@ from collections import OrderedDict
 
 from torch import Tensor, nn
 
+from glore_video.errors import UsageError
+
 _EPS = 1e-4
 _STAGE_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
 
@@ -128,7 +130,7 @@ class PreactResNet3d(nn.Module):
     ) -> None:
         super().__init__()
         if depth not in _STAGE_DEPTHS:
-            raise ValueError(f"depth must be one of {sorted(_STAGE_DEPTHS)}, got {depth}")
+            raise UsageError(f"depth must be one of {sorted(_STAGE_DEPTHS)}, got {depth}")
         self.conv1 = nn.Sequential(
             OrderedDict(
                 conv=nn.Conv3d(3, 32, (3, 5, 5), stride=(1, 2, 2), padding=(1, 2, 2), bias=False),

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from glore_video.errors import UsageError
+
 _GLORE = "https://dl.fbaipublicfiles.com/glore/kinetics"
 _PYTORCHVIDEO = "https://dl.fbaipublicfiles.com/pytorchvideo/model_zoo/kinetics"
 _SLOWFAST = "https://dl.fbaipublicfiles.com/pyslowfast/model_zoo/kinetics400"
@@ -134,7 +136,7 @@ def weights_url(name: str) -> str:
     if backbone in PUBLISHED:
         return PUBLISHED[backbone].url
     hint = f"; its 2D ImageNet weights are {IMAGENET[name]}" if name in IMAGENET else ""
-    raise ValueError(
+    raise UsageError(
         f"no weights trained on Kinetics are published for {name!r}{hint}; give the path or URL of "
         f"a file"
     )

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from glore_video.errors import UsageError
+
 
 class SubBatchNorm3d(nn.BatchNorm3d):
     """In training, each of `num_splits` equal parts of a batch is normalised by its own statistics.
@@ -37,7 +39,7 @@ class SubBatchNorm3d(nn.BatchNorm3d):
     def check_splits(self, clips: int) -> None:
         """Raises ValueError if so many clips have no `num_splits` equal parts."""
         if clips % self.num_splits:
-            raise ValueError(
+            raise UsageError(
                 f"BN.NUM_SPLITS = {self.num_splits} does not divide a batch of {clips} clips"
             )
 

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from glore_video.errors import UsageError
+
 
 class TinyBlock(nn.Module):
     """Residual block: conv-BN-ReLU, conv-BN, shortcut, ReLU.
@@ -72,7 +74,7 @@ class TinyResNet3d(nn.Module):
     ) -> None:
         super().__init__()
         if len(widths) != 3:
-            raise ValueError(f"widths must be three numbers, got {tuple(widths)}")
+            raise UsageError(f"widths must be three numbers, got {tuple(widths)}")
         stem, middle, last = widths
         self.stem = nn.Sequential(
             nn.Conv3d(in_channels, stem, 3, stride=(1, 2, 2), padding=1, bias=False),

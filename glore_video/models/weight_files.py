@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glore_video.errors import MissingFileError, UsageError
 from glore_video.models.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
 from glore_video.models.insertion import glore_units
 
@@ -58,18 +59,18 @@ def read_weights(source: str | Path | Mapping[str, Any]) -> StoredWeights:
         return _from_content(source, "the given state dict")
     path = Path(source)
     if not path.is_file():
-        raise FileNotFoundError(f"no weights file {path}")
+        raise MissingFileError(f"no weights file {path}")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     with path.open("rb") as file:
         start = file.read(16)
     if start.startswith(_GZIP_MAGIC):
-        raise ValueError(f"{path} is a gzip archive; unpack it and name the checkpoint in it")
+        raise UsageError(f"{path} is a gzip archive; unpack it and name the checkpoint in it")
     if not start.startswith(_TORCH_MAGIC):
         try:
             blobs = read_caffe2_pickle(path)
         except RefusedPickleError as error:
-            raise ValueError(f"{path} is refused: to unpickle it would run {error}") from None
+            raise UsageError(f"{path} is refused: to unpickle it would run {error}") from None
         if blobs is not None:
             return StoredWeights(str(path), blobs, caffe2=True)
     return _from_content(_read_torch(path), str(path))
@@ -87,7 +88,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     path = Path(path)
     modes = {unit.normalize for unit in glore_units(model).values()}
     if len(modes) > 1:
-        raise ValueError("some GloRe units of the network normalise and some do not")
+        raise UsageError("some GloRe units of the network normalise and some do not")
     normalize = modes.pop() if modes else None
     # Clones: safetensors refuses tensors that share memory.
     state = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
@@ -106,7 +107,7 @@ def _read_safetensors(path: Path) -> StoredWeights:
         with importlib.import_module("safetensors").safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
     except Exception as error:  # its own error type, known only where it is installed
-        raise ValueError(f"{path} is not a safetensors file: {error}") from None
+        raise UsageError(f"{path} is not a safetensors file: {error}") from None
     normalize = {"True": True, "False": False}.get(metadata.get("glore_normalize", ""))
     return _from_content({"model_state": state, "glore_normalize": normalize}, str(path))
 
@@ -115,7 +116,7 @@ def _safetensors(path: Path) -> Any:
     try:
         return importlib.import_module("safetensors.torch")
     except ImportError:
-        raise ValueError(f"{path} needs the safetensors package") from None
+        raise UsageError(f"{path} needs the safetensors package") from None
 
 
 def _read_torch(path: Path) -> object:
@@ -124,7 +125,7 @@ def _read_torch(path: Path) -> object:
     except pickle.UnpicklingError as error:
         needs = re.search(r"GLOBAL (\S+)", str(error))
         if needs:
-            raise ValueError(
+            raise UsageError(
                 f"{path} is refused: it holds more than tensors and plain containers, to read it "
                 f"would run {needs[1]}"
             ) from None
@@ -135,8 +136,8 @@ def _read_torch(path: Path) -> object:
         raise _unreadable(path, error) from None
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} is not a checkpoint that torch.load can read: {load_failure(error)}")
+def _unreadable(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"{path} is not a checkpoint that torch.load can read: {load_failure(error)}")
 
 
 def load_failure(error: Exception) -> str:
@@ -159,7 +160,7 @@ def _from_content(content: Any, name: str) -> StoredWeights:
         or not state
         or not all(isinstance(v, Tensor) and isinstance(k, str) for k, v in state.items())
     ):
-        raise ValueError(
+        raise UsageError(
             f"{name} is not a checkpoint: it needs a state dict, alone or under "
             f"{' or '.join(_CONTAINERS)}"
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from glore_video.errors import UsageError
 from glore_video.models.download import fetch, is_url
 from glore_video.models.foreign_keys import OurWeights, head_path, to_our_keys
 from glore_video.models.inflation import inflate
@@ -24,7 +25,7 @@ GROUPS = ("head", "units")
 _BACKBONE = "backbone"
 
 
-class UnfitWeightsError(ValueError):
+class UnfitWeightsError(UsageError):
     """Weights that are not those of a network. Its text says what `load_weights` could be told.
 
     Attributes:
@@ -143,7 +144,7 @@ def load_weights(
     """
     unknown = sorted(set(allow) - set(GROUPS))
     if unknown or isinstance(allow, str):
-        raise ValueError(f"allow must be a sequence of {', '.join(GROUPS)}, got {allow!r}")
+        raise UsageError(f"allow must be a sequence of {', '.join(GROUPS)}, got {allow!r}")
     stored = stored_weights(source)
     ours = to_our_keys(stored, model)
     own = model.state_dict()

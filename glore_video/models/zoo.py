@@ -11,6 +11,7 @@ from typing import Literal
 
 from torch import nn
 
+from glore_video.errors import UsageError
 from glore_video.models import backbones
 from glore_video.models.foreign_keys import head_path, to_our_keys
 from glore_video.models.insertion import glore_units, insert_glore, insert_nonlocal, is_unit_key
@@ -102,7 +103,7 @@ def create_model(
     if name not in _MODELS:
         near = difflib.get_close_matches(name, _MODELS, n=3, cutoff=0.4)
         hint = f"nearest: {', '.join(near)}; " if near else ""
-        raise ValueError(f"unknown model {name!r}; {hint}list_models() names all")
+        raise UsageError(f"unknown model {name!r}; {hint}list_models() names all")
     stored = None
     if pretrained:
         stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
@@ -179,9 +180,9 @@ def build_network(
         ValueError: for an unknown architecture or a value out of range.
     """
     if arch not in ARCHITECTURES:
-        raise ValueError(f"arch must be one of {', '.join(ARCHITECTURES)}, got {arch!r}")
+        raise UsageError(f"arch must be one of {', '.join(ARCHITECTURES)}, got {arch!r}")
     if num_classes < 1:
-        raise ValueError(f"num_classes must be at least 1, got {num_classes}")
+        raise UsageError(f"num_classes must be at least 1, got {num_classes}")
     if arch == "tiny":
         return TinyResNet3d(num_classes, dropout_rate=dropout_rate)
     if arch == "preact":

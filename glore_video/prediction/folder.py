@@ -11,6 +11,7 @@ from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.distributed import Process
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.engine.run_log import progress
+from glore_video.errors import UsageError
 from glore_video.evaluation import video_probabilities
 from glore_video.prediction.recognition import best
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
@@ -23,7 +24,7 @@ def videos_below(folder: Path) -> list[str]:
     """
     found = list(folders.videos_below(folder))
     if not found:
-        raise ValueError(
+        raise UsageError(
             f"{folder}: no videos in it or in folders below it ({', '.join(sorted(folders.VIDEO_SUFFIXES))})"
         )
     return found

@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from glore_video.choices import Backend, Damaged
+from glore_video.errors import UsageError
 from glore_video.prediction.looking import ClipLook, VideoLook
 from glore_video.video import open_video
 from glore_video.video.transforms import crop
@@ -30,11 +31,11 @@ def choose_nodes(look: VideoLook, unit: str, nodes: Sequence[int] | None, count:
     """
     units = look.clips[0].units
     if unit not in units:
-        raise ValueError(f"no GloRe unit {unit!r}; the network's are {', '.join(units)}")
+        raise UsageError(f"no GloRe unit {unit!r}; the network's are {', '.join(units)}")
     total = len(units[unit].maps)
     for node in nodes or ():
         if not 0 <= node < total:
-            raise ValueError(f"unit {unit} has nodes 0..{total - 1}, not {node}")
+            raise UsageError(f"unit {unit} has nodes 0..{total - 1}, not {node}")
     return list(nodes) if nodes else look.ranking(unit)[:count]
 
 
@@ -45,7 +46,7 @@ def find_unit(names: Sequence[str], wanted: str) -> str:
     for name in (wanted, f"{wanted}.glore"):
         if name in names:
             return name
-    raise ValueError(f"no GloRe unit after {wanted!r}; the network's are {', '.join(names)}")
+    raise UsageError(f"no GloRe unit after {wanted!r}; the network's are {', '.join(names)}")
 
 
 def sheet_of(

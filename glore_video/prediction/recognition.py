@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from glore_video.engine.ready_model import ReadyModel, ready_model, ready_network
+from glore_video.errors import UsageError
 from glore_video.evaluation import top_predictions, video_probabilities
 from glore_video.models import list_models
 from glore_video.video import VideoError
@@ -65,7 +66,7 @@ def as_ready(model: AnyModel) -> ReadyModel:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         return ready_network(model, device=device)
     if not isinstance(model, (str, Path)):
-        raise ValueError(
+        raise UsageError(
             "a model is a ReadyModel, a network, a name of the zoo or a checkpoint, not a "
             f"{type(model).__name__}"
         )

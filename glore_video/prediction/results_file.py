@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from glore_video.engine.ready_model import ReadyModel
+from glore_video.errors import UsageError
 from glore_video.evaluation.files import replace_file
 
 PLACES = 5
@@ -91,7 +92,7 @@ class ResultsFile:
         Raises ValueError if FILE.csv is there and is something else.
         """
         if self.path.exists() and not _is_ours(self.path):
-            raise ValueError(f"{self.path}: there, but not written by this; name another file")
+            raise UsageError(f"{self.path}: there, but not written by this; name another file")
         found: dict[str, Result] = {}
         for path in (self.path, *self._partials()):
             found.update({result.path: result for result in _read(path)})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from tqdm import tqdm
 
-from glore_video.named_errors import naming
+from glore_video.errors import UsageError, naming
 
 if TYPE_CHECKING:
     from glore_video.engine.ready_model import ReadyModel
@@ -27,7 +27,7 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
     from glore_video.models import UnfitWeightsError
 
     if not (args.cfg or args.model or args.weights):
-        raise ValueError(
+        raise UsageError(
             "no network is named: --weights of a run, --cfg FILE of a configuration, or --model NAME "
             "of the zoo"
         )
@@ -48,12 +48,12 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
                 num_crops=num_crops,
             )
     except UnknownNetworkError as error:
-        raise ValueError(
+        raise UsageError(
             f"--weights {error.problem}; give its --cfg FILE or --model NAME as well"
         ) from None
     except UnfitWeightsError as error:
         flag = "--weights" if args.weights else "--model" if args.model else "--cfg"
-        raise ValueError(f"{flag}: {error.problem}{advice(error)}") from None
+        raise UsageError(f"{flag}: {error.problem}{advice(error)}") from None
 
 
 def check_model_name(name: str) -> None:
@@ -63,7 +63,7 @@ def check_model_name(name: str) -> None:
     if name not in list_models():
         near = difflib.get_close_matches(name, list_models(), n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise ValueError(
+        raise UsageError(
             f"--model {name}: no network of the zoo; {hint}It has {', '.join(list_models())}"
         )
 

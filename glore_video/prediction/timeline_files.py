@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from glore_video.choices import Backend, Damaged
+from glore_video.errors import UsageError
 from glore_video.evaluation.files import replace_file
 from glore_video.prediction.windows import Timeline
 from glore_video.video import open_video
@@ -31,7 +32,7 @@ h1{font-size:1.2rem;overflow-wrap:anywhere}p{color:var(--pale)}
 def check_timeline_path(path: str | os.PathLike[str]) -> None:
     """Raises ValueError unless its suffix is one that `write_timeline` writes."""
     if Path(path).suffix.lower() not in (".png", ".html"):
-        raise ValueError(f"{os.fspath(path)}: a timeline is a .png or a .html file")
+        raise UsageError(f"{os.fspath(path)}: a timeline is a .png or a .html file")
 
 
 def write_timeline(timeline: Timeline, path: str | os.PathLike[str], *, k: int = 5) -> None:

@@ -10,6 +10,7 @@ from math import ceil, floor
 
 from glore_video.datasets.video_dataset import VideoViews
 from glore_video.engine.ready_model import ReadyModel
+from glore_video.errors import UsageError
 from glore_video.evaluation import video_probabilities
 from glore_video.prediction.recognition import best
 from glore_video.video import ClipSampling, clip_indices, open_video, span, view_starts
@@ -58,7 +59,7 @@ def window_bounds(num_frames: int, window: int, hop: int) -> list[tuple[int, int
     """
     for name, value in (("num_frames", num_frames), ("window", window), ("hop", hop)):
         if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+            raise UsageError(f"{name} must be at least 1, got {value}")
     if window >= num_frames:
         return [(0, num_frames)]
     starts = [*range(0, num_frames - window, hop), num_frames - window]
@@ -119,7 +120,7 @@ def window_timeline(
     """
     for name, value in (("window", window), ("hop", hop)):
         if value < 0:
-            raise ValueError(f"{name} must be above 0 seconds, got {value:g}")
+            raise UsageError(f"{name} must be above 0 seconds, got {value:g}")
     with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
         fps = video.fps
         duration = float(video.num_frames / fps)

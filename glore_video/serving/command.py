@@ -15,6 +15,7 @@ from glore_video.arguments import (
     seconds,
     whole,
 )
+from glore_video.errors import UsageError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -49,7 +50,7 @@ def serve(argv: Sequence[str]) -> int:
     args = parser().parse_args(argv)
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
     if missing:
-        raise ValueError(f"serving needs {' and '.join(missing)}: pip install 'glore-video[serve]'")
+        raise UsageError(f"serving needs {' and '.join(missing)}: pip install 'glore-video[serve]'")
 
     # Not before all is checked that can be without them: they load torch.
     from glore_video.engine.run_log import setup_logging

@@ -10,6 +10,7 @@ import math
 import torch
 from torch import Tensor
 
+from glore_video.errors import UsageError
 from glore_video.video.augmentation_draws import chance, uniform, whole
 from glore_video.video.transforms import crop, resize
 
@@ -23,7 +24,7 @@ def random_aspect(least: float, greatest: float, generator: torch.Generator) -> 
     (data/image_transforms.py, RandomScale).
     """
     if not 0 < least <= greatest:
-        raise ValueError(f"aspect ratios must satisfy 0 < lo <= hi, got {least} and {greatest}")
+        raise UsageError(f"aspect ratios must satisfy 0 < lo <= hi, got {least} and {greatest}")
     drawn = 0.5 * (uniform(least, greatest, generator) + uniform(least, greatest, generator))
     return 1 / drawn if chance(0.5, generator) else drawn
 
@@ -34,7 +35,7 @@ def resize_with_aspect(frames: Tensor, short_side: int, aspect: float) -> Tensor
     The longer side is rounded down, as transforms.resize_short_side does.
     """
     if short_side < 1:
-        raise ValueError(f"short_side must be at least 1, got {short_side}")
+        raise UsageError(f"short_side must be at least 1, got {short_side}")
     height, width = frames.shape[1] / aspect, frames.shape[2] * aspect
     if width < height:
         return resize(frames, int(height / width * short_side), short_side)
@@ -61,9 +62,9 @@ def random_window(
     Raises ValueError unless 0 < areas[0] <= areas[1] <= 1 and 0 < aspects[0] <= aspects[1].
     """
     if not 0 < areas[0] <= areas[1] <= 1:
-        raise ValueError(f"shares of the area must satisfy 0 < lo <= hi <= 1, got {areas}")
+        raise UsageError(f"shares of the area must satisfy 0 < lo <= hi <= 1, got {areas}")
     if not 0 < aspects[0] <= aspects[1]:
-        raise ValueError(f"aspect ratios must satisfy 0 < lo <= hi, got {aspects}")
+        raise UsageError(f"aspect ratios must satisfy 0 < lo <= hi, got {aspects}")
     low, high = math.log(aspects[0]), math.log(aspects[1])
     for _ in range(_TRIES):
         area = uniform(*areas, generator) * height * width

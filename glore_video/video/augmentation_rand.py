@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.v2 import functional as tvf
 
+from glore_video.errors import UsageError
 from glore_video.video.augmentation_colours import interleaved, planar
 from glore_video.video.augmentation_draws import chance, normal
 from glore_video.video.augmentation_warps import Kernel, move_columns, move_rows
@@ -161,7 +162,7 @@ class RandAugment:
             match = _SECTION.fullmatch(section)
             if match is None or match[1] in values:
                 reason = "is not known" if match is None else "comes twice"
-                raise ValueError(f"AUG.AA_TYPE = {text!r}: {section!r} {reason}; {_NOTATION}")
+                raise UsageError(f"AUG.AA_TYPE = {text!r}: {section!r} {reason}; {_NOTATION}")
             values[match[1]] = float(match[2])
         whole = all(values.get(key, 1) % 1 == 0 for key in ("n", "inc", "w"))
         operations = values.get("n", 2)
@@ -174,7 +175,7 @@ class RandAugment:
             or values.get("inc", 0) > 1
             or values.get("w", 0) > 0
         ):
-            raise ValueError(f"AUG.AA_TYPE = {text!r}: {_NOTATION}")
+            raise UsageError(f"AUG.AA_TYPE = {text!r}: {_NOTATION}")
         return cls(
             magnitude=values.get("m", _MOST),
             operations=int(operations),

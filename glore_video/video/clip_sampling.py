@@ -11,6 +11,7 @@ from math import floor
 from typing import Literal
 
 from glore_video.choices import ViewSpacing, check_choice
+from glore_video.errors import UsageError
 
 Spacing = Literal["stride", "linspace"]
 ShortVideo = Literal["repeat_last", "cycle"]
@@ -42,11 +43,11 @@ class ClipSampling:
 
     def __post_init__(self) -> None:
         if self.num_frames < 1:
-            raise ValueError(f"num_frames must be at least 1, got {self.num_frames}")
+            raise UsageError(f"num_frames must be at least 1, got {self.num_frames}")
         if self.stride < 1:
-            raise ValueError(f"stride must be at least 1, got {self.stride}")
+            raise UsageError(f"stride must be at least 1, got {self.stride}")
         if self.target_fps is not None and not 0 < self.target_fps < float("inf"):
-            raise ValueError(f"target_fps must be above 0, or None, got {self.target_fps}")
+            raise UsageError(f"target_fps must be above 0, or None, got {self.target_fps}")
         check_choice("spacing", self.spacing, Spacing)
         check_choice("short_video", self.short_video, ShortVideo)
 
@@ -60,7 +61,7 @@ def span(clip: ClipSampling, fps: Fraction | int) -> Fraction:
     rate = Fraction(1)
     if clip.target_fps is not None:
         if fps <= 0:
-            raise ValueError(f"fps must be above 0 when target_fps is set, got {fps}")
+            raise UsageError(f"fps must be above 0 when target_fps is set, got {fps}")
         # By way of str, 29.97 is 2997/100 and not the nearest binary fraction.
         rate = Fraction(fps) / Fraction(str(clip.target_fps))
     if clip.spacing == "stride":
@@ -71,7 +72,7 @@ def span(clip: ClipSampling, fps: Fraction | int) -> Fraction:
 def _slack(video_frames: int, clip: ClipSampling, fps: Fraction | int) -> Fraction:
     """Frames of the video that are left beside the clip, at least 0."""
     if video_frames < 1:
-        raise ValueError(f"video_frames must be at least 1, got {video_frames}")
+        raise UsageError(f"video_frames must be at least 1, got {video_frames}")
     return max(Fraction(0), video_frames - span(clip, fps))
 
 
@@ -89,7 +90,7 @@ def clip_indices(
     """
     starts = num_starts(video_frames, clip, fps)
     if not 0 <= start < starts:
-        raise ValueError(
+        raise UsageError(
             f"start must be in 0..{starts - 1} for {clip} and {video_frames} frames, got {start}"
         )
     covered = span(clip, fps)
@@ -121,7 +122,7 @@ def view_starts(
     """
     check_choice("spacing", spacing, ViewSpacing)
     if num_views < 1:
-        raise ValueError(f"num_views must be at least 1, got {num_views}")
+        raise UsageError(f"num_views must be at least 1, got {num_views}")
     if num_views == 1:
         return [centre_start(video_frames, clip, fps)]
     slack = _slack(video_frames, clip, fps)

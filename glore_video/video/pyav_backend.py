@@ -12,6 +12,7 @@ from av.video.stream import VideoStream
 from torch import Tensor
 
 from glore_video.choices import Damaged
+from glore_video.errors import UsageError
 
 from .errors import VideoError
 from .indexing import survey
@@ -89,7 +90,7 @@ class PyavReader(VideoReader):
 
     def _open_container(self) -> InputContainer:
         if self._container is None:
-            raise ValueError(f"{self.path}: the reader is closed")
+            raise UsageError(f"{self.path}: the reader is closed")
         return self._container
 
     def _decode(self, wanted: list[int]) -> Tensor:

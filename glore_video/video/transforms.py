@@ -13,6 +13,8 @@ from torch import Tensor
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tvf
 
+from glore_video.errors import UsageError
+
 
 def resize(frames: Tensor, height: int, width: int) -> Tensor:
     """Bilinear, without antialiasing: within one grey level of interpolating in floating point."""
@@ -28,7 +30,7 @@ def resize(frames: Tensor, height: int, width: int) -> Tensor:
 def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
     """Scale so that the shorter side is short_side pixels; the longer one is rounded down."""
     if short_side < 1:
-        raise ValueError(f"short_side must be at least 1, got {short_side}")
+        raise UsageError(f"short_side must be at least 1, got {short_side}")
     height, width = frames.shape[1:3]
     if short_side == min(height, width):
         return frames
@@ -45,9 +47,9 @@ def random_short_side(lo: int, hi: int, draw: float, *, inverse: bool = False) -
     video networks use it: sizes near lo come more often).
     """
     if not 1 <= lo <= hi:
-        raise ValueError(f"sizes must satisfy 1 <= lo <= hi, got {lo} and {hi}")
+        raise UsageError(f"sizes must satisfy 1 <= lo <= hi, got {lo} and {hi}")
     if not 0 <= draw <= 1:
-        raise ValueError(f"draw must be in [0, 1], got {draw}")
+        raise UsageError(f"draw must be in [0, 1], got {draw}")
     if inverse:
         return round(1 / (1 / hi + draw * (1 / lo - 1 / hi)))
     return round(lo + draw * (hi - lo))
@@ -57,9 +59,9 @@ def crop(frames: Tensor, top: int, left: int, height: int, width: int) -> Tensor
     """The rectangle of height x width pixels whose first pixel is at (top, left); a view."""
     rows, columns = frames.shape[1:3]
     if min(height, width) < 1:
-        raise ValueError(f"a crop must be at least 1x1 pixels, got {width}x{height}")
+        raise UsageError(f"a crop must be at least 1x1 pixels, got {width}x{height}")
     if top < 0 or left < 0 or top + height > rows or left + width > columns:
-        raise ValueError(
+        raise UsageError(
             f"a crop of {width}x{height} pixels at row {top}, column {left} does not fit in "
             f"frames of {columns}x{rows} pixels"
         )
@@ -70,7 +72,7 @@ def _check_square(frames: Tensor, size: int) -> tuple[int, int]:
     """Rows and columns left beside a square crop."""
     rows, columns = frames.shape[1:3]
     if size < 1 or size > min(rows, columns):
-        raise ValueError(
+        raise UsageError(
             f"a crop of {size}x{size} pixels does not fit in frames of {columns}x{rows} pixels"
         )
     return rows - size, columns - size
@@ -97,7 +99,7 @@ def uniform_crop(frames: Tensor, size: int, position: Literal[0, 1, 2]) -> Tenso
     bottom.
     """
     if position not in (0, 1, 2):
-        raise ValueError(f"position must be 0, 1 or 2, got {position!r}")
+        raise UsageError(f"position must be 0, 1 or 2, got {position!r}")
     rows, columns = _check_square(frames, size)
     top, left = (rows + 1) // 2, (columns + 1) // 2
     if position != 1:
@@ -128,14 +130,14 @@ def normalize_clip(clip: Tensor, mean: Sequence[float], std: Sequence[float]) ->
     the device.
     """
     if clip.dtype != torch.uint8:
-        raise ValueError(f"a clip to normalise must be uint8, got {clip.dtype}")
+        raise UsageError(f"a clip to normalise must be uint8, got {clip.dtype}")
     if clip.ndim < 4 or clip.shape[-4] != len(mean) or len(mean) != len(std):
-        raise ValueError(
+        raise UsageError(
             f"a clip must be (..., channels, frames, height, width) with a mean and a std for each "
             f"channel, got shape {tuple(clip.shape)}, {len(mean)} means and {len(std)} stds"
         )
     if min(std) <= 0:
-        raise ValueError(f"std must be above 0, got {tuple(std)}")
+        raise UsageError(f"std must be above 0, got {tuple(std)}")
     # (clip / 255 - mean) / std in one multiplication and one addition.
     scale = torch.tensor([1 / (255 * s) for s in std], device=clip.device)
     shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=clip.device)

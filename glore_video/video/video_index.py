@@ -9,6 +9,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from glore_video.errors import UsageError
+
 from .errors import VideoError
 from .orientation import Orientation
 
@@ -148,11 +150,11 @@ class VideoIndex(Survey):
         """The inverse of to_bytes. Raises ValueError for other bytes, other versions' included."""
         magic, crc, body = data[:4], data[4:8], data[8:]
         if magic != _MAGIC:
-            raise ValueError(
+            raise UsageError(
                 f"not a video index of this version: begins with {magic!r}, not {_MAGIC!r}"
             )
         if zlib.crc32(body).to_bytes(4, "little") != crc:
-            raise ValueError("a damaged video index: its checksum does not match")
+            raise UsageError("a damaged video index: its checksum does not match")
         content = zlib.decompress(body)
         end = 4 + int.from_bytes(content[:4], "little")
         fields = json.loads(content[4:end])

@@ -12,6 +12,8 @@ import av
 import numpy as np
 from torch import Tensor
 
+from glore_video.errors import UsageError
+
 from .errors import VideoError
 from .frame_conversion import FrameConverter
 from .pyav_file import reason
@@ -32,7 +34,7 @@ class VideoWriter:
 
     def __init__(self, path: str | os.PathLike[str], *, fps: Fraction | float) -> None:
         if not fps > 0:
-            raise ValueError(f"fps must be above 0, got {fps}")
+            raise UsageError(f"fps must be above 0, got {fps}")
         self.path = Path(path)
         self._fps = Fraction(fps).limit_denominator(60000)
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp.mp4")
@@ -44,21 +46,21 @@ class VideoWriter:
         """uint8 (frames, height, width, 3), RGB, all of one size; an odd last row or column is cut."""
         array = frames.numpy() if isinstance(frames, Tensor) else frames
         if array.dtype != np.uint8 or array.ndim != 4 or array.shape[3] != 3:
-            raise ValueError(
+            raise UsageError(
                 f"frames must be uint8 (frames, height, width, 3), got {array.dtype} {array.shape}"
             )
         height, width = (size - size % 2 for size in array.shape[1:3])
         if self._stream is None:
             self._start(height, width)
         if (self._stream.height, self._stream.width) != (height, width):
-            raise ValueError(f"frames of {width}x{height} pixels after others of another size")
+            raise UsageError(f"frames of {width}x{height} pixels after others of another size")
         for picture in array[:, :height, :width]:
             frame = self._converter.from_rgb(picture, self._stream.pix_fmt)
             self._container.mux(self._stream.encode(frame))
 
     def _start(self, height: int, width: int) -> None:
         if min(height, width) < 2:
-            raise ValueError(f"frames of at least 2x2 pixels are needed, got {width}x{height}")
+            raise UsageError(f"frames of at least 2x2 pixels are needed, got {width}x{height}")
         options = {"movflags": "+faststart"}
         try:
             self._container = av.open(f"file:{self._temporary}", "w", options=options)

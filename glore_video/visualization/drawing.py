@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from glore_video.errors import UsageError
+
 INK, PALE, FAINT = (28, 30, 36), (112, 117, 128), (226, 228, 233)
 PAPER = (255, 255, 255)
 # Okabe and Ito's colours, told apart with any colour vision.
@@ -63,7 +65,7 @@ def save(image: Image.Image, path: str | os.PathLike[str]) -> Path:
     """Writes a picture, whole or not at all, in the format of its suffix."""
     path = Path(path)
     if path.suffix.lower() not in Image.registered_extensions():
-        raise ValueError(f"{path}: no picture format has the suffix {path.suffix!r}")
+        raise UsageError(f"{path}: no picture format has the suffix {path.suffix!r}")
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
         image.save(temporary)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glore_video.errors import UsageError
 from glore_video.models.locations import stage_blocks
 from glore_video.visualization.projection import Clip, choose_class, running, uncompiled
 
@@ -39,12 +40,12 @@ def grad_cam(model: nn.Module, clip: Clip, *, layer: str = "", target: int | Non
     layer = layer or stage_blocks(model)[-1][0][-1]
     modules = dict(model.named_modules())
     if layer not in modules:
-        raise ValueError(f"the network has no layer {layer!r}")
+        raise UsageError(f"the network has no layer {layer!r}")
     found: list[Tensor] = []
 
     def keep(module: nn.Module, inputs: Any, output: Any) -> Any:
         if not isinstance(output, Tensor) or output.dim() < 3:
-            raise ValueError(f"layer {layer!r} returns no feature map")
+            raise UsageError(f"layer {layer!r} returns no feature map")
         if not output.requires_grad:
             output = output.detach().requires_grad_()
         found.append(output)
@@ -57,7 +58,7 @@ def grad_cam(model: nn.Module, clip: Clip, *, layer: str = "", target: int | Non
         stack.callback(handle.remove)
         logits = model(clip)
         if not found:
-            raise ValueError(f"layer {layer!r} did not run")
+            raise UsageError(f"layer {layer!r} did not run")
         chosen = choose_class(logits, target)
         features = found[-1]  # (1, channels, *positions)
         (gradient,) = torch.autograd.grad(logits[0, chosen], [features], allow_unused=True)

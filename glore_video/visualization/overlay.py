@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from glore_video.errors import UsageError
+
 # Orange for positive weights, blue for negative ones: told apart with any colour vision.
 _POSITIVE = np.array([255, 122, 20], dtype=np.float32)
 _NEGATIVE = np.array([40, 110, 255], dtype=np.float32)
@@ -27,7 +29,7 @@ def upsample(maps: Tensor, frames: int, height: int, width: int) -> Tensor:
     if maps.dim() == 3:
         maps = maps[:, None]
     if maps.dim() != 4:
-        raise ValueError(f"maps must be (nodes, t, h, w), got shape {tuple(maps.shape)}")
+        raise UsageError(f"maps must be (nodes, t, h, w), got shape {tuple(maps.shape)}")
     return torch.nn.functional.interpolate(
         maps[None].float(), size=(frames, height, width), mode="trilinear", align_corners=False
     )[0]

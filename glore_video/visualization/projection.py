@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glore_video.errors import UsageError
 from glore_video.models.glore_unit import GloreUnit
 from glore_video.models.insertion import glore_units
 from glore_video.models.modes import eval_mode
@@ -166,11 +167,11 @@ def adjacency(unit: GloreUnit) -> Tensor:
 def choose_class(logits: Tensor, target: int | None) -> int:
     """The class that is asked about: `target`, checked, or the predicted one."""
     if logits.dim() != 2 or len(logits) != 1:
-        raise ValueError(f"the network must return (1, classes), got shape {tuple(logits.shape)}")
+        raise UsageError(f"the network must return (1, classes), got shape {tuple(logits.shape)}")
     if target is None:
         return int(logits[0].argmax())
     if not 0 <= target < logits.shape[1]:
-        raise ValueError(f"target must be a class in 0..{logits.shape[1] - 1}, got {target}")
+        raise UsageError(f"target must be a class in 0..{logits.shape[1] - 1}, got {target}")
     return target
 
 
@@ -182,7 +183,7 @@ def uncompiled(model: nn.Module) -> nn.Module:
 def _units(model: nn.Module) -> dict[str, GloreUnit]:
     units = glore_units(model)
     if not units:
-        raise ValueError(
+        raise UsageError(
             f"this {type(model).__name__} has no GloRe unit, so there are no projection maps"
         )
     return units
@@ -194,7 +195,7 @@ def _batch_of_one(clip: Clip, units: Mapping[str, GloreUnit]) -> Clip:
     def batched(each: Tensor) -> Tensor:
         each = each[None] if each.dim() == axes - 1 else each
         if each.dim() != axes or len(each) != 1:
-            raise ValueError(
+            raise UsageError(
                 f"one clip is needed, of {axes - 1} axes or of {axes} of which the first is 1, got "
                 f"shape {tuple(each.shape)}"
             )
@@ -225,7 +226,7 @@ def _published_order(units: Any) -> Iterator[None]:
 
 def _some_ran(found: Mapping[str, Tensor]) -> None:
     if not found:
-        raise ValueError("none of the network's GloRe units ran")
+        raise UsageError("none of the network's GloRe units ran")
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from glore_video.engine.distributed import Process, is_lost_connection
 from glore_video.engine.ending import end_children, line_of
 from glore_video.engine.failures import Failures
 from glore_video.engine.run_log import setup_logging
+from glore_video.errors import UsageError
 from glore_video.video import VideoError
 
 
@@ -87,7 +88,7 @@ def test_only_the_first_to_fail_speaks(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (ValueError("--x 3: too large"), 2, "error: --x 3: too large\n"),
+        (UsageError("--x 3: too large"), 2, "error: --x 3: too large\n"),
         (VideoError("/gloomy.mp4", "no frames"), 2, "error: /gloomy.mp4: no frames\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
@@ -136,7 +137,7 @@ def test_line_without_a_message():
     assert line_of(AssertionError()) == "AssertionError"
 
 
-@pytest.mark.parametrize("error", [TypeError("strange"), ValueError("--x 3")], ids=["1", "2"])
+@pytest.mark.parametrize("error", [ValueError("strange"), UsageError("--x 3")], ids=["1", "2"])
 def test_no_process_outlives_a_failed_command(capsys, error):
     child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
     child.start()
@@ -144,5 +145,5 @@ def test_no_process_outlives_a_failed_command(capsys, error):
     def action():
         raise error
 
-    assert guarded(action) == (2 if isinstance(error, ValueError) else 1)
+    assert guarded(action) == (2 if isinstance(error, UsageError) else 1)
     assert child.exitcode == -signal.SIGTERM

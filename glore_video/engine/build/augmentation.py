@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from glore_video.config import Config
 from glore_video.engine.mixing import Mixing
+from glore_video.errors import UsageError
 from glore_video.video.augmentation import Augmentation
 from glore_video.video.augmentation_erasing import RandomErasing
 from glore_video.video.augmentation_rand import RandAugment
@@ -41,7 +42,7 @@ def build_mixing(config: Config) -> Mixing | None:
     """
     mixup, smoothing = config.MIXUP, config.AUG.LABEL_SMOOTHING
     if mixup.ENABLE and smoothing:
-        raise ValueError(
+        raise UsageError(
             f"AUG.LABEL_SMOOTHING = {smoothing} is for training without mixup; with MIXUP.ENABLE "
             f"True it is MIXUP.LABEL_SMOOTH_VALUE (now {mixup.LABEL_SMOOTH_VALUE})"
         )

@@ -26,7 +26,7 @@ from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
 from glore_video.engine.distributed import Process
 from glore_video.engine.step_times import usable_cores
-from glore_video.named_errors import naming
+from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.video import ClipSampling
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def render_synthetic(config: Config) -> None:
             try:
                 _render(config, config.SYNTHETIC.LABELS)
             except OtherParametersError as error:
-                raise ValueError(_in_keys(error, config)) from None
+                raise UsageError(_in_keys(error, config)) from None
 
 
 def _in_keys(error: OtherParametersError, config: Config) -> str:
@@ -96,12 +96,12 @@ def load_list(config: Config, split: str) -> VideoList:
     """Read and check one split's list. Raises what the user has to mend."""
     folder = config.DATA.PATH_TO_DATA_DIR
     if not folder:
-        raise ValueError(
+        raise UsageError(
             "DATA.PATH_TO_DATA_DIR is empty: give the folder with train.csv, val.csv and test.csv, "
             f"whose lines are `path label`, labels 0 to {config.MODEL.NUM_CLASSES - 1}"
         )
     if not Path(folder).is_dir():
-        raise FileNotFoundError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
+        raise MissingFileError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
     return load_split(
         folder,
         split,
@@ -138,7 +138,7 @@ def training_batches(config: Config, videos: VideoList, process: Process) -> Tra
     build_mixing(config)
     clips = config.TRAIN.BATCH_SIZE // process.world_size * config.AUG.NUM_SAMPLE
     if config.MIXUP.ENABLE and clips < 2:
-        raise ValueError(
+        raise UsageError(
             f"MIXUP.ENABLE = True mixes the clips of a process in pairs; TRAIN.BATCH_SIZE = "
             f"{config.TRAIN.BATCH_SIZE} over {process.world_size} processes leaves it one"
         )

@@ -19,6 +19,7 @@ from glore_video.engine.checkpoint import (
     resolve_checkpoint,
 )
 from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.models import (
     SlowFastOptions,
     UnfitWeightsError,
@@ -28,7 +29,6 @@ from glore_video.models import (
     load_weights,
     locate,
 )
-from glore_video.named_errors import naming
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def in_keys(source: str, *, allow_key: str = "") -> Iterator[None]:
         try:
             yield
         except UnfitWeightsError as error:
-            raise ValueError(f"{error.problem}{advice(error, allow_key)}") from None
+            raise UsageError(f"{error.problem}{advice(error, allow_key)}") from None
 
 
 def advice(error: UnfitWeightsError, allow_key: str = "") -> str:
@@ -163,7 +163,7 @@ def checkpoint_to_test(config: Config) -> Path | str:
         return resolve_checkpoint(
             config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
         )
-    raise FileNotFoundError(
+    raise MissingFileError(
         f"no weights to test: no {checkpoint_path(config.OUTPUT_DIR, 1).parent}/"
         f"checkpoint_epoch_*.pyth (OUTPUT_DIR = {config.OUTPUT_DIR}) and "
         "TEST.CHECKPOINT_FILE_PATH is empty"

@@ -26,6 +26,7 @@ from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.trainer import Trainer
 from glore_video.engine.update import Update
+from glore_video.errors import UsageError
 from glore_video.models import stage_blocks
 
 logger = logging.getLogger(__name__)
@@ -36,19 +37,19 @@ def check_batch(config: Config, *, world_size: int) -> None:
     own = clips_a_step(config) // world_size
     parts = config.TRAIN.ACCUMULATION_STEPS
     if own % parts:
-        raise ValueError(
+        raise UsageError(
             f"TRAIN.ACCUMULATION_STEPS = {parts} does not divide the {own} clips a step of each "
             f"process (TRAIN.BATCH_SIZE = {config.TRAIN.BATCH_SIZE}, AUG.NUM_SAMPLE = "
             f"{config.AUG.NUM_SAMPLE})"
         )
     splits = config.BN.NUM_SPLITS
     if config.BN.NORM_TYPE == "sub_batchnorm" and own // parts % splits:
-        raise ValueError(
+        raise UsageError(
             f"BN.NUM_SPLITS = {splits} does not divide the {own // parts} clips that a process "
             "computes at a time"
         )
     if config.BN.NORM_TYPE == "sync_batchnorm" and not config.NUM_GPUS:
-        raise ValueError("BN.NORM_TYPE = sync_batchnorm needs GPUs, but NUM_GPUS = 0")
+        raise UsageError("BN.NORM_TYPE = sync_batchnorm needs GPUs, but NUM_GPUS = 0")
 
 
 def clips_a_step(config: Config) -> int:

@@ -1,0 +1,44 @@
+"""Errors of users, and their words: the key of the configuration or the flag that mends them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class UsageError(ValueError):
+    """What the user can mend; the message names the key or file, the value and what is allowed.
+
+    The command line prints it in one line and ends with status 2. A bare ValueError is raised by
+    Python and by libraries where the code is wrong: nobody foresaw it.
+    """
+
+
+class MissingFileError(UsageError, FileNotFoundError):
+    """A file or folder that the user named is not there; the message says which, and what would do."""
+
+
+class FileError(UsageError, OSError):
+    """A file that the system does not let us read or write; the message says which, and what would do."""
+
+
+def is_users(error: BaseException) -> bool:
+    """Whether the user can mend an error: ours for users, or one of the system that names a file."""
+    return isinstance(error, UsageError) or (
+        isinstance(error, OSError) and error.filename is not None
+    )
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """A user's error within it is raised anew with this in front: "GLORE.LOCATION = [[[9]]]: ...".
+
+    For errors whose words say what is wrong and not where it was asked for, of functions that are
+    called from Python too.
+    """
+    try:
+        yield
+    except MissingFileError as error:
+        raise MissingFileError(f"{name}: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"{name}: {error}") from None
