@@ -23,6 +23,7 @@ ALLOWED = {
     "prediction": {"models", "video", "datasets", "evaluation", "engine", "visualization"},
     "serving": {"models", "video", "datasets", "engine", "visualization", "prediction"},
     "choices": set(),
+    "cpus": set(),
     "arguments": set(),
     "cli": {"models", "video", "config", "datasets", "evaluation", "engine", "serving"},
     "__init__": {"models", "prediction"},

@@ -44,12 +44,12 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     import torch
 
+    from glore_video.cpus import usable_cpus
     from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
     from glore_video.engine import build
     from glore_video.engine.distributed import Process
-    from glore_video.engine.step_times import usable_cores
 
-    cores = usable_cores()
+    cores = usable_cpus()
     numbers = sorted({min(number, cores) for number in args.workers})
     build.render_synthetic(config)
     videos = build.load_list(config, "train")

@@ -1,13 +1,13 @@
 """Decode every video once and write a manifest: python tools/check_data.py data/train.csv --processes 8"""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video.arguments import Parser, positive, seconds, separator
 from glore_video.cli import guarded
+from glore_video.cpus import usable_cpus
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,7 +28,7 @@ def parser() -> argparse.ArgumentParser:
         default=" ",
         help=r"what stands between path and label; \t: a tab",
     )
-    parser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=positive, default=usable_cpus())
     parser.add_argument(
         "--timeout", type=seconds, default=300.0, metavar="SECONDS", help="for one video"
     )

@@ -42,7 +42,9 @@ class Config(Section):
     TENSORBOARD: TensorBoard = key(TensorBoard(), "tensorboard")
     NUM_GPUS: NonNegative = key(1, "GPUs on this machine, one process each; 0: the CPU")
     CPU_PROCESSES: Positive = key(1, "training processes when NUM_GPUS is 0")
-    CPU_THREADS: NonNegative = key(0, "computing threads a process on the CPU; 0: torch decides")
+    CPU_THREADS: NonNegative = key(
+        0, "computing threads a process on the CPU; 0: the fastest number of a few timed steps"
+    )
     DIST_TIMEOUT: Seconds = key(
         1800, "seconds without progress after which processes that wait for another end; 0: never"
     )

@@ -28,6 +28,7 @@ class Start:
         total: sums of the epoch's steps so far, of this process.
         rng_state: of this process at that point; None if it is not known.
         best_top1: of the validations so far.
+        cpu_threads: that computed on the CPU; 0 if it is not known.
     """
 
     epoch: int = 0
@@ -35,6 +36,7 @@ class Start:
     total: Tensor | float = 0.0
     rng_state: dict[str, Tensor] | None = None
     best_top1: float = -1.0
+    cpu_threads: int = 0
 
 
 def collect_state(
@@ -45,6 +47,7 @@ def collect_state(
     Tensors and plain containers only: it loads with weights_only=True.
     """
     total = at.total.tolist() if isinstance(at.total, Tensor) else None
+    threads = torch.get_num_threads() if process.device.type == "cpu" else 0
     state = {
         "model_state": update.model.state_dict(),
         "optimizer_state": update.optimizer.state_dict(),
@@ -55,6 +58,7 @@ def collect_state(
         "sampler_state": {"seed": batches.seed, "batch_size": batches.batch_size},
         "rng_states": process.gather(get_rng_state()),
         "epoch_totals": process.gather(total),
+        "cpu_threads": process.gather(threads),
     }
     if update.average is not None:
         state["ema_state"] = update.average.module.state_dict()
@@ -84,8 +88,10 @@ def restore_state(
             "TRAIN.AUTO_RESUME False or choose another OUTPUT_DIR"
         ) from None
     best = state["best_top1"]
+    threads = state.get("cpu_threads", [])
+    own = threads[process.rank] if len(threads) == process.world_size else 0
     if not state["step"]:
-        return Start(state["epoch"], best_top1=best)
+        return Start(state["epoch"], best_top1=best, cpu_threads=own)
     ours = {"seed": batches.seed, "batch_size": batches.batch_size}
     if state["sampler_state"] != ours:
         raise UsageError(
@@ -95,7 +101,7 @@ def restore_state(
     totals = torch.tensor(state["epoch_totals"], dtype=torch.float64)
     if len(totals) == process.world_size:
         rng_state = state["rng_states"][process.rank]
-        return Start(state["epoch"], state["step"], totals[process.rank], rng_state, best)
+        return Start(state["epoch"], state["step"], totals[process.rank], rng_state, best, own)
     logger.warning(
         "%s was made by %d processes, these are %d: the run goes on at the same video, but random "
         "draws on the device and the order of sums differ",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from torch.utils.data import DataLoader
 
 from glore_video.config import Config
+from glore_video.cpus import usable_cpus
 from glore_video.datasets.annotations import load_class_names, load_split
 from glore_video.datasets.loader import (
     ShardSampler,
@@ -25,7 +26,6 @@ from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
 from glore_video.engine.distributed import Process
-from glore_video.engine.step_times import usable_cores
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.video import ClipSampling
 
@@ -210,8 +210,8 @@ def _workers(config: Config) -> dict[str, Any]:
 
 
 def num_workers(config: Config) -> int:
-    """DATA_LOADER.NUM_WORKERS, but no more than the cores this process may use."""
-    return min(config.DATA_LOADER.NUM_WORKERS, usable_cores())
+    """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
+    return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
 
 
 def eval_short_side(config: Config) -> int:
