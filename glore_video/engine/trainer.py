@@ -126,6 +126,10 @@ class Trainer:
             steps_to_come=(self.max_epoch - start.epoch) * steps - start.step,
             gather=self.process.gather,
         )
+        # Not a step is made with a number that nobody has chosen, and that the run would keep.
+        if number := max(self.process.gather(self._signals.received)):
+            name = signal.Signals(number).name
+            raise StoppedBySignal(f"stopped by {name} before a step; start again to go on", number)
 
     def _trial_steps(self, start: Start) -> Generator[None, None, None]:
         """Forward and backward passes of a copy of the network, a batch at each next()."""

@@ -1,6 +1,8 @@
 """The choice of computing threads, with a clock that the test sets, and in whole runs."""
 
 import itertools
+import os
+import signal
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from glore_video.cli import main
 from glore_video.engine import threads
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.threads import bound_threads, choose_threads, numbers_to_try, trial_length
+from glore_video.engine.update import Update
 
 
 class Steps:
@@ -187,6 +190,21 @@ def test_a_resumed_run_computes_with_as_many_threads(run, one_is_chosen, tmp_pat
     assert torch.get_num_threads() == 1
     assert "computing with" not in capsys.readouterr().err
     assert equal(state_of(tmp_path / "a", 2), whole)
+
+
+def test_a_signal_while_steps_are_timed_stops_before_the_first(
+    run, one_is_chosen, options, monkeypatch, capsys
+):
+    losses = Update.losses
+
+    def signalled(self, *args):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return losses(self, *args)
+
+    monkeypatch.setattr(Update, "losses", signalled)
+    assert run() == 128 + signal.SIGTERM
+    assert "stopped by SIGTERM before a step; start again to go on" in capsys.readouterr().err
+    assert not (options["OUTPUT_DIR"] / "checkpoints").exists()
 
 
 def test_more_threads_than_cpus_are_said_when_a_run_goes_on(run, tmp_path, capsys):
