@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,17 +11,14 @@ from typing import Any
 
 from tqdm import tqdm
 
-from glore_video.datasets.annotations import SPLITS, class_names_of_folders, read_list
-from glore_video.datasets.folders import (
-    class_folders,
-    is_video,
-    listed,
-    subfolders,
-    videos_below,
-)
+from glore_video.datasets import numbering
+from glore_video.datasets.class_folders import class_folders, class_videos
+from glore_video.datasets.folders import UNCLASSED, LeftOut, is_video, listed, subfolders
 from glore_video.datasets.killable_pool import Outcome, map_killable
 from glore_video.datasets.kinetics import is_annotation_file
-from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_rows
+from glore_video.datasets.list_files import OneLabel, read_list
+from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_labels
+from glore_video.datasets.unicode_names import other_form
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.video import VideoError, read_index
 from glore_video.video.errors import faults_of_a_file
@@ -34,71 +31,128 @@ class Listing:
     Attributes:
         videos: (path, label) as a manifest holds them; label -1 if there is none.
         base: folder that relative paths start from.
+        notes: what was passed over, and who numbers the classes, a line each.
     """
 
     videos: tuple[tuple[str, int], ...]
     base: Path
+    notes: tuple[str, ...] = ()
 
     def file(self, path: str) -> str:
         return os.path.join(self.base, path)
 
 
-def list_videos(source: Path, manifest: Path, *, prefix: str = "", separator: str = " ") -> Listing:
+def list_videos(
+    source: Path,
+    manifest: Path,
+    *,
+    prefix: str = "",
+    separator: str = " ",
+    like: Path | None = None,
+) -> Listing:
     """The videos of a list, a manifest, a folder of class folders or a folder of videos.
 
     Paths become relative to `prefix`, or to the manifest's folder if that is empty, where the
-    videos lie below it, and absolute elsewhere: training finds them with the same
-    DATA.PATH_PREFIX. Class folders are numbered in the order of their names; those of a folder val or
-    test as the ones of the folder train beside it.
+    videos lie below it, and absolute elsewhere: training finds them with the same DATA.PATH_PREFIX.
 
-    Raises FileNotFoundError or ValueError if there is nothing to check.
+    Args:
+        like: whose labels class folders have, see `numbering.like`. By default folders train, val and
+            test have those of the data folder that they lie in, others those of the order of their names.
+
+    Raises:
+        FileNotFoundError: there is no such source.
+        UsageError: there is nothing to check, a video has two labels, or class folders of another
+            name than a split's may be numbered in more than one way.
     """
     base = Path(os.path.abspath(prefix or manifest.parent))
+    notes: tuple[str, ...] = ()
     if source.is_dir():
-        found = list(_of_folder(source))
+        found, notes = _of_folder(source, like, separator)
+    elif like is not None:
+        raise UsageError(f"--like {like}: {source} is no folder; a list says its labels itself")
     elif source.is_file():
         origin = os.path.abspath(prefix or source.parent)
         found = [(os.path.join(origin, path), label) for path, label in _of_file(source, separator)]
     else:
         raise MissingFileError(f"{source}: no such list or folder")
     if not found:
-        raise UsageError(f"{source}: no videos in it")
-    return Listing(tuple((_below(base, path), label) for path, label in found), base)
+        raise UsageError("; ".join((f"{source}: no videos in it", *notes)))
+    return Listing(tuple((_below(base, path), label) for path, label in found), base, notes)
 
 
-def _of_file(source: Path, separator: str) -> Iterator[tuple[str, int]]:
+def _of_file(source: Path, separator: str) -> list[tuple[str, int]]:
     if is_manifest(source):
-        return ((row.path, row.label) for row in read_rows(source))
-    if is_annotation_file(source):
+        rows = [(path, label, line) for line, (path, label) in enumerate(read_labels(source), 2)]
+    elif is_annotation_file(source):
         raise UsageError(
             f"{source}: an annotation file of Kinetics; tools/prepare_kinetics.py makes a list of "
             "it and of the videos that are there"
         )
-    return ((path, label) for _, path, label in read_list(source, separator))
+    else:
+        rows = [(path, label, line) for line, path, label in read_list(source, separator)]
+    one_label = OneLabel(source)
+    for path, label, line in rows:
+        one_label.add(path, label, line)
+    one_label.check()
+    return [(path, label) for path, label, _ in rows]
 
 
-def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
-    """Videos that lie in the folder itself have no label, those of its class folders their class'."""
-    splits = set(SPLITS).intersection(subfolders(folder))
+def _of_folder(
+    folder: Path, like: Path | None, separator: str
+) -> tuple[list[tuple[str, int]], tuple[str, ...]]:
+    """Videos and labels, and notes. Those that lie in the folder itself have no label."""
+    splits = set(numbering.SPLITS).intersection(subfolders(folder))
     if splits and splits == set(class_folders(folder)):
         raise UsageError(
             f"{folder}: holds splits, not classes: check each by itself, {folder / min(splits)} say"
         )
-    classes = class_folders(folder)
-    # Of a split the labels are those that training and testing give.
-    names = class_names_of_folders(folder.absolute().parent) if folder.name in SPLITS else classes
-    unknown = sorted(set(classes) - set(names))
-    if unknown:
-        raise UsageError(
-            f"{folder}: {listed(unknown)}: not among the classes of the folder train beside it, "
-            f"{listed(names)}"
+    left_out = LeftOut()
+    classes = class_videos(folder, left_out)
+    left_out.forget(UNCLASSED)  # they are taken, without a label
+    labels: dict[str, int] = {}
+    notes = left_out.notes(folder)
+    if classes:
+        numbers = _numbering(folder, list(classes), like, separator)
+        labels = numbers.of_folders(folder, classes)
+        words = sorted((label, name) for name, label in labels.items())
+        notes += (
+            f"labels, those of {numbers.source}: "
+            + listed([f"{label} {name}" for label, name in words]),
         )
-    for name in sorted(os.listdir(folder)):
-        if is_video(name):
-            yield os.path.abspath(folder / name), -1
-    for label, name in enumerate(names):
-        for video in videos_below(folder / name):
-            yield os.path.abspath(video), label
+    found = [
+        (os.path.abspath(path), -1)
+        for name in sorted(os.listdir(folder))
+        if is_video(path := os.path.join(folder, name)) and not os.path.isdir(path)
+    ]
+    for name, videos in classes.items():
+        found += [(os.path.abspath(video), labels[name]) for video in videos]
+    return found, notes
+
+
+def _numbering(
+    folder: Path, classes: Sequence[str], like: Path | None, separator: str
+) -> numbering.Numbering:
+    """Raises UsageError where a folder beside splits has some of their classes, and not all."""
+    folder = Path(os.path.abspath(folder))
+    if like is not None:
+        return numbering.like(like, classes, separator=separator)
+    own = numbering.in_order(folder, classes)
+    if folder.name in numbering.SPLITS:
+        return numbering.number_classes(folder.parent, separator=separator)
+    if not numbering.is_data_folder(folder.parent):
+        return own
+    others = numbering.number_classes(folder.parent, separator=separator)
+    find = numbering.finder(others.labels)
+    common = {find(name) for name in classes} - {None}
+    if not common or others.labels == own.labels:
+        return own
+    if common == others.labels.keys() and len(classes) == len(common):
+        return others
+    raise UsageError(
+        f"{folder}: its classes {listed(classes)} and those of {others.source}, "
+        f"{listed(list(others.labels))}, are not the same, so their labels are not known; --like "
+        f"{folder.parent} takes those, --like {folder} numbers these by themselves"
+    )
 
 
 def _below(base: Path, path: str) -> str:
@@ -185,7 +239,7 @@ def _file_state(file: str, row: Row) -> Row:
     try:
         status = os.stat(file)
     except FileNotFoundError:
-        return replace(row, reason="no such file")
+        return replace(row, reason=f"no such file{other_form(file)}")
     except (OSError, ValueError) as error:
         return replace(row, reason=getattr(error, "strerror", None) or str(error))
     return replace(row, status="ok", size=status.st_size, modified_ns=status.st_mtime_ns)

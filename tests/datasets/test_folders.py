@@ -8,7 +8,8 @@ from encoded_videos import encode
 
 from glore_video.datasets.annotations import load_class_names, load_split
 from glore_video.datasets.checking import list_videos
-from glore_video.datasets.folders import class_folders, is_hidden, listed, videos_below
+from glore_video.datasets.class_folders import class_folders
+from glore_video.datasets.folders import is_hidden, listed, videos_below
 from glore_video.datasets.kinetics import find_video_files
 from glore_video.datasets.kinetics_lists import prepare_kinetics
 from glore_video.prediction.folder import videos_below as videos_to_predict
@@ -158,7 +159,7 @@ def test_checking_a_split_numbers_its_classes_as_training_does(root):
     touch(root / "val" / "cat" / "1.mp4")
     with pytest.raises(
         ValueError,
-        match="val: cat: not among the classes of the folder train beside it, ape é, bee",
+        match="val: cat: not among the classes of .*/train, ape é, bee",
     ):
         list_videos(root / "val", root / "val.csv")
 
