@@ -18,7 +18,7 @@ def class_videos(
     found = {name: list(videos) for name, videos in _classes(folder, left_out)}
     for name in found:
         if not found[name]:
-            left_out.add("folder without videos", os.path.join(folder, name))
+            left_out.add("folders without videos", os.path.join(folder, name))
     return {name: videos for name, videos in found.items() if videos}
 
 

@@ -34,8 +34,8 @@ _BEGINNINGS = (
 )
 
 HIDDEN = "hidden or of a system"
-EMPTY = "empty folder"
-UNCLASSED = "video in no class folder"
+EMPTY = "empty folders"
+UNCLASSED = "videos in no class folder"
 
 
 def is_hidden(name: str) -> bool:
@@ -84,12 +84,12 @@ class LeftOut:
 
     def unreadable(self, error: OSError) -> None:
         """For os.walk's onerror."""
-        self.add(f"folder that can't be read ({error.strerror})", str(error.filename))
+        self.add(f"folders that can't be read ({error.strerror})", str(error.filename))
 
     def notes(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
         """A line that counts and names it all; none if nothing was passed over."""
         parts = [
-            f"{count} {kind} ({os.path.relpath(first, folder)})"
+            f"{kind} ({count}: {os.path.relpath(first, folder)}{', ...' if count > 1 else ''})"
             for kind, (count, first) in self._found.items()
         ]
         return (f"{os.fspath(folder)}: not taken: {', '.join(parts)}",) if parts else ()
@@ -122,7 +122,7 @@ def videos_below(
         for parent, folders, names in os.walk(start, onerror=left_out.unreadable):
             here = identity(parent)
             if here in entered:
-                left_out.add("second way to a folder", parent)
+                left_out.add("second ways to a folder", parent)
                 folders.clear()
                 continue
             if here is not None:
@@ -148,7 +148,7 @@ def _to_enter(parent: str, names: list[str], links: list[str], left_out: LeftOut
         elif not os.path.islink(path):
             inside.append(name)
         elif _leads_back(path):
-            left_out.add("link back to a folder it lies in", path)
+            left_out.add("links back to a folder they lie in", path)
         else:
             links.append(path)
     return inside
@@ -173,7 +173,7 @@ def _kind(path: str) -> str:
     if is_hidden(os.path.basename(path)):
         return HIDDEN
     if os.path.islink(path) and not os.path.exists(path):
-        return "link that leads nowhere"
+        return "links that lead nowhere"
     return os.path.splitext(path)[1].lower() or "no suffix"
 
 
@@ -194,7 +194,7 @@ def subfolders(folder: str | os.PathLike[str], left_out: LeftOut | None = None) 
             elif is_hidden(entry.name):
                 left_out.add(HIDDEN, entry.path)
             elif entry.is_symlink() and _leads_back(entry.path):
-                left_out.add("link back to a folder it lies in", entry.path)
+                left_out.add("links back to a folder they lie in", entry.path)
             else:
                 names.append(entry.name)
     return names

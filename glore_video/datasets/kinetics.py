@@ -107,11 +107,13 @@ def find_video_files(folder: Path, left_out: LeftOut | None = None) -> dict[str,
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: no such folder")
+    left_out = left_out or LeftOut()
     found: dict[str, str] = {}
     for path in videos_below(folder, left_out):
         found.setdefault(os.path.splitext(os.path.basename(path))[0], path)
     if not found:
-        raise UsageError(f"{folder}: no videos in it or in folders below it")
+        words = f"{folder}: no videos in it or in folders below it"
+        raise UsageError("; ".join((words, *left_out.notes(folder))))
     return found
 
 

@@ -58,10 +58,10 @@ class OneLabel:
 
     def __init__(self, source: Path) -> None:
         self._source = source
-        self._first: dict[str, tuple[int, int]] = {}  # path -> label and line
-        self._others: list[tuple[str, int, int]] = []
+        self._first: dict[str, tuple[int | str, int]] = {}  # path -> label and line
+        self._others: list[tuple[str, int | str, int]] = []
 
-    def add(self, path: str, label: int, line: int) -> None:
+    def add(self, path: str, label: int | str, line: int) -> None:
         first = self._first.setdefault(os.path.normpath(path), (label, line))
         if first[0] != label:
             self._others.append((path, label, line))
@@ -74,6 +74,6 @@ class OneLabel:
             count = len({os.path.normpath(path) for path, _, _ in self._others})
             more = "" if count == 1 else f", and {count - 1} more videos have two labels"
             raise UsageError(
-                f"{self._source}: {path} has label {first} in line {first_line} and label {label} "
+                f"{self._source}: {path} has label {first!r} in line {first_line} and label {label!r} "
                 f"in line {line}{more}; a video has one label"
             )

@@ -260,7 +260,8 @@ def _told_by(file: Path, known: Sequence[str], separator: str) -> _Told:
         places = sorted({(os.path.dirname(path), label) for path, label in rows if label >= 0})
     except UsageError as error:
         return _Told(str(file), {}, str(error), has_labels=False)  # who needs the list is told so
-    labels, names = {}, {}
+    labels: dict[str, int] = {}
+    names: dict[int, str] = {}
     for folder, label in places:
         parts = reversed(folder.replace(os.sep, "/").split("/"))
         name = next((each for part in parts if (each := find(part))), None)
