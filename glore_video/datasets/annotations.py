@@ -65,7 +65,6 @@ def load_split(
         videos = load_manifest(
             list_file, prefix=base, num_classes=num_classes, use_damaged=use_damaged
         )
-        manifest = list_file
     elif list_file is not None and is_annotation_file(list_file):
         videos = _load_kinetics(list_file, base, split, num_classes)
     elif list_file is not None:

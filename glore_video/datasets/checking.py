@@ -18,6 +18,7 @@ from glore_video.datasets.killable_pool import Outcome, map_killable
 from glore_video.datasets.kinetics import is_annotation_file
 from glore_video.datasets.list_files import OneLabel, read_list
 from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_labels
+from glore_video.datasets.told_labels import finder
 from glore_video.datasets.unicode_names import other_form
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.video import VideoError, read_index
@@ -111,6 +112,8 @@ def _of_folder(
     left_out.forget(UNCLASSED)  # they are taken, without a label
     labels: dict[str, int] = {}
     notes = left_out.notes(folder)
+    if like is not None and not classes:
+        raise UsageError(f"--like {like}: {folder} holds no class folders that could be numbered")
     if classes:
         numbers = _numbering(folder, list(classes), like, separator)
         labels = numbers.of_folders(folder, classes)
@@ -142,7 +145,7 @@ def _numbering(
     if not numbering.is_data_folder(folder.parent):
         return own
     others = numbering.number_classes(folder.parent, separator=separator)
-    find = numbering.finder(others.labels)
+    find = finder(others.labels)
     common = {find(name) for name in classes} - {None}
     if not common or others.labels == own.labels:
         return own
@@ -263,6 +266,27 @@ def _judge(row: Row, outcome: Outcome, seconds: float) -> tuple[Row, bytes]:
         return replace(row, status="unreadable", reason=reason), b""
     found, index = outcome.value
     return replace(row, **found), index
+
+
+def manifest_of(source: Path) -> Path:
+    """Where the manifest of a source goes by default: where a run looks for it."""
+    if source.is_file() and is_manifest(source):
+        return source
+    source = Path(os.path.abspath(source))
+    return source.with_name(f"{source.name if source.is_dir() else source.stem}.manifest.csv")
+
+
+def use_line(manifest: Path, prefix: str = "") -> str:
+    """What a run does with a manifest of this name, for the terminal."""
+    for split in numbering.SPLITS:
+        if manifest.name in (f"{split}.csv", numbering.manifest_beside(Path(), split).name):
+            start = f" and DATA.PATH_PREFIX {prefix}" if prefix else ""
+            folder = os.path.abspath(manifest.parent)
+            return f"the next run with DATA.PATH_TO_DATA_DIR {folder}{start} takes it for {split}"
+    return (
+        "no run takes it under this name: it must be train.csv, val.csv or test.csv in its "
+        "DATA.PATH_TO_DATA_DIR, or train.manifest.csv and so on beside a list or folder train"
+    )
 
 
 def summary_lines(rows: Sequence[Row], *, examples: int = 10) -> list[str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from glore_video.datasets.folders import VIDEO_SUFFIXES, LeftOut, videos_below
 from glore_video.datasets.list_files import text_lines
+from glore_video.datasets.unicode_names import same_letters
 from glore_video.errors import MissingFileError, UsageError
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
@@ -95,7 +96,7 @@ def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> Clip
         ) from None
     if not youtube_id:
         raise UsageError(f"{where}: youtube_id is empty")
-    return Clip(label.replace("_", " ").strip(), youtube_id, first, last)
+    return Clip(same_letters(label.replace("_", " ").strip()), youtube_id, first, last)
 
 
 def find_video_files(folder: Path, left_out: LeftOut | None = None) -> dict[str, str]:

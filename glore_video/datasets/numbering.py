@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from glore_video.datasets.class_folders import class_folders
 from glore_video.datasets.folders import listed
-from glore_video.datasets.kinetics import is_annotation_file, kinetics400_class_names
-from glore_video.datasets.list_files import read_list, text_lines
-from glore_video.datasets.manifest import is_manifest, read_labels
+from glore_video.datasets.list_files import text_lines
+from glore_video.datasets.told_labels import Told, agree, finder, told_by
 from glore_video.datasets.unicode_names import same_letters
 from glore_video.errors import MissingFileError, UsageError
 
@@ -98,14 +97,14 @@ def number_classes(
     own = Path(names_file) if names_file else root / "class_names.txt"
     names = read_names(own, num_classes) if names_file or own.is_file() else ()
     if names:
-        told = [_told_by(file, names, separator) for file in lists]
-        _agree([_Told(str(own), {name: label for label, name in enumerate(names)}), *told])
+        told = [told_by(file, names, separator) for file in lists]
+        agree([Told(str(own), {name: label for label, name in enumerate(names)}), *told])
         if not any(wanted.values()) or any(finder(names)(each) for each in _all(wanted)):
             return _by_names(own, names, root, wanted)
     first = next(iter(folders), "")
     order = in_order(root / first, folders.get(first, ()))
     known = list(dict.fromkeys(same_letters(name) for name in _all(folders)))
-    told = [_told_by(file, known, separator) for file in lists]
+    told = [told_by(file, known, separator) for file in lists]
     told = [each for each in told if each.has_labels]
     numbering = _by_lists(root, told, known, _all(wanted), order) if told else order
     return replace(numbering, names=names) if names else numbering
@@ -137,7 +136,7 @@ def like(source: Path, classes: Sequence[str], *, separator: str = " ") -> Numbe
         return Numbering(str(source), names, {name: label for label, name in enumerate(names)})
     if not source.is_file():
         raise MissingFileError(f"{source}: no such list or folder")
-    told = _told_by(source, classes, separator)
+    told = told_by(source, classes, separator)
     problem = "" if told.labels else f"{source} does not tell the labels of classes: {told.reason}"
     return Numbering(str(source), (), told.labels, problem=problem)
 
@@ -157,23 +156,6 @@ def is_data_folder(folder: Path) -> bool:
     return (folder / "class_names.txt").is_file() or any(
         list_of(folder, split) is not None or (folder / split).is_dir() for split in SPLITS
     )
-
-
-def finder(names: Iterable[str]) -> Callable[[str], str | None]:
-    """Finds the one of these names that another is: in other Unicode forms, or with _ for spaces."""
-    exact = {same_letters(name): name for name in names}
-    spaced = Counter(name.replace("_", " ") for name in exact)
-    loose = {
-        words: name
-        for letters, name in exact.items()
-        if spaced[words := letters.replace("_", " ")] == 1
-    }
-
-    def find(name: str) -> str | None:
-        letters = same_letters(name)
-        return exact.get(letters) or loose.get(letters.replace("_", " "))
-
-    return find
 
 
 def _all(folders: Mapping[str, Sequence[str]]) -> list[str]:
@@ -198,7 +180,7 @@ def _by_names(
 
 def _by_lists(
     root: Path,
-    told: Sequence[_Told],
+    told: Sequence[Told],
     known: Sequence[str],
     wanted: Sequence[str],
     order: Numbering,
@@ -209,7 +191,7 @@ def _by_lists(
         known: all classes that there are folders of.
         wanted: class folders that need labels.
     """
-    labels = _agree(told, one_class=bool(known))
+    labels = agree(told, one_class=bool(known))
     source = " and ".join(each.source for each in told if each.labels) or str(root)
     if not known:
         return Numbering(source, (), {})
@@ -229,78 +211,3 @@ def _by_lists(
         f"{root / 'class_names.txt'}, a class a line, that of label 0 first"
     )
     return replace(numbering, problem=problem)
-
-
-@dataclass(frozen=True)
-class _Told:
-    """What a list tells: labels of classes, or why it tells none."""
-
-    source: str
-    labels: Mapping[str, int]
-    reason: str = ""
-    has_labels: bool = True
-
-
-def _told_by(file: Path, known: Sequence[str], separator: str) -> _Told:
-    """Which of the known classes has which label, by the folders that a list's videos lie in.
-
-    Where no classes are known, each folder with videos is taken for one.
-    """
-    find = finder(known)
-    if is_annotation_file(file):
-        kinetics = {name: label for label, name in enumerate(kinetics400_class_names())}
-        in_kinetics = finder(kinetics)
-        labels = {name: kinetics[same] for name in known if (same := in_kinetics(name))}
-        return _Told(str(file), labels, "" if labels else "its classes are Kinetics-400's")
-    try:
-        if is_manifest(file):
-            rows = read_labels(file)
-        else:
-            rows = ((path, label) for _, path, label in read_list(file, separator))
-        places = sorted({(os.path.dirname(path), label) for path, label in rows if label >= 0})
-    except UsageError as error:
-        return _Told(str(file), {}, str(error), has_labels=False)  # who needs the list is told so
-    labels: dict[str, int] = {}
-    names: dict[int, str] = {}
-    for folder, label in places:
-        parts = reversed(folder.replace(os.sep, "/").split("/"))
-        name = next((each for part in parts if (each := find(part))), None)
-        if not known:
-            name = os.path.basename(folder)
-        if not name:
-            continue
-        if labels.setdefault(name, label) != label:
-            reason = f"labels {labels[name]} and {label} are given to videos of {name}"
-            return _Told(str(file), {}, reason)
-        if names.setdefault(label, name) != name:
-            reason = f"label {label} is given to videos of {names[label]} and of {name}"
-            return _Told(str(file), {}, reason)
-    if not places:
-        return _Told(str(file), {}, "it gives no labels", has_labels=False)
-    if not known and len(labels) < 2:
-        return _Told(str(file), {}, "its videos lie in one folder")
-    return _Told(str(file), labels, "" if labels else "no folder in its paths bears a class' name")
-
-
-def _agree(told: Sequence[_Told], *, one_class: bool = False) -> dict[str, int]:
-    """The labels that all tell, together.
-
-    Raises UsageError that names both where two tell another label of a class or, with one_class,
-    another class of a label.
-    """
-    labels: dict[str, int] = {}
-    names: dict[int, str] = {}
-    teller: dict[str, str] = {}
-    for each in told:
-        for name, label in each.labels.items():
-            other = name
-            if labels.setdefault(name, label) == label:
-                other = names.setdefault(label, name) if one_class else name
-            if labels[name] != label or other != name:
-                raise UsageError(
-                    f"{each.source}: {name} has label {label}, but {other} has label "
-                    f"{labels[other]} in {teller[other]}; a data folder needs one label a class, the "
-                    "same in all lists and in class_names.txt"
-                )
-            teller.setdefault(name, each.source)
-    return labels
