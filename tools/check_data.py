@@ -56,13 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.datasets.checking import (
-        check_videos,
-        list_videos,
-        manifest_of,
-        summary_lines,
-        use_line,
-    )
+    from glore_video.datasets.check_sources import list_videos, manifest_of, use_line
+    from glore_video.datasets.checking import check_videos, summary_lines
     from glore_video.datasets.kinetics import compare_with_names
     from glore_video.datasets.reading_cost import advice_lines
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from glore_video.datasets.manifest import Row, index_file, read_rows
+from glore_video.datasets.manifest import Row, Usable, index_file, read_known
 from glore_video.datasets.video_list import Failure, VideoList
 
 
@@ -21,29 +21,30 @@ def with_manifest(
         prefix: folder that the manifest's relative paths start from.
         use_damaged: keep damaged videos that have whole frames.
     """
-    usable = ("ok", "damaged") if use_damaged else ("ok",)
-    rows = {os.path.abspath(os.path.join(prefix, row.path)): row for row in read_rows(manifest)}
+    rows = {
+        os.path.abspath(os.path.join(prefix, path)): known
+        for path, known in read_known(manifest, use_damaged=use_damaged)
+    }
     left_out: list[Failure] = list(videos.left_out)
     paths: list[str] = []
     labels: list[int] = []
     places: list[tuple[int, int]] = []
     known = unchecked = relabelled = 0
-    for index, path in enumerate(videos.paths()):
+    for path, label in zip(videos.paths(), videos.labels.tolist(), strict=True):
         row = rows.get(os.path.abspath(path))
-        good = row is not None and row.status in usable and row.frames > 0
+        place = (0, 0)
         if row is not None:
             known += 1
-            relabelled += row.label not in (-1, videos.label(index))
-        if row is None or not (good or _is_unchanged(path, row)):
-            unchecked += 1
-            place = (0, 0)
-        elif good:
-            place = (row.index_offset, row.index_size)
-        else:
+            relabelled += row.label not in (-1, label)
+        if isinstance(row, Usable):
+            place = row.index_place
+        elif row is not None and _is_unchanged(path, row):
             left_out.append((path, row.reason or row.status))
             continue
+        else:
+            unchecked += 1
         paths.append(path)
-        labels.append(videos.label(index))
+        labels.append(label)
         places.append(place)
     if known == 0:
         note = (

@@ -9,7 +9,8 @@ from encoded_videos import encode, encode_sound
 
 from glore_video.datasets import checking
 from glore_video.datasets.annotations import load_split
-from glore_video.datasets.checking import check_video, check_videos, list_videos, summary_lines
+from glore_video.datasets.check_sources import list_videos
+from glore_video.datasets.checking import check_video, check_videos, summary_lines
 from glore_video.datasets.manifest import Row, read_rows
 from glore_video.datasets.remote_errors import video_of
 from glore_video.video import VideoIndex, read_index

@@ -7,7 +7,8 @@ import pytest
 from encoded_videos import encode
 
 from glore_video.datasets.annotations import load_class_names, load_split
-from glore_video.datasets.checking import check_videos, list_videos
+from glore_video.datasets.check_sources import list_videos
+from glore_video.datasets.checking import check_videos
 from glore_video.datasets.class_folders import class_folders
 from glore_video.datasets.folders import LeftOut, is_hidden, listed, videos_below
 from glore_video.datasets.kinetics import find_video_files

@@ -5,7 +5,8 @@ import os
 import pytest
 
 from glore_video.datasets.annotations import load_split
-from glore_video.datasets.checking import check_videos, list_videos, manifest_of, use_line
+from glore_video.datasets.check_sources import list_videos, manifest_of, use_line
+from glore_video.datasets.checking import check_videos
 from glore_video.datasets.manifest import ManifestWriter, Row
 
 

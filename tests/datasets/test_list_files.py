@@ -3,7 +3,7 @@
 import pytest
 
 from glore_video.datasets.annotations import load_class_names, load_split
-from glore_video.datasets.checking import list_videos
+from glore_video.datasets.check_sources import list_videos
 
 ODD = "up\u2028down\nleft\u0085right\nta\x0bb\x1cc\n"
 

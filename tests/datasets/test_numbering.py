@@ -6,7 +6,7 @@ import re
 import pytest
 
 from glore_video.datasets.annotations import load_class_names, load_split
-from glore_video.datasets.checking import list_videos
+from glore_video.datasets.check_sources import list_videos
 from glore_video.datasets.manifest import ManifestWriter, Row
 
 
