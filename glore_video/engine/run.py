@@ -81,6 +81,8 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
             logger.warning("%s: %d videos are left out", videos.source, len(videos.left_out))
     for videos in (data.train, data.val, data.test) if process.is_main else ():
         if videos is not None:
+            for note in videos.notes:
+                logger.warning("%s", note)
             _warn_of_repeated(videos)
     with MetricsLog(
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 
 from glore_video.config import Config
 from glore_video.cpus import usable_cpus
-from glore_video.datasets.annotations import load_class_names, load_split
+from glore_video.datasets.annotations import load_split, names_of
 from glore_video.datasets.loader import (
     ShardSampler,
     TrainingBatches,
@@ -20,6 +20,7 @@ from glore_video.datasets.loader import (
     shard,
     views_loader,
 )
+from glore_video.datasets.numbering import Numbering, number_classes
 from glore_video.datasets.synthetic import OtherParametersError, render_relations
 from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
@@ -92,8 +93,8 @@ def _render(config: Config, labels: Literal["pair", "same"]) -> None:
     )
 
 
-def load_list(config: Config, split: str) -> VideoList:
-    """Read and check one split's list. Raises what the user has to mend."""
+def check_data_folder(config: Config) -> None:
+    """Raises UsageError unless DATA.PATH_TO_DATA_DIR is a folder."""
     folder = config.DATA.PATH_TO_DATA_DIR
     if not folder:
         raise UsageError(
@@ -102,27 +103,44 @@ def load_list(config: Config, split: str) -> VideoList:
         )
     if not Path(folder).is_dir():
         raise MissingFileError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
+
+
+def load_list(config: Config, split: str, numbering: Numbering | None = None) -> VideoList:
+    """Read and check one split's list. Raises what the user has to mend.
+
+    numbering: the classes of all splits, where it is known already.
+    """
+    check_data_folder(config)
     return load_split(
-        folder,
+        config.DATA.PATH_TO_DATA_DIR,
         split,
         num_classes=config.MODEL.NUM_CLASSES,
         prefix=config.DATA.PATH_PREFIX,
         separator=config.DATA.PATH_LABEL_SEPARATOR,
         use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
+        numbering=numbering or load_numbering(config),
+    )
+
+
+def load_numbering(config: Config) -> Numbering:
+    """Which class has which label, in all splits. Raises what the user has to mend."""
+    return number_classes(
+        Path(config.DATA.PATH_TO_DATA_DIR),
+        names_file=config.DATA.CLASS_NAMES_PATH,
+        num_classes=config.MODEL.NUM_CLASSES,
+        separator=config.DATA.PATH_LABEL_SEPARATOR,
     )
 
 
 def load_data(config: Config) -> RunData:
     """The lists that the run needs, and the names of the classes."""
+    check_data_folder(config)
+    numbering = load_numbering(config)
     return RunData(
-        train=load_list(config, "train") if config.TRAIN.ENABLE else None,
-        val=load_list(config, "val") if config.TRAIN.ENABLE else None,
-        test=load_list(config, "test") if config.TEST.ENABLE else None,
-        class_names=load_class_names(
-            config.DATA.PATH_TO_DATA_DIR,
-            num_classes=config.MODEL.NUM_CLASSES,
-            file=config.DATA.CLASS_NAMES_PATH,
-        ),
+        train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
+        val=load_list(config, "val", numbering) if config.TRAIN.ENABLE else None,
+        test=load_list(config, "test", numbering) if config.TEST.ENABLE else None,
+        class_names=names_of(numbering, config.MODEL.NUM_CLASSES),
     )
 
 
