@@ -44,6 +44,8 @@ def prepare(config: Config, *, world_size: int) -> None:
     if data.train is not None:
         build.training_batches(config, data.train, Process(0, world_size, torch.device("cpu")))
         build.check_batch(config, world_size=world_size)
+    else:
+        build.check_tested_classes(config, data.class_names)
 
 
 def check_settings(config: Config) -> None:
