@@ -95,7 +95,7 @@ def _of_folder(
 ) -> tuple[list[tuple[str, int]], tuple[str, ...]]:
     """Videos and labels, and notes. Those that lie in the folder itself have no label."""
     splits = set(numbering.SPLITS).intersection(subfolders(folder))
-    if splits and splits == set(class_folders(folder)):
+    if len(splits) > 1 or (splits and splits == set(class_folders(folder))):
         raise UsageError(
             f"{folder}: holds splits, not classes: check each by itself, {folder / min(splits)} say"
         )
