@@ -184,10 +184,9 @@ class Trainer:
 
     def _step(self, batch: ClipBatch) -> Tensor:
         """One update. Returns (sum of losses, correct clips, clips, norm of the gradient)."""
-        if batch.clips is None:
-            raise UsageError("no readable video among 20 drawn for each clip of a batch")
+        clips = _readable(batch)
         self.process.doing("forward and backward")
-        return self.update(batch.clips, batch.labels, self._generator(*self._at))
+        return self.update(clips, batch.labels, self._generator(*self._at))
 
     def _generator(self, epoch: int, step: int) -> torch.Generator:
         # The last number keeps it apart from the generators of clips, (seed, epoch, index, attempt).
@@ -235,23 +234,29 @@ class Trainer:
 
     def _settle_batch_norm(self) -> None:
         """Batch norm statistics for what follows: precise ones if wanted, one for all processes."""
+        average = self.update.average
+        models = [self.update.model, *([average.module] if average else [])]
         if self.precise_bn_batches and not self.freeze_norms:
             self.process.doing("precise batch norm")
             count = min(self.precise_bn_batches, self.batches.batches_an_epoch)
             self.batches.first = 0
-            average = self.update.average
-            for model in (self.update.model, *([average.module] if average else [])):
+            for model in models:
                 with self.update.precision.autocast():
-                    take_precise_statistics(model, self._training_clips(), count)
-                self.process.average_buffers(model)
-        else:
-            self.process.average_buffers(self.update.model)
+                    unseen = take_precise_statistics(
+                        model, self._training_clips(), count, self.process
+                    )
+            if unseen:
+                logger.warning(
+                    "batch norms that no clip goes through keep their statistics: %s",
+                    ", ".join(unseen),
+                )
+        for model in models:
+            self.process.average_buffers(model)
 
     def _training_clips(self) -> Iterator[Tensor]:
         for batch in self.train_loader:
             self.process.doing("precise batch norm")
-            if batch.clips is not None:
-                yield self.update.preprocessing(batch.clips, self.process.device)
+            yield self.update.preprocessing(_readable(batch), self.process.device)
 
     def _validate(self, epoch: int) -> float:
         """Top-1 in percent over the whole validation list, the centre clip of each video.
@@ -329,3 +334,9 @@ class Trainer:
         else:
             logger.info("resuming from %s", path)
         return start
+
+
+def _readable(batch: ClipBatch) -> Tensor:
+    if batch.clips is None:
+        raise UsageError("no readable video among 20 drawn for each clip of a batch")
+    return batch.clips
