@@ -570,6 +570,7 @@ def test_precise_batch_norm_makes_the_statistics_those_of_the_clips(cfg, options
         # Two steps of momentum 0.1 leave 0.81 of the initial variance, which is 1.
         for state in ("model_state", "ema_state"):
             assert torch.allclose(averaged[key], 0.81 + 0.19 * precise[state][key], rtol=0.05)
+            assert (precise[state][key] > 0).all()
 
 
 def run_tool(arguments, launcher=(sys.executable,)):
