@@ -262,6 +262,7 @@ class Trainer:
         """Top-1 in percent over the whole validation list, the centre clip of each video.
 
         Of the moving average of the weights if there is one; the network's is logged beside it.
+        NaN if the scores of any video are not finite: such a network is not the best.
         """
         self.process.doing("validation")
         step = epoch * self.batches.batches_an_epoch
@@ -285,6 +286,13 @@ class Trainer:
                 *(epoch, ", moving average" if prefix else "", result.top1, result.loss),
                 *(result.scored, self.num_val),
             )
+            if result.not_finite:
+                logger.warning(
+                    "validation after epoch %d%s: the network's scores of %d videos are not finite; "
+                    "they count as wrong, and this is no best checkpoint: %s",
+                    *(epoch, ", moving average" if prefix else "", len(result.not_finite)),
+                    ", ".join(result.not_finite),
+                )
         for path, reason in result.failed:
             logger.warning("not validated, unreadable: %s: %s", path, reason)
         self.metrics.write(
@@ -294,8 +302,9 @@ class Trainer:
             **values,
             videos_expected=self.num_val,
             videos_scored=result.scored,
+            videos_not_finite=len(result.not_finite),
         )
-        return result.top1
+        return float("nan") if result.not_finite else result.top1
 
     def _save(self, at: Start, *, path: Path | None = None, last: bool = False) -> None:
         """Save the state at this point. If it can't be written, only the `last` one stops the run."""
