@@ -134,7 +134,7 @@ def compare(
         first_interval=percent_interval(before.mean(axis=0)),
         second_interval=percent_interval(after.mean(axis=0)),
         difference=float(per_video.mean()),
-        interval=mean_interval(per_video),
+        interval=mean_interval(per_video, bounds=(-100.0, 100.0)),
         only_first=only_first,
         only_second=only_second,
         mcnemar=mcnemar,
