@@ -92,7 +92,7 @@ def restore_state(
             f"{path} was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE "
             f"{tuple(state['sampler_state'].values())}, not {tuple(ours.values())}"
         )
-    totals = torch.tensor(state["epoch_totals"], dtype=torch.float64)
+    totals = torch.tensor(state["epoch_totals"], dtype=torch.float64, device=process.device)
     if len(totals) == process.world_size:
         rng_state = state["rng_states"][process.rank]
         return Start(state["epoch"], state["step"], totals[process.rank], rng_state, best)
