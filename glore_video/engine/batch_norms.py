@@ -113,7 +113,9 @@ class _Population:
         mean, variance = _running(norm)
         self.norm = norm
         self.sums = mean.new_zeros(3, len(mean), dtype=torch.float64)  # of 1, x and x squared
-        self._kept = norm.momentum, mean.clone(), variance.clone()
+        tracked = norm.num_batches_tracked
+        self._kept = norm.momentum, None if tracked is None else tracked.clone()
+        self._statistics = mean.clone(), variance.clone()
         norm.momentum = 1.0  # the running statistics are then those of the last batch
         mean.zero_()  # so that what is not finite does not stay in them
         variance.fill_(1)
@@ -130,10 +132,12 @@ class _Population:
         self.sums += values * torch.stack([torch.ones_like(mean), mean, square])
 
     def restore(self) -> None:
-        mean, variance = _running(self.norm)
-        self.norm.momentum = self._kept[0]
-        mean.copy_(self._kept[1])
-        variance.copy_(self._kept[2])
+        momentum, tracked = self._kept
+        self.norm.momentum = momentum
+        if self.norm.num_batches_tracked is not None and tracked is not None:
+            self.norm.num_batches_tracked.copy_(tracked)
+        for buffer, value in zip(_running(self.norm), self._statistics, strict=True):
+            buffer.copy_(value)
 
     def settle(self) -> bool:
         """Give the norm its statistics, or those it had; whether any value went through it."""

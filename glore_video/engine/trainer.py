@@ -42,6 +42,10 @@ from glore_video.errors import UsageError
 logger = logging.getLogger(__name__)
 
 
+class _AskedToStopError(Exception):
+    """A signal came while an epoch ends, which is then done anew."""
+
+
 @dataclass(kw_only=True)
 class Trainer:
     """All that a training run needs; `train()` does the whole of it.
@@ -91,21 +95,27 @@ class Trainer:
         self._best_top1 = start.best_top1
         self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
         with StopSignals() as self._signals:
+            if start.end_due:
+                self.batches.epoch = start.epoch - 1
+                self._end_epoch(start.epoch, saves=True)
             for epoch in range(start.epoch, self.max_epoch):
                 self._train_epoch(epoch, start if epoch == start.epoch else Start(epoch))
                 self._end_epoch(epoch + 1)
 
-    def _end_epoch(self, done: int) -> None:
+    def _end_epoch(self, done: int, *, saves: bool = False) -> None:
         last = done == self.max_epoch
         validates = last or done % self.eval_period == 0
-        saves = last or done % self.checkpoint_period == 0
-        if validates or saves:
-            self._settle_batch_norm()
-        if validates:
-            top1 = self._validate(done)
-            if top1 > self._best_top1:
-                self._best_top1 = top1
-                self._save(Start(done), path=self.output_dir / "checkpoints" / BEST_NAME)
+        saves = saves or last or done % self.checkpoint_period == 0
+        try:
+            if validates or saves:
+                self._settle_batch_norm()
+            top1 = self._validate(done) if validates else float("nan")
+        except _AskedToStopError:
+            self._stop_if_asked(Start(done, end_due=True), saved=False)
+            raise
+        if top1 > self._best_top1:
+            self._best_top1 = top1
+            self._save(Start(done), path=self.output_dir / "checkpoints" / BEST_NAME)
         if saves:
             self._save(Start(done), last=last)
         self._stop_if_asked(Start(done), saved=saves)
@@ -222,15 +232,19 @@ class Trainer:
 
     def _stop_if_asked(self, at: Start, *, saved: bool) -> None:
         """Save and stop, all processes at the same step, if one of them got a signal."""
-        self.process.doing("agreeing to go on")
-        number = max(self.process.gather(self._signals.received))
-        if not number or at.epoch == self.max_epoch:
+        number = self._asked_to_stop()
+        if not number:
             return
         if not saved:
             self._save(at, last=True)
         name = signal.Signals(number).name
         path = checkpoint_path(self.output_dir, at.epoch, at.step)
         raise StoppedBySignal(f"stopped by {name}; {path} is saved, start again to go on", number)
+
+    def _asked_to_stop(self) -> int:
+        """The signal that one of the processes got; 0 if none did. Every process must call it."""
+        self.process.doing("agreeing to go on")
+        return max(self.process.gather(self._signals.received))
 
     def _settle_batch_norm(self) -> None:
         """Batch norm statistics for what follows: precise ones if wanted, one for all processes."""
@@ -254,7 +268,10 @@ class Trainer:
             self.process.average_buffers(model)
 
     def _training_clips(self) -> Iterator[Tensor]:
-        for batch in self.train_loader:
+        alone = self.process.world_size == 1
+        for number, batch in enumerate(self.train_loader):
+            if (alone or number % self.log_period == 0) and self._asked_to_stop():
+                raise _AskedToStopError
             self.process.doing("precise batch norm")
             yield self.update.preprocessing(_readable(batch), self.process.device)
 
@@ -277,7 +294,10 @@ class Trainer:
                 preprocessing=self.update.preprocessing,
                 precision=self.update.precision,
                 process=self.process,
+                stops=lambda: bool(self._signals.received),
             )
+            if self._asked_to_stop():
+                raise _AskedToStopError
             if not result.scored:
                 raise UsageError(f"none of the {self.num_val} validation videos could be read")
             values |= {f"{prefix}loss": result.loss, f"{prefix}top1": result.top1}
@@ -335,7 +355,7 @@ class Trainer:
         path, state = found
         start = restore_state(state, path, self.update, self.batches, self.process)
         self.metrics.forget_after(start.epoch * self.batches.batches_an_epoch + start.step)
-        if start.epoch >= self.max_epoch:
+        if start.epoch >= self.max_epoch and not start.end_due:
             logger.info(
                 "%s: all %d epochs are trained already (TRAIN.AUTO_RESUME False starts anew)",
                 *(path, self.max_epoch),

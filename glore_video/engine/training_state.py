@@ -28,6 +28,7 @@ class Start:
         total: sums of the epoch's steps so far, of this process.
         rng_state: of this process at that point; None if it is not known.
         best_top1: of the validations so far.
+        end_due: the end of the last epoch is still to come: batch norm statistics, validation.
     """
 
     epoch: int = 0
@@ -35,6 +36,7 @@ class Start:
     total: Tensor | float = 0.0
     rng_state: dict[str, Tensor] | None = None
     best_top1: float = -1.0
+    end_due: bool = False
 
 
 def collect_state(
@@ -52,6 +54,7 @@ def collect_state(
         "epoch": at.epoch,
         "step": at.step,
         "best_top1": at.best_top1,
+        "end_due": at.end_due,
         "sampler_state": {"seed": batches.seed, "batch_size": batches.batch_size},
         "rng_states": process.gather(get_rng_state()),
         "epoch_totals": process.gather(total),
@@ -85,7 +88,7 @@ def restore_state(
         ) from None
     best = state["best_top1"]
     if not state["step"]:
-        return Start(state["epoch"], best_top1=best)
+        return Start(state["epoch"], best_top1=best, end_due=state.get("end_due", False))
     ours = {"seed": batches.seed, "batch_size": batches.batch_size}
     if state["sampler_state"] != ours:
         raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,8 +46,9 @@ def validate(
     preprocessing: Preprocessing,
     precision: Precision,
     process: Process,
+    stops: Callable[[], bool] = lambda: False,
 ) -> Validation:
-    """Score the clips of this process' loader; the model is left in eval mode.
+    """Score the clips of this process' loader, until it is to stop; the model is left in eval mode.
 
     Loss and top-1 are NaN if no video could be read, or none has finite scores.
     """
@@ -57,6 +59,8 @@ def validate(
     indices: list[int] = []
     flags: list[Tensor] = []
     for batch in progress(loader, total=len(loader), name="validation", is_main=process.is_main):
+        if stops():
+            break
         process.doing("validation")
         failures.extend(batch.failures)
         if batch.clips is None:
