@@ -90,6 +90,8 @@ def check(
     exported = load_exported(unchecked, format=args.format)
     with torch.no_grad():
         expected, got = model(clips), exported(clips)
+        if not bool(torch.isfinite(expected).all()):
+            raise UsageError("the network's own logits are not finite (NaN or infinity)")
         difference = ((got - expected).norm() / expected.norm()).item()
         seconds = [fastest(run, clips) for run in (model, exported)]
     print(f"{path}: {unchecked.stat().st_size / 1e6:.1f} MB, clips {tuple(clips.shape)}")

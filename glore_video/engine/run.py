@@ -152,6 +152,9 @@ def _test(
     for path, reason in scores.left_out:
         logger.warning("not scored, left out by the manifest: %s: %s", path, reason)
     summary = summarize(scores, num_views)
+    for path, finite in zip(scores.paths, scores.finite, strict=True):
+        if not finite:
+            logger.warning("the network's scores are not finite: %s", path)
     saved = write_results(
         folder,
         scores,
@@ -181,6 +184,8 @@ def _test(
             *(summary.video_top1, top5, summary.clip_top1),
             *(summary.videos_scored, summary.videos_expected, num_views, folder),
         )
+        if summary.videos_not_finite:
+            logger.warning("%s", _not_finite(summary))
     write_report(
         folder,
         scores=saved,
@@ -188,7 +193,17 @@ def _test(
     )
     if not summary.videos_scored:
         raise UsageError(f"none of the {summary.videos_expected} test videos could be read")
+    if summary.videos_not_finite == summary.videos_scored:
+        raise UsageError(f"{checkpoint}: {_not_finite(summary)}")
     return summary
+
+
+def _not_finite(summary: Summary) -> str:
+    return (
+        f"the network's scores of {summary.videos_not_finite} of {summary.videos_scored} test "
+        "videos are not finite: its weights or statistics may have diverged, or half precision "
+        "does not hold what it computes (TRAIN.MIXED_PRECISION)"
+    )
 
 
 def _warn_of_repeated(videos: VideoList) -> None:

@@ -74,7 +74,9 @@ class MetricsLog:
     def write(self, split: str, *, step: int, **values: Any) -> None:
         if self._file is None:
             return
-        self._file.write(json.dumps({"split": split, "step": step, **values}) + "\n")
+        from glore_video.evaluation.files import for_json  # with torch, which log lines do without
+
+        self._file.write(json.dumps({"split": split, "step": step, **for_json(values)}) + "\n")
         self._file.flush()
         if self._writer is not None:
             for name, value in values.items():

@@ -29,6 +29,7 @@ class Start:
         rng_state: of this process at that point; None if it is not known.
         best_top1: of the validations so far.
         cpu_threads: that computed on the CPU; 0 if it is not known.
+        end_due: the end of the last epoch is still to come: batch norm statistics, validation.
     """
 
     epoch: int = 0
@@ -37,6 +38,7 @@ class Start:
     rng_state: dict[str, Tensor] | None = None
     best_top1: float = -1.0
     cpu_threads: int = 0
+    end_due: bool = False
 
 
 def collect_state(
@@ -55,6 +57,7 @@ def collect_state(
         "epoch": at.epoch,
         "step": at.step,
         "best_top1": at.best_top1,
+        "end_due": at.end_due,
         "sampler_state": {"seed": batches.seed, "batch_size": batches.batch_size},
         "rng_states": process.gather(get_rng_state()),
         "epoch_totals": process.gather(total),
@@ -91,14 +94,19 @@ def restore_state(
     threads = state.get("cpu_threads", [])
     own = threads[process.rank] if len(threads) == process.world_size else 0
     if not state["step"]:
-        return Start(state["epoch"], best_top1=best, cpu_threads=own)
+        return Start(
+            state["epoch"],
+            best_top1=best,
+            cpu_threads=own,
+            end_due=state.get("end_due", False),
+        )
     ours = {"seed": batches.seed, "batch_size": batches.batch_size}
     if state["sampler_state"] != ours:
         raise UsageError(
             f"{path} was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE "
             f"{tuple(state['sampler_state'].values())}, not {tuple(ours.values())}"
         )
-    totals = torch.tensor(state["epoch_totals"], dtype=torch.float64)
+    totals = torch.tensor(state["epoch_totals"], dtype=torch.float64, device=process.device)
     if len(totals) == process.world_size:
         rng_state = state["rng_states"][process.rank]
         return Start(state["epoch"], state["step"], totals[process.rank], rng_state, best, own)

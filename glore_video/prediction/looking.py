@@ -13,6 +13,8 @@ from torch import Tensor
 
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.evaluation import video_probabilities
+from glore_video.evaluation.ranking import predicted_classes
+from glore_video.prediction.recognition import check_finite
 from glore_video.prediction.windows import consecutive_starts
 from glore_video.video import clip_indices, open_video, span
 from glore_video.video.transforms import centre_crop, resize_short_side, to_clip
@@ -115,7 +117,8 @@ def look(
 
     Raises:
         VideoError: if the video can't be read.
-        ValueError: if the network has no GloRe unit, or for an unknown class or layer.
+        ValueError: if the network has no GloRe unit, for an unknown class or layer, or if its
+            scores are not finite.
     """
     with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
         count, fps = video.num_frames, video.fps
@@ -127,8 +130,9 @@ def look(
         )
     with torch.no_grad(), ready.precision.autocast():
         logits = torch.cat([ready.network(ready.input(clip)).float() for clip in inputs]).cpu()
+    check_finite(logits, os.fspath(path))
     probabilities = video_probabilities(logits)
-    chosen = int(probabilities.argmax()) if target is None else target
+    chosen = int(predicted_classes(probabilities)) if target is None else target
     covered = float(span(ready.sampling, fps))
     middles = [start + covered / 2 for start in starts]
     edges = [0, *(round((a + b) / 2) for a, b in pairwise(middles)), count]

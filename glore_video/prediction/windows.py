@@ -11,8 +11,7 @@ from math import ceil, floor
 from glore_video.datasets.video_dataset import VideoViews
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.errors import UsageError
-from glore_video.evaluation import video_probabilities
-from glore_video.prediction.recognition import best
+from glore_video.prediction.recognition import best, probabilities_of
 from glore_video.video import ClipSampling, clip_indices, open_video, span, view_starts
 from glore_video.video.reader import VideoReader
 from glore_video.video.transforms import resize_short_side
@@ -116,7 +115,7 @@ def window_timeline(
 
     Raises:
         VideoError: if the video can't be read.
-        ValueError: for a negative window or hop.
+        ValueError: for a negative window or hop, or if the network's scores are not finite.
     """
     for name, value in (("window", window), ("hop", hop)):
         if value < 0:
@@ -130,9 +129,9 @@ def window_timeline(
         bounds = window_bounds(video.num_frames, size, step)
         windows = []
         for number, (each, views) in enumerate(_views(video, bounds, ready), start=1):
-            probabilities = video_probabilities(ready.logits(views))
             start, end = (float(frame / fps) for frame in each)
-            windows.append(Window(start, end, tuple(probabilities.tolist())))
+            what = f"{os.fspath(path)}, {start:.1f} to {end:.1f} s"
+            windows.append(Window(start, end, probabilities_of(views, ready, what)))
             if progress is not None:
                 progress(number, len(bounds))
     return Timeline(os.fspath(path), duration, ready.class_names, tuple(windows))

@@ -557,15 +557,20 @@ def test_precise_batch_norm_makes_the_statistics_those_of_the_clips(cfg, options
         "SOLVER.BASE_LR": 0,
         "SOLVER.WARMUP_START_LR": 0,
         "SOLVER.MAX_EPOCH": 1,
+        "TRAIN.EMA_DECAY": 0.9,
         "TEST.ENABLE": False,
     }
     assert main([*cfg, *flat(options)]) == 0
-    precise = weights_of(options["OUTPUT_DIR"], 1)["stem.1.running_var"]
+    precise = read_checkpoint(checkpoint_path(options["OUTPUT_DIR"], 1))
     options |= {"BN.USE_PRECISE_STATS": False, "OUTPUT_DIR": options["OUTPUT_DIR"] / "b"}
     assert main([*cfg, *flat(options)]) == 0
-    averaged = weights_of(options["OUTPUT_DIR"], 1)["stem.1.running_var"]
-    # Two steps of momentum 0.1 leave 0.81 of the initial variance, which is 1.
-    assert torch.allclose(averaged, 0.81 + 0.19 * precise, rtol=0.05)
+    averaged = weights_of(options["OUTPUT_DIR"], 1)
+    for norm in ("stem.1", "stage1.0.glore.blocker"):
+        key = f"{norm}.running_var"
+        # Two steps of momentum 0.1 leave 0.81 of the initial variance, which is 1.
+        for state in ("model_state", "ema_state"):
+            assert torch.allclose(averaged[key], 0.81 + 0.19 * precise[state][key], rtol=0.05)
+            assert (precise[state][key] > 0).all()
 
 
 def run_tool(arguments, launcher=(sys.executable,)):
@@ -614,7 +619,7 @@ def test_two_processes_give_the_scores_of_one(cfg, options, tmp_path, videos, wa
 @pytest.mark.slow
 def test_two_processes_train_to_the_same_weights(cfg, options, tmp_path):
     """Without batch norm's and dropout's share the global batch is all that counts."""
-    options |= {"CPU_PROCESSES": 2}
+    options |= {"CPU_PROCESSES": 2, "TRAIN.EMA_DECAY": 0.9}
     done = run_tool([*cfg, *flat(options)])
     assert done.returncode == 0, done.stderr
     summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
@@ -625,6 +630,12 @@ def test_two_processes_train_to_the_same_weights(cfg, options, tmp_path):
         if line["split"] == "val_epoch"
     ]
     assert (validation["videos_expected"], validation["videos_scored"]) == (8, 8)
+    state = read_checkpoint(checkpoint_path(options["OUTPUT_DIR"], 2))
+    # The moving average has the last statistics of the network, of both processes' clips.
+    statistics = [key for key in state["model_state"] if "running" in key]
+    assert statistics
+    for key in statistics:
+        assert torch.equal(state["ema_state"][key], state["model_state"][key]), key
 
 
 @pytest.mark.slow
