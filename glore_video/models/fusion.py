@@ -13,7 +13,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from glore_video.errors import UsageError
-from glore_video.models.glore_unit import GloreUnit, GraphConvolution
+from glore_video.models.glore_unit import GloreUnit
+from glore_video.models.plain_layers import is_plain
 from glore_video.models.position_products import is_channels_last
 from glore_video.models.preact_resnet3d import PreactConv3d
 
@@ -88,7 +89,7 @@ class _Stride(nn.Module):
 
 def _reads_a_part(conv: nn.Module, left_alone: set[int]) -> bool:
     return (
-        type(conv) is nn.Conv3d
+        is_plain(conv, nn.Conv3d)
         and id(conv) not in left_alone
         and conv.kernel_size == (1, 1, 1)
         and conv.padding == (0, 0, 0)
@@ -137,9 +138,9 @@ class _TemporalConv3d(nn.Conv3d):
         return y.unflatten(3, x.shape[3:])
 
 
-def _is_temporal(module: nn.Module) -> bool:
-    return (
-        type(module) is nn.Conv3d
+def _is_temporal(module: Any) -> bool:
+    return bool(
+        is_plain(module, nn.Conv3d)
         and module.kernel_size[1:] == module.stride[1:] == (1, 1)
         and not isinstance(module.padding, str)
         and tuple(module.padding[1:]) == (0, 0)
@@ -207,8 +208,8 @@ def _fuse_traceable_parts(module: nn.Module, shared: set[int]) -> None:
 
 def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
     return (
-        type(conv) in _CONVOLUTIONS
-        and type(norm) in _BATCH_NORMS
+        is_plain(conv, *_CONVOLUTIONS)
+        and is_plain(norm, *_BATCH_NORMS)
         and norm.running_mean is not None
         and norm.running_var is not None
     )
@@ -216,25 +217,24 @@ def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
 
 @torch.no_grad()
 def _fuse_unit(unit: GloreUnit, shared: set[int]) -> None:
-    """Folds `blocker` and `gcn.conv2` into `conv_extend`."""
-    ends = {id(unit.conv_extend), id(unit.blocker)}
-    if _foldable(unit.conv_extend, unit.blocker) and not ends & shared:
+    """Folds `blocker` and `gcn.conv2` into `conv_extend`, in a unit of known layers."""
+    if not unit.has_own_layers() or {id(layer) for layer in unit.modules()} - {id(unit)} & shared:
+        return
+    if _foldable(unit.conv_extend, unit.blocker):
         unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, cast(Any, unit.blocker))
         unit.blocker = nn.Identity()
-    gcn = unit.gcn
-    if type(gcn) is not GraphConvolution or type(gcn.conv2) is not nn.Conv1d:
+    conv2: Any = unit.gcn.conv2
+    if isinstance(conv2, nn.Identity):
         return
-    if (
-        type(unit.conv_extend) in _CONVOLUTIONS
-        and not {id(gcn.conv2), id(unit.conv_extend)} & shared
-    ):
-        extend = unit.conv_extend.weight
-        product = extend.flatten(1).double() @ gcn.conv2.weight.squeeze(2).double()
-        # Without `normalize` the batch norm divides by about the number of positions: the rest is
-        # what fp16 can hold. A power of two changes no digit.
-        largest = 0.0 if product.is_meta else product.abs().max().item()
-        if 0 < largest < math.inf:
-            unit.extend_scale = 2.0 ** math.floor(math.log2(largest))
-            product /= unit.extend_scale
-        extend.copy_(product.reshape_as(extend))
-        gcn.conv2 = nn.Identity()
+    weight = unit.conv_extend.weight
+    product = weight.flatten(1).double() @ conv2.weight.squeeze(2).double()
+    # Without `normalize` the batch norm divides by about the number of positions: the rest is
+    # what fp16 can hold. A power of two changes no digit.
+    largest = 0.0 if product.is_meta else product.abs().max().item()
+    if 0 < largest < math.inf:
+        unit.extend_scale = 2.0 ** math.floor(math.log2(largest))
+        product /= unit.extend_scale
+    # Not in place: another layer may share the weight.
+    weight = torch.empty_like(weight).copy_(product.reshape_as(weight))
+    unit.conv_extend.weight = nn.Parameter(weight, requires_grad=False)
+    unit.gcn.conv2 = nn.Identity()
