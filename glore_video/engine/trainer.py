@@ -38,6 +38,7 @@ from glore_video.engine.training_state import Start, collect_state, restore_stat
 from glore_video.engine.update import Update
 from glore_video.engine.validation import validate
 from glore_video.errors import UsageError
+from glore_video.models.idle_units import refuse_idle_units
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +188,9 @@ class Trainer:
         if batch.clips is None:
             raise UsageError("no readable video among 20 drawn for each clip of a batch")
         self.process.doing("forward and backward")
-        return self.update(batch.clips, batch.labels, self._generator(*self._at))
+        sums = self.update(batch.clips, batch.labels, self._generator(*self._at))
+        refuse_idle_units(self.update.model)
+        return sums
 
     def _generator(self, epoch: int, step: int) -> torch.Generator:
         # The last number keeps it apart from the generators of clips, (seed, epoch, index, attempt).

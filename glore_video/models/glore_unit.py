@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.modules.conv import _ConvNd
 
 from glore_video.errors import UsageError
@@ -158,6 +158,8 @@ class GloreUnit(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
+        if isinstance(x, fx.Proxy):
+            return self._traced(x)
         if not self.fits(x):
             raise UsageError(
                 f"GloreUnit needs (batch, {self.channels}, {self.dimension} position axes), "
@@ -188,6 +190,16 @@ class GloreUnit(nn.Module):
         if order == "published" or is_transformed() or not self.has_own_layers():
             return "published"
         return order
+
+    def _traced(self, x: fx.Proxy) -> Any:
+        """Units are leaves of the graphs that torch.fx makes: the order depends on the input."""
+        tracer: Any = x.tracer
+        if tracer.root is self:
+            raise UsageError(
+                "torch.fx can't trace a GloRe unit alone, whose order of operations depends on the "
+                "input; in a network it is one node, and torch.export takes both"
+            )
+        return tracer.create_proxy("call_module", tracer.path_of_module(self), (x,), {})
 
     def _published(self, x: Tensor) -> Tensor:
         X = self.conv_state(x).flatten(2)  # (batch, states, positions)
