@@ -26,6 +26,7 @@ from glore_video.engine.threads import choose_threads, trial_length
 from glore_video.errors import UsageError
 from glore_video.evaluation import ScoreParts, Scores
 from glore_video.models import count_complexity
+from glore_video.models.idle_units import refuse_idle_units
 from glore_video.video import open_video
 
 logger = logging.getLogger(__name__)
@@ -40,11 +41,15 @@ def score_views(
     preprocessing: Preprocessing,
     precision: Precision,
 ) -> Tensor:
-    """Logits of all views of one video, float32 (views, classes), on the CPU."""
+    """Logits of all views of one video, float32 (views, classes), on the CPU.
+
+    Raises UsageError if the network has inserted units that it does not run.
+    """
     logits = []
     for clips in views.batches(batch_size):
         with precision.autocast():
             logits.append(model(preprocessing(clips, precision.device)).float())
+        refuse_idle_units(model)
     return torch.cat(logits).cpu()
 
 

@@ -41,6 +41,7 @@ from glore_video.engine.training_state import Start, collect_state, restore_stat
 from glore_video.engine.update import Update
 from glore_video.engine.validation import validate
 from glore_video.errors import UsageError
+from glore_video.models.idle_units import refuse_idle_units
 
 logger = logging.getLogger(__name__)
 
@@ -252,7 +253,9 @@ class Trainer:
         """One update. Returns (sum of losses, correct clips, clips, norm of the gradient)."""
         clips = _readable(batch)
         self.process.doing("forward and backward")
-        return self.update(clips, batch.labels, self._generator(*self._at))
+        sums = self.update(clips, batch.labels, self._generator(*self._at))
+        refuse_idle_units(self.update.model)
+        return sums
 
     def _generator(self, epoch: int, step: int) -> torch.Generator:
         # The last number keeps it apart from the generators of clips, (seed, epoch, index, attempt).
