@@ -115,8 +115,7 @@ def one(args: argparse.Namespace, model: ReadyModel) -> int:
         file.known(row.network)
         args.csv.parent.mkdir(parents=True, exist_ok=True)
         file.finish([args.video], {args.video: row})
-    views = f"{model.num_clips} clip{'s' * (model.num_clips > 1)} x {model.num_crops} crop"
-    show(args, args.video, prediction.top(args.top), views + "s" * (model.num_crops > 1))
+    show(args, args.video, prediction.top(args.top), model.views)
     return 0
 
 

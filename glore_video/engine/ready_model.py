@@ -79,6 +79,12 @@ class ReadyModel:
                 f"crop_size {self.crop_size} does not fit in frames of short side {self.short_side}"
             )
 
+    @property
+    def views(self) -> str:
+        """The views of a video in words: "10 clips x 3 crops"."""
+        clips = f"{self.num_clips} clip{'s' * (self.num_clips > 1)}"
+        return f"{clips} x {self.num_crops} crop{'s' * (self.num_crops > 1)}"
+
     def videos(
         self,
         paths: Sequence[str],
