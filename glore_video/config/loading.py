@@ -38,7 +38,9 @@ _Loader.add_implicit_resolver(
 
 
 def parse_value(text: str) -> Any:
-    """The value of a KEY VALUE pair, read as YAML: numbers, True, [1, 2], text."""
+    """The value of a KEY VALUE pair, read as YAML: numbers, True, [1, 2], text, which may be empty."""
+    if not text.strip():
+        return ""  # not YAML's null: a shell passes KEY '' as an empty word
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:

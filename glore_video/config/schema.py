@@ -82,9 +82,10 @@ class Config(Section):
                 f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: at most "
                 f"{list(blocks)}, the blocks of RESNET.DEPTH = {self.RESNET.DEPTH}"
             )
-        if self.SYNTHETIC.LABELS and self.DATA.RANDOM_FLIP:
+        if self.SYNTHETIC.LABELS != "none" and self.DATA.RANDOM_FLIP:
             raise UsageError(
-                "SYNTHETIC.LABELS needs DATA.RANDOM_FLIP False: a mirrored video moves the other way"
+                f"SYNTHETIC.LABELS = {self.SYNTHETIC.LABELS} needs DATA.RANDOM_FLIP False: a mirrored "
+                "video moves the other way (SYNTHETIC.LABELS none: the videos are your own)"
             )
         return self
 

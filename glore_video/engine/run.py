@@ -246,7 +246,7 @@ def _steps(config: Config) -> str:
     if not config.DATA.PATH_TO_DATA_DIR:
         return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
     videos = config.SYNTHETIC.NUM_TRAIN
-    if not config.SYNTHETIC.LABELS:
+    if config.SYNTHETIC.LABELS == "none":
         try:
             videos = len(build.load_list(config, "train"))
         except FileNotFoundError as error:

@@ -19,7 +19,7 @@ from glore_video.datasets.loader import (
     shard,
     views_loader,
 )
-from glore_video.datasets.synthetic import OtherParametersError, render_relations
+from glore_video.datasets.synthetic import OtherFilesError, OtherParametersError, render_relations
 from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
@@ -54,7 +54,8 @@ def clip_sampling(config: Config) -> ClipSampling:
 
 def render_synthetic(config: Config) -> None:
     """Render the synthetic data set if the config names one; it is reused where it is there."""
-    if config.SYNTHETIC.LABELS:
+    labels = config.SYNTHETIC.LABELS
+    if labels != "none":
         if not Path(config.DATA.PATH_TO_DATA_DIR).exists():
             logger.info(
                 "rendering %d videos into %s",
@@ -63,9 +64,15 @@ def render_synthetic(config: Config) -> None:
             )
         with naming("DATA.PATH_TO_DATA_DIR"):
             try:
-                _render(config, config.SYNTHETIC.LABELS)
+                _render(config, labels)
             except OtherParametersError as error:
                 raise UsageError(_in_keys(error, config)) from None
+            except OtherFilesError as error:
+                raise UsageError(
+                    f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
+                    "own. To train on what is there: SYNTHETIC.LABELS none; "
+                    "configs/k400_glore_r50_finetune.yaml is made for videos of your own"
+                ) from None
 
 
 def _in_keys(error: OtherParametersError, config: Config) -> str:
@@ -75,9 +82,7 @@ def _in_keys(error: OtherParametersError, config: Config) -> str:
         for name, (found, asked) in error.differing.items()
         if name != "class_names"  # they follow from the labels
     )
-    return (
-        f"{error.root} holds other synthetic videos: {differing}; delete it or name another folder"
-    )
+    return f"{error.root} holds other synthetic videos: {differing}; name another folder to render into"
 
 
 def _render(config: Config, labels: Literal["pair", "same"]) -> None:
