@@ -130,18 +130,20 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
 
     config = load_config(cfg, pairs)
 
-    from glore_video.engine.distributed import check_gpus, launch, under_torchrun
-    from glore_video.engine.run import check_settings, describe_run, prepare
+    from glore_video.engine.build import settled
+    from glore_video.engine.build.preparation import prepare
+    from glore_video.engine.distributed import launch, under_torchrun
+    from glore_video.engine.run import check_settings, describe_run
     from glore_video.engine.run_log import setup_logging
 
+    config = settled(config)
     check_settings(config)
     if dry_run:
         print(describe_run(config))
         return 0
     if not under_torchrun():
         setup_logging(Path(config.OUTPUT_DIR), is_main=True)
-        check_gpus(config.NUM_GPUS)
-        prepare(config, world_size=config.NUM_GPUS or config.CPU_PROCESSES)
+        prepare(config)
     return launch(
         partial(_process, config, prepare_here=under_torchrun()),
         num_gpus=config.NUM_GPUS,
@@ -152,8 +154,9 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
 
 
 def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
+    from glore_video.engine.build.preparation import prepare
     from glore_video.engine.distributed import log_processes
-    from glore_video.engine.run import prepare, train_and_test
+    from glore_video.engine.run import train_and_test
     from glore_video.engine.run_log import setup_logging
 
     setup_logging(Path(config.OUTPUT_DIR), is_main=process.is_main)

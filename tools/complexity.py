@@ -52,7 +52,7 @@ def _print(args: argparse.Namespace) -> int:
 
 
 def _rows(args: argparse.Namespace) -> Iterator[Row]:
-    from glore_video.config import load_config
+    from glore_video.config import load_config, with_values
     from glore_video.engine.build import build_model
     from glore_video.models import create_model, list_models
     from glore_video.models.complexity_table import measure, protocol
@@ -70,6 +70,8 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
         yield row
     for path in args.cfg:
         config = load_config(path)
+        if not config.MODEL.NUM_CLASSES:  # as many as data have that are not named here
+            config = with_values(config, {"MODEL.NUM_CLASSES": 400})
         yield measure(
             Path(path).stem,
             build_model(config),

@@ -100,6 +100,24 @@ def load_class_names(
     return tuple(f"class {label}" for label in range(num_classes))
 
 
+def count_class_names(folder: str | Path, *, file: str | Path = "") -> tuple[int, Path] | None:
+    """How many classes `file`, class_names.txt in the folder or its class folders name, and which.
+
+    None where there are none of them, or a list, whose labels count for more than folders.
+    """
+    names = Path(file) if file else Path(folder) / "class_names.txt"
+    if file and not names.is_file():
+        raise MissingFileError(f"DATA.CLASS_NAMES_PATH = {file}: no such file")
+    if names.is_file():
+        return len(names.read_text(encoding="utf-8").splitlines()), names
+    if any((Path(folder) / f"{split}.csv").is_file() for split in SPLITS):
+        return None
+    split = next((split for split in SPLITS if (Path(folder) / split).is_dir()), None)
+    if split is None:
+        return None
+    return len(class_names_of_folders(Path(folder))), Path(folder) / split
+
+
 def class_names_of_folders(folder: Path) -> tuple[str, ...]:
     """Sorted names of the class folders under train/, or else under val/ or test/."""
     for split in SPLITS:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
-from glore_video.config import Config, load_config
+from glore_video.config import Config, load_config, with_values
 from glore_video.datasets.annotations import load_class_names
 from glore_video.datasets.kinetics import kinetics400_class_names
 from glore_video.datasets.video_dataset import EvalViews, VideoViews
@@ -167,6 +167,9 @@ def ready_model(
     else:
         if cfg:
             config = load_config(cfg)
+            if not config.MODEL.NUM_CLASSES and (names := _stored_names(notes)):
+                config = with_values(config, {"MODEL.NUM_CLASSES": len(names)})
+            config = build.settled(config)
         elif not weights:
             raise UsageError("name a configuration, a network of the zoo, or weights of a run")
         elif not isinstance(notes.get("config"), Mapping):

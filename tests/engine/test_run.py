@@ -412,7 +412,8 @@ def test_labels_of_the_rendering_can_be_taken_off_in_a_shell(word):
 
 
 def test_label_out_of_range(cfg, options, videos, tmp_path, capsys):
-    (tmp_path / "train.csv").write_text(f"{videos}/clips/0.mp4 2\n")
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.csv").write_text(f"{videos}/clips/0.mp4 {2 * (split == 'train')}\n")
     options |= {"DATA.PATH_TO_DATA_DIR": tmp_path}
     assert main([*cfg, *flat(options)]) == 2
     assert "train.csv:1: label 2 is not in 0 .. 1" in one_error_line(capsys)

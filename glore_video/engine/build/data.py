@@ -99,22 +99,39 @@ def _render(config: Config, labels: Literal["pair", "same"]) -> None:
 
 def load_list(config: Config, split: str) -> VideoList:
     """Read and check one split's list. Raises what the user has to mend."""
+    folder = data_folder(config)
+    try:
+        return load_split(
+            folder,
+            split,
+            num_classes=config.MODEL.NUM_CLASSES,
+            prefix=config.DATA.PATH_PREFIX,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
+            use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
+        )
+    except MissingFileError as error:
+        if split == "test" and not has_split(folder, "test") and has_split(folder, "val"):
+            raise MissingFileError(f"{error}; TEST.SPLIT val tests on what is validated") from None
+        raise
+
+
+def data_folder(config: Config) -> Path:
+    """DATA.PATH_TO_DATA_DIR, which is there."""
     folder = config.DATA.PATH_TO_DATA_DIR
     if not folder:
         raise UsageError(
             "DATA.PATH_TO_DATA_DIR is empty: give the folder with train.csv, val.csv and test.csv, "
-            f"whose lines are `path label`, labels 0 to {config.MODEL.NUM_CLASSES - 1}"
+            "whose lines are `path label`, labels from 0 on, or with train/, val/ and test/, each "
+            "with a folder of videos for each class"
         )
     if not Path(folder).is_dir():
         raise MissingFileError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
-    return load_split(
-        folder,
-        split,
-        num_classes=config.MODEL.NUM_CLASSES,
-        prefix=config.DATA.PATH_PREFIX,
-        separator=config.DATA.PATH_LABEL_SEPARATOR,
-        use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
-    )
+    return Path(folder)
+
+
+def has_split(folder: Path, split: str) -> bool:
+    """Whether there is a list or a folder of this split."""
+    return (folder / f"{split}.csv").is_file() or (folder / split).is_dir()
 
 
 def load_data(config: Config) -> RunData:
@@ -122,12 +139,17 @@ def load_data(config: Config) -> RunData:
     return RunData(
         train=load_list(config, "train") if config.TRAIN.ENABLE else None,
         val=load_list(config, "val") if config.TRAIN.ENABLE else None,
-        test=load_list(config, "test") if config.TEST.ENABLE else None,
-        class_names=load_class_names(
-            config.DATA.PATH_TO_DATA_DIR,
-            num_classes=config.MODEL.NUM_CLASSES,
-            file=config.DATA.CLASS_NAMES_PATH,
-        ),
+        test=load_list(config, config.TEST.SPLIT) if config.TEST.ENABLE else None,
+        class_names=load_names(config),
+    )
+
+
+def load_names(config: Config) -> tuple[str, ...]:
+    """The names of the classes, by label."""
+    return load_class_names(
+        config.DATA.PATH_TO_DATA_DIR,
+        num_classes=config.MODEL.NUM_CLASSES,
+        file=config.DATA.CLASS_NAMES_PATH,
     )
 
 
@@ -137,8 +159,8 @@ def build_watchdog(config: Config) -> Watchdog | None:
     return Watchdog(seconds) if seconds and num_workers(config) else None
 
 
-def training_batches(config: Config, videos: VideoList, process: Process) -> TrainingBatches:
-    """This process' batches; raises what the user has to mend in their size and augmentation."""
+def training_batches(config: Config, num_videos: int, process: Process) -> TrainingBatches:
+    """This process' batches of so many videos; raises what the user has to mend in their size and augmentation."""
     build_augmentation(config)
     build_mixing(config)
     clips = config.TRAIN.BATCH_SIZE // process.world_size * config.AUG.NUM_SAMPLE
@@ -148,7 +170,7 @@ def training_batches(config: Config, videos: VideoList, process: Process) -> Tra
             f"{config.TRAIN.BATCH_SIZE} over {process.world_size} processes leaves it one"
         )
     return TrainingBatches(
-        len(videos),
+        num_videos,
         batch_size=config.TRAIN.BATCH_SIZE,
         seed=config.RNG_SEED,
         rank=process.rank,
@@ -160,7 +182,7 @@ def build_train_loader(
     config: Config, videos: VideoList, process: Process
 ) -> tuple[DataLoader[Any], TrainingBatches]:
     """The loader of this process' training clips, and the sampler whose epoch the trainer sets."""
-    batches = training_batches(config, videos, process)
+    batches = training_batches(config, len(videos), process)
     clips = TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),

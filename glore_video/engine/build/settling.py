@@ -1,0 +1,77 @@
+"""Keys that say "as many as there are": the number of classes, and a GPU where there is one."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import torch
+
+from glore_video.config import Config, with_values
+from glore_video.datasets.annotations import count_class_names, load_split
+from glore_video.engine.build.data import data_folder
+from glore_video.errors import UsageError
+
+logger = logging.getLogger(__name__)
+
+_ANY_LABEL = 2**62
+
+
+def settled(config: Config) -> Config:
+    """The configuration with MODEL.NUM_CLASSES 0 and NUM_GPUS -1 replaced by what they stand for.
+
+    Raises ValueError if the number of classes is wanted and nothing tells it.
+    """
+    values: dict[str, object] = {}
+    if config.NUM_GPUS < 0:
+        values["NUM_GPUS"] = min(1, torch.cuda.device_count())
+    if not config.MODEL.NUM_CLASSES:
+        values["MODEL.NUM_CLASSES"], source = _counted(config)
+        logger.info("MODEL.NUM_CLASSES %d, from %s", values["MODEL.NUM_CLASSES"], source)
+    return with_values(config, values) if values else config
+
+
+def count_classes(config: Config) -> int | None:
+    """How many classes the data have; None where nothing tells it."""
+    try:
+        return _counted(config)[0]
+    except UsageError:
+        return None
+
+
+def _counted(config: Config) -> tuple[int, Path]:
+    """The number of classes, and what tells it: names, the labels of a list, or class folders."""
+    folder = data_folder(config)
+    found = count_class_names(folder, file=config.DATA.CLASS_NAMES_PATH)
+    if found is None and (folder / "train.csv").is_file():
+        found = _count_labels(config, folder / "train.csv")
+    if found is None:
+        raise UsageError(
+            f"MODEL.NUM_CLASSES = 0 counts classes, but {folder} holds no class_names.txt, no "
+            "train.csv and no train/ with a folder of videos for each class; say the number"
+        )
+    count, source = found
+    if count < 2:
+        raise UsageError(
+            f"{source}: {count} class{'es' * (count != 1)}, but two at least are needed"
+        )
+    return count, source
+
+
+def _count_labels(config: Config, file: Path) -> tuple[int, Path]:
+    videos = load_split(
+        file.parent,
+        "train",
+        num_classes=_ANY_LABEL,
+        prefix=config.DATA.PATH_PREFIX,
+        separator=config.DATA.PATH_LABEL_SEPARATOR,
+    )
+    labels = set(videos.labels.tolist())
+    count = max(labels) + 1
+    if len(labels) < count:
+        missing = next(label for label in range(count) if label not in labels)
+        raise UsageError(
+            f"MODEL.NUM_CLASSES = 0 counts classes, but of the labels 0 to {count - 1} in {file} some "
+            f"are missing, {missing} for one; say the number"
+        )
+    return count, file
