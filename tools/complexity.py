@@ -40,11 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.models import list_models
     from glore_video.models.complexity_table import markdown, text
+    from glore_video.prediction.terminal import Bar
 
     rows = _rows(args)
     if args.markdown:
-        print(markdown(list(rows)))
+        total = len(args.model) + len(args.cfg) or len(list_models())
+        done: list[Row] = []
+        with Bar("networks") as bar:
+            bar(0, total)
+            for row in rows:
+                done.append(row)
+                bar(len(done), total)
+        print(markdown(done))
     else:
         for number, row in enumerate(rows):
             print(f"{chr(10) if number else ''}{text(row)}", flush=True)
