@@ -69,12 +69,13 @@ def _refuse_verb(word: str) -> None:
         return
     script = f"{word.replace('-', '_')}.py"
     tools = Path(__file__).parents[1] / "tools"
+    program = _program()
     hint = "; predict, visualize, export and others are scripts of the checkout, in tools/"
     if (tools / script).is_file():
         hint = f"; python {tools / script} does it"
     raise UsageError(
-        f"{word}: no such command; {_program()} --cfg FILE trains and tests, glore-video serve shows "
-        f"a page to try a network on{hint}"
+        f"{word}: no such command; {program} --cfg FILE trains and tests, {program} serve shows a page "
+        f"to try a network on{hint}"
     )
 
 
