@@ -1,6 +1,6 @@
 """A network as one file for other runtimes, checked against the network on real frames.
 
-python tools/export.py --model glore_r50_8x8 --weights weights.pth --format onnx --output glore.onnx
+python tools/export.py --model glore_r50_8x8 --weights weights.pth --format onnx --output outputs/glore.onnx
 python tools/export.py --weights outputs/quickstart --format pt2
 """
 
@@ -36,7 +36,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--format", choices=get_args(ExportFormat), default="onnx")
     parser.add_argument(
-        "--output", metavar="FILE", help="by default network.onnx or network.pt2 (pt2, aoti)"
+        "--output",
+        metavar="FILE",
+        help="by default outputs/network.onnx or outputs/network.pt2 (pt2, aoti)",
     )
     parser.add_argument("--frames", type=positive, help="of a clip; instead of the network's own")
     parser.add_argument(
@@ -56,7 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    path = Path(args.output or f"network.{'onnx' if args.format == 'onnx' else 'pt2'}")
+    path = Path(args.output or f"outputs/network.{'onnx' if args.format == 'onnx' else 'pt2'}")
+    if not args.output:
+        path.parent.mkdir(exist_ok=True)
     if not path.parent.is_dir():
         raise MissingFileError(f"--output {path}: no such folder: {path.parent}")
     if args.format == "aoti" and path.suffix != ".pt2":

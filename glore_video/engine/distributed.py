@@ -125,8 +125,8 @@ def check_gpus(wanted: int) -> None:
     available = torch.cuda.device_count()
     if wanted > available:
         raise UsageError(
-            f"NUM_GPUS = {wanted}, but torch sees {available} GPUs on this machine "
-            "(NUM_GPUS 0 runs on the CPU)"
+            f"NUM_GPUS = {wanted}, but torch sees {available} GPU{'s' * (available != 1)} on this "
+            "machine (NUM_GPUS 0 runs on the CPU)"
         )
 
 

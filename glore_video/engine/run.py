@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import time
 from fractions import Fraction
 from functools import partial
@@ -14,6 +15,7 @@ import torch
 from glore_video.config import Config, flatten, to_yaml
 from glore_video.datasets.video_list import VideoList
 from glore_video.engine import build
+from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, last_checkpoint
 from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import group_table
 from glore_video.engine.run_log import MetricsLog
@@ -31,19 +33,6 @@ from glore_video.models import count_complexity
 from glore_video.video import span
 
 logger = logging.getLogger(__name__)
-
-
-def prepare(config: Config, *, world_size: int) -> None:
-    """Render what is to be rendered and check all that can be checked before processes start."""
-    if config.TRAIN.ENABLE:
-        build.load_initial_weights(config, build.build_model(config))
-    else:
-        build.checkpoint_to_test(config)
-    build.render_synthetic(config)
-    data = build.load_data(config)
-    if data.train is not None:
-        build.training_batches(config, data.train, Process(0, world_size, torch.device("cpu")))
-        build.check_batch(config, world_size=world_size)
 
 
 def check_settings(config: Config) -> None:
@@ -114,6 +103,13 @@ def _test(
     views = build.build_test_views(config, data.test)
     num_views = views.num_clips * views.num_crops
     logger.info("testing %s on %d videos, %d views each", checkpoint, len(data.test), num_views)
+    best = checkpoint_path(config.OUTPUT_DIR, 0).with_name(BEST_NAME)
+    if checkpoint == last_checkpoint(config.OUTPUT_DIR) and best.is_file():
+        logger.info(
+            "it is the run's last one; TRAIN.ENABLE False TEST.CHECKPOINT_FILE_PATH %s tests the one "
+            "that was best in validation",
+            shlex.quote(str(best)),
+        )
     folder = Path(config.OUTPUT_DIR) / "test"
     parts = ScoreParts(
         folder / "parts",
@@ -263,16 +259,18 @@ def _steps(config: Config) -> str:
     if not config.DATA.PATH_TO_DATA_DIR:
         return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
     videos = config.SYNTHETIC.NUM_TRAIN
-    if not config.SYNTHETIC.LABELS:
+    if config.SYNTHETIC.LABELS == "none":
         try:
             videos = len(build.load_list(config, "train"))
         except FileNotFoundError as error:
             return f"not known: {error}"
     batch, clips = config.TRAIN.BATCH_SIZE, build.clips_a_step(config)
-    few = "" if videos >= batch else " (too few videos to train on)"
+    few = "" if videos >= batch else f" (too few videos for TRAIN.BATCH_SIZE = {batch})"
     return f"{videos} videos, {videos // batch} steps of {clips} clips{few}"
 
 
 def _processes(process: Process) -> str:
-    kind = "GPU" if process.device.type == "cuda" else "CPU process"
-    return f"{process.world_size} {kind}{'s' if process.world_size > 1 else ''}"
+    one, several = (
+        ("GPU", "GPUs") if process.device.type == "cuda" else ("CPU process", "CPU processes")
+    )
+    return f"{process.world_size} {one if process.world_size == 1 else several}"

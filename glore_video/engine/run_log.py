@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -106,11 +106,12 @@ def progress(
     is_main: bool,
     initial: int = 0,
     plain_seconds: float = 30.0,
+    spoken_at: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[T]:
     """The items, with a bar on a terminal; log lines pass above it.
 
-    Elsewhere a log line comes every `plain_seconds` (0: none). `initial` of the `total` are done
-    before the first.
+    Elsewhere a log line comes every `plain_seconds`, unless another one came since: `spoken_at` is
+    the time of the latest, by time.monotonic(). `initial` of the `total` are done before the first.
     """
     if not is_main:
         yield from items
@@ -122,7 +123,7 @@ def progress(
     else:
         spoken = time.monotonic()
         for number, item in enumerate(items, start=initial):
-            if plain_seconds and time.monotonic() - spoken > plain_seconds:
+            if time.monotonic() - max(spoken, spoken_at()) > plain_seconds:
                 spoken = time.monotonic()
                 logger.info("%s: %d of %d", name, number, total)
             yield item

@@ -201,7 +201,8 @@ class Trainer:
             initial=start.step,
             name=f"epoch {epoch + 1}/{self.max_epoch}",
             is_main=self.process.is_main,
-            plain_seconds=0,  # the report speaks
+            plain_seconds=10,
+            spoken_at=lambda: report.spoken_at,
         )
         self.update.times.skip()
         self.process.doing("reading data", step=epoch * steps + start.step)

@@ -86,6 +86,8 @@ class Bar:
     def __call__(self, done: int, total: int) -> None:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
+        if not done:
+            self._bar.refresh()  # the first one may take a while
 
     def __enter__(self) -> Bar:
         return self

@@ -392,8 +392,28 @@ def test_other_synthetic_videos_are_named_by_their_keys(cfg, options, tmp_path, 
     assert "SYNTHETIC.LABELS = 'pair', there 'same'; SYNTHETIC.SIZE = 50, there 48;" in line
 
 
+def test_own_videos_are_never_to_be_deleted(options, videos, capsys):
+    """The configs of the demonstration render; a newcomer names the folder of their own videos."""
+    options |= {"DATA.RANDOM_FLIP": False, "OUTPUT_DIR": options["OUTPUT_DIR"] / "o"}
+    assert main(["--cfg", "configs/quickstart.yaml", *flat(options)]) == 2
+    line = one_error_line(capsys)
+    assert "delete" not in line
+    assert f"{videos} is no rendered dataset; there is class_names.txt, clips/, test.csv" in line
+    assert "SYNTHETIC.LABELS = pair renders videos into a folder of their own" in line
+    assert "SYNTHETIC.LABELS none" in line
+    assert "configs/k400_glore_r50_finetune.yaml" in line
+    assert (videos / "clips" / "0.mp4").is_file()
+
+
+@pytest.mark.parametrize("word", ["none", "", "''"], ids=["none", "empty", "quotes"])
+def test_labels_of_the_rendering_can_be_taken_off_in_a_shell(word):
+    config = load_config("configs/quickstart.yaml", ["SYNTHETIC.LABELS", word])
+    assert config.SYNTHETIC.LABELS == "none"
+
+
 def test_label_out_of_range(cfg, options, videos, tmp_path, capsys):
-    (tmp_path / "train.csv").write_text(f"{videos}/clips/0.mp4 2\n")
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.csv").write_text(f"{videos}/clips/0.mp4 {2 * (split == 'train')}\n")
     options |= {"DATA.PATH_TO_DATA_DIR": tmp_path}
     assert main([*cfg, *flat(options)]) == 2
     assert "train.csv:1: label 2 is not in 0 .. 1" in one_error_line(capsys)

@@ -9,8 +9,10 @@ from glore_video.engine.build.data import (
     build_watchdog,
     clip_sampling,
     eval_short_side,
+    has_split,
     load_data,
     load_list,
+    load_names,
     num_workers,
     render_synthetic,
     training_batches,
@@ -23,6 +25,7 @@ from glore_video.engine.build.model import (
     load_initial_weights,
     load_test_weights,
 )
+from glore_video.engine.build.settling import count_classes, settled
 from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
 from glore_video.engine.build.training import (
     build_trainer,
@@ -50,13 +53,17 @@ __all__ = [
     "checkpoint_to_test",
     "clip_sampling",
     "clips_a_step",
+    "count_classes",
     "eval_short_side",
+    "has_split",
     "load_data",
     "load_initial_weights",
     "load_list",
+    "load_names",
     "load_test_weights",
     "lr_scale",
     "num_workers",
     "render_synthetic",
+    "settled",
     "training_batches",
 ]
