@@ -15,6 +15,7 @@ from glore_video.choices import Damaged
 from glore_video.errors import UsageError
 
 from .errors import VideoError
+from .frame_times import FrameTimes
 from .indexing import survey
 from .orientation import Orientation
 from .pictures import Pictures
@@ -56,6 +57,10 @@ class PyavReader(VideoReader):
         self.video_streams = len(self._container.streams.video)
         self.num_frames = self.survey.num_frames
         self.fps = self.survey.fps
+
+    @property
+    def times(self) -> FrameTimes:
+        return self.survey.times.first(self.num_frames)
 
     @property
     def height(self) -> int:

@@ -9,6 +9,8 @@ from types import TracebackType
 import torch
 from torch import Tensor
 
+from .frame_times import FrameTimes
+
 
 class VideoReader(ABC):
     """An open video; use it as a context manager, or call close().
@@ -22,13 +24,19 @@ class VideoReader(ABC):
     Attributes:
         path: the file.
         num_frames: frames that the video shows, at least 1.
-        fps: average frames a second, as the container states it.
+        fps: average frames a second that are shown; as the container states it if its time stamps
+            keep to that, or it has none.
+        times: seconds from the first frame at which each frame is shown, a sequence.
         height, width: of a frame, in pixels, after any rotation.
     """
 
     path: str
     num_frames: int
     fps: Fraction
+
+    @property
+    @abstractmethod
+    def times(self) -> FrameTimes: ...
 
     @property
     @abstractmethod

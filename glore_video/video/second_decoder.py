@@ -10,6 +10,7 @@ from torch import Tensor
 
 from glore_video.choices import Damaged
 
+from .frame_times import FrameTimes
 from .pyav_backend import PyavReader
 from .reader import VideoReader
 from .video_index import VideoIndex
@@ -98,6 +99,10 @@ class SecondDecoder(VideoReader):
     @abstractmethod
     def _fetch(self, wanted: list[int]) -> Tensor | None:
         """As _decode, from the other decoder; None if it gave other frames."""
+
+    @property
+    def times(self) -> FrameTimes:
+        return self._known.times
 
     @property
     def height(self) -> int:
