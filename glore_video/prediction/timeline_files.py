@@ -100,12 +100,13 @@ def write_annotated(
     """
     with (
         open_video(timeline.path, backend=backend, damaged=damaged) as video,
-        VideoWriter(path, fps=video.fps) as writer,
+        VideoWriter(path, fps=video.fps, times=video.times) as writer,
     ):
+        times = video.times
         for start in range(0, video.num_frames, 32):
             indices = list(range(start, min(start + 32, video.num_frames)))
             for index, picture in zip(indices, video.frames(indices).numpy(), strict=True):
-                seconds = float(index / video.fps)
+                seconds = float(times[index])
                 drawn = draw_scores(picture, timeline.top(seconds, k), note=f"{seconds:.1f} s")
                 writer.write(np.ascontiguousarray(drawn)[None])
             if progress is not None:

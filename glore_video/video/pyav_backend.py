@@ -116,9 +116,7 @@ class PyavReader(VideoReader):
                 return False
         return True
 
-    def _decode_group(
-        self, start: int, keyframe: int, numbers: list[int], take: Take
-    ) -> bool:
+    def _decode_group(self, start: int, keyframe: int, numbers: list[int], take: Take) -> bool:
         """Hand on the frames that are shown from a keyframe on; begin to decode at `start`."""
         missing = {self.survey.packets.pts[number]: number for number in numbers}
         try:

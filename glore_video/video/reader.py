@@ -12,7 +12,6 @@ from torch import Tensor
 
 from .frame_times import FrameTimes
 
-
 Take = Callable[[int, np.ndarray], None]
 Transform = Callable[[Tensor], Tensor]
 

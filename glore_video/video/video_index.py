@@ -183,9 +183,7 @@ class VideoIndex(Survey):
             **fields
             | {
                 "file": FileStamp(**fields["file"]),
-                "packets": PacketIndex(
-                    tuple(times[:shown]), tuple(times[shown:stamps]), *flags
-                ),
+                "packets": PacketIndex(tuple(times[:shown]), tuple(times[shown:stamps]), *flags),
                 "stamps": tuple(times[stamps:]),
                 "fps": Fraction(*fields["fps"]),
                 "time_base": Fraction(*fields["time_base"]),

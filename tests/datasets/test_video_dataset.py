@@ -8,7 +8,7 @@ from glore_video.datasets import video_dataset
 from glore_video.datasets.loader import TrainingBatches, clip_loader
 from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
-from glore_video.video import ClipSampling, VideoError, open_video, transforms
+from glore_video.video import ClipSampling, VideoError, augmentation, open_video
 from glore_video.video.augmentation import Augmentation
 from glore_video.video.augmentation_erasing import RandomErasing
 from glore_video.video.augmentation_rand import RandAugment
@@ -214,14 +214,14 @@ class Shrinking:
 
 def test_frames_are_chosen_anew_where_fewer_are_whole():
     def last(video):
-        return [video.num_frames - 1]
+        return video.frames([video.num_frames - 1])
 
-    assert video_dataset._frames(Shrinking(40, 20), last, "use_prefix") == [19]
+    assert video_dataset._again_if_shorter(Shrinking(40, 20), last, "use_prefix") == [19]
     for known, whole, policy in ((40, 20, "error"), (40, 0, "use_prefix"), (40, 40, "error")):
         video = Shrinking(known, whole)
-        chosen = last if whole != 40 else lambda _: [40]
+        read = last if whole != 40 else lambda video: video.frames([40])
         with pytest.raises(VideoError, match=f"only {whole} frames"):
-            video_dataset._frames(video, chosen, policy)
+            video_dataset._again_if_shorter(video, read, policy)
 
 
 AUGMENTATION = Augmentation(
@@ -249,8 +249,8 @@ def test_draws_of_a_plain_clip_never_change(videos, monkeypatch):
         return frames
 
     monkeypatch.setattr(video_dataset, "clip_indices", indices)
-    monkeypatch.setattr(transforms, "crop", crop)
-    monkeypatch.setattr("glore_video.video.augmentation.horizontal_flip", flip)
+    monkeypatch.setattr(augmentation, "crop", crop)
+    monkeypatch.setattr(augmentation, "horizontal_flip", flip)
     clips = training(videos, short_sides=(40, 80), crop_size=40, flip=True)
     for epoch in range(4):
         clips[epoch, 0]
@@ -292,7 +292,7 @@ def test_several_clips_take_one_opening_and_decode_no_frame_twice(videos, monkey
     def opened(*args, **kwargs):
         video = open_video(*args, **kwargs)
         decode = video._decode
-        video._decode = lambda numbers: wanted.append(list(numbers)) or decode(numbers)
+        video._decode = lambda numbers, take: wanted.append(numbers) or decode(numbers, take)
         return video
 
     monkeypatch.setattr(video_dataset, "open_video", opened)

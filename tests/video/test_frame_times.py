@@ -21,7 +21,18 @@ def at_30(count):
 
 @pytest.mark.parametrize(
     ("seconds", "frame"),
-    [(-1, 0), (0, 0), (0.05, 0), (0.1, 1), (0.95, 9), (3.99, 9), (4, 10), (4.9, 10), (5, 11), (9, 11)],
+    [
+        (-1, 0),
+        (0, 0),
+        (0.05, 0),
+        (0.1, 1),
+        (0.95, 9),
+        (3.99, 9),
+        (4, 10),
+        (4.9, 10),
+        (5, 11),
+        (9, 11),
+    ],
 )
 def test_the_frame_that_is_shown_at_a_time(seconds, frame):
     assert PAUSE.shown_at(Fraction(str(seconds))) == frame
