@@ -60,9 +60,11 @@ class FrameTimes(Sequence[Fraction]):
         if self._as_stated:
             frame = floor(seconds * self.fps)
         else:
-            # Stamps are rounded to whole steps, so that one may stand half a step late.
-            step = self.stamps[0] + seconds / self.time_base + Fraction(1, 2)
-            frame = bisect_right(self.stamps, step) - 1
+            # Stamps that are rounded, to milliseconds say, may stand half a step late.
+            late = min(self.time_base, Fraction(1, 1000)) / 2
+            frame = (
+                bisect_right(self.stamps, self.stamps[0] + (seconds + late) / self.time_base) - 1
+            )
         return min(max(frame, 0), self.num_frames - 1)
 
     @cached_property

@@ -21,6 +21,11 @@ MAGIC = b"GVX2"
 _SAMPLE = 4096  # bytes at either end of a file that its stamp covers
 
 
+def is_other_version(magic: bytes) -> bool:
+    """Whether an index that begins so was kept by another version of this package."""
+    return len(magic) == len(MAGIC) and magic[:-1] == MAGIC[:-1] and magic != MAGIC
+
+
 @dataclass(frozen=True)
 class PacketIndex:
     """The packets of a video stream, in units of the stream's time base.
