@@ -65,7 +65,7 @@ def sheet_of(
     places = _spread(len(clip.frames), columns)
     indices = [clip.frames[place] for place in places]
     with open_video(look.path, backend=backend, damaged=damaged) as video:
-        pictures = video.frames(indices, partial(_cropped, square=look.square))
+        pictures = video.frames(indices, partial(_small_square, square=look.square))
     seen = clip.units[unit]
     weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
     rows = [Row("frames", _counted(seen.maps.shape))]
@@ -75,7 +75,7 @@ def sheet_of(
         heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
         rows.append(Row("Grad-CAM", "for comparison", heat[0, places].numpy()))
     return draw_sheet(
-        _small(pictures),
+        pictures.numpy(),
         rows,
         title=f"{Path(look.path).name}: {class_names[look.target]} {100 * look.probability:.1f}%",
         subtitle=f"projection maps of {unit}, the middle one of {len(look.clips)} clips; "
@@ -107,7 +107,7 @@ def film_of(
             stop = min(clip.end, total)
             for start in range(clip.start, stop, 64):
                 indices = list(range(start, min(start + 64, stop)))
-                square = video.frames(indices, partial(_cropped, square=look.square))
+                square = video.frames(indices, partial(_small_square, square=look.square))
                 rows = [Row(f"{class_names[look.target]} {100 * look.probability:.0f}%", "")]
                 shown = [
                     float(look.times.start_of(i) + look.times.start_of(i + 1)) / 2 for i in indices
@@ -119,7 +119,7 @@ def film_of(
                 if clip.cam is not None:
                     heat = map_frames(clip, _from_zero(clip.cam)[None], shown, plain=True)
                     rows.append(Row("Grad-CAM", "", heat[0]))
-                writer.write(tile_film(_small(square), rows, columns=columns))
+                writer.write(tile_film(square.numpy(), rows, columns=columns))
                 if progress is not None:
                     progress(indices[-1] + 1, total)
 
@@ -153,12 +153,6 @@ def map_frames(
     return (fine[:, low] * (1 - part) + fine[:, high] * part).numpy()
 
 
-def _cropped(frames: Tensor, *, square: tuple[int, int, int]) -> Tensor:
-    """Frames of the video -> what the network saw of them, in full size."""
-    top, left, side = square
-    return crop(frames, top, left, side, side)
-
-
 def _from_zero(cam: Tensor) -> Tensor:
     return cam / cam.quantile(0.995).clamp(min=1e-12)
 
@@ -173,10 +167,11 @@ def _counted(shape: Sequence[int]) -> str:
     return f"{shape[0]} nodes, {' x '.join(str(size) for size in shape[1:])}"
 
 
-def _small(pictures: Tensor) -> np.ndarray:
-    """uint8 (frames, side, side, 3) -> as many pixels as the maps have."""
-    side = [
+def _small_square(frames: Tensor, *, square: tuple[int, int, int]) -> Tensor:
+    """Frames of the video -> what the network saw of them, in as many pixels as the maps have."""
+    top, left, side = square
+    pictures = [
         np.asarray(Image.fromarray(each).resize((_PIXELS, _PIXELS), Image.Resampling.BICUBIC))
-        for each in pictures.numpy()
+        for each in crop(frames, top, left, side, side).numpy()
     ]
-    return np.stack(side)
+    return torch.from_numpy(np.stack(pictures))

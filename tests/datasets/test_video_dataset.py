@@ -224,6 +224,34 @@ def test_frames_are_chosen_anew_where_fewer_are_whole():
             video_dataset._again_if_shorter(video, read, policy)
 
 
+def test_clips_of_a_variable_rate_span_their_seconds(tmp_path):
+    """30 frames in the first second, then one every third of a second: 40 frames in 4.3 s."""
+    path = encode(tmp_path / "v.mp4", times=[*range(30), *range(30, 130, 10)], size=(64, 64))
+    videos = VideoList(tmp_path / "l.csv", [str(path)], [0])
+    # Three frames 30 / 30 s apart: of what is shown at 30 a second, 128 or 129 places.
+    sampling = ClipSampling(num_frames=3, stride=30, target_fps=30)
+    with open_video(path) as video:
+        frames = video.frames(range(40)).permute(0, 3, 1, 2)
+    size = {"short_side": 64, "crop_size": 64}
+    clip = CentreClips(videos=videos, sampling=sampling, **size)[0].clip
+    # 123.2 places, rounded up; the centre start is place (124 - 61 + 1) // 2 = 32: 1.07, 2.07, 3.07 s
+    assert torch.equal(clip, frames[[30, 33, 36]].permute(1, 0, 2, 3))
+    settings = {"num_clips": 3, "num_crops": 1, "spacing": "ends", **size}
+    views = EvalViews(videos=videos, sampling=sampling, **settings)[0].views
+    assert torch.equal(views.view(0), frames[[0, 30, 33]].permute(1, 0, 2, 3))
+    # the last one starts at place 63
+    assert torch.equal(views.view(2), frames[[33, 36, 39]].permute(1, 0, 2, 3))
+    drawn = training(videos, sampling=sampling)
+    for epoch in range(8):
+        clip = drawn[epoch, 0].clip.unbind(1)
+        first, second, third = (
+            next(n for n in range(40) if torch.equal(shown, frames[n])) for shown in clip
+        )
+        assert first <= 33
+        assert 30 <= second <= 36
+        assert third == second + 3
+
+
 AUGMENTATION = Augmentation(
     rand_augment=RandAugment(magnitude=7, operations=4, magnitude_std=0.5, increasing=True),
     hls_ranges=(15, 35, 25),
