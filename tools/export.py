@@ -132,15 +132,17 @@ def pictures(video: str | None, frames: int, crop: int) -> Tensor:
     from glore_video.video import open_video
     from glore_video.video.transforms import centre_crop, resize_short_side
 
+    def square(shown: Tensor) -> Tensor:
+        return centre_crop(resize_short_side(shown, crop), crop)
+
     if video:
         with open_video(video) as opened:
             indices = np.linspace(0, opened.num_frames - 1, frames).astype(int).tolist()
-            shown = torch.as_tensor(opened.frames(indices))
-    else:
-        shown = torch.from_numpy(
-            render_video(("up", "left"), seed=0, num_frames=frames, size=max(48, crop + crop % 2))
-        )
-    return centre_crop(resize_short_side(shown, crop), crop)
+            return opened.frames(indices, square)
+    size = max(48, crop + crop % 2)
+    return square(
+        torch.from_numpy(render_video(("up", "left"), seed=0, num_frames=frames, size=size))
+    )
 
 
 def fastest(run: Callable[[Tensor], Tensor], clips: Tensor, rounds: int = 5) -> float:

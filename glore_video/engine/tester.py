@@ -173,10 +173,11 @@ def fingerprint_of_test(
 
 
 def sample_frames(path: str, *, backend: Backend = "pyav", count: int = 3) -> np.ndarray:
-    """Frames spread over a video, uint8 (count, height, width, 3). Raises VideoError."""
+    """Frames spread over the time of a video, uint8 (count, height, width, 3). Raises VideoError."""
     with open_video(path, backend=backend, damaged="use_prefix") as video:
-        length = video.num_frames
-        return video.frames([(2 * n + 1) * length // (2 * count) for n in range(count)]).numpy()
+        times = video.times
+        middles = [times.duration * (2 * n + 1) / (2 * count) for n in range(count)]
+        return video.frames([times.shown_at(each) for each in middles]).numpy()
 
 
 def model_costs(model: nn.Module, *, num_frames: int, crop_size: int) -> dict[str, float]:
