@@ -20,6 +20,7 @@ from typing import IO, Any, Literal, get_args
 
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.errors import UsageError
+from glore_video.file_locks import lock_file
 
 Status = Literal["ok", "damaged", "unreadable", "missing", "timeout"]
 _STATUSES = get_args(Status)
@@ -188,7 +189,10 @@ class ManifestWriter:
         manifest.parent.mkdir(parents=True, exist_ok=True)
         self._rows = self._files.enter_context(_open(self.partial, "a+"))
         try:
-            _lock(self._rows, manifest)
+            try:
+                lock_file(self._rows)
+            except BlockingIOError:
+                raise UsageError(f"{manifest}: another process is writing it") from None
             self._indices = self._files.enter_context(index_file(self.partial).open("ab"))
             if manifest.is_file() and is_manifest(manifest):
                 self._know(read_rows(manifest), index_file(manifest))
@@ -274,14 +278,3 @@ class ManifestWriter:
         trace: TracebackType | None,
     ) -> None:
         self._files.close()
-
-
-def _lock(file: IO[str], manifest: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UsageError(f"{manifest}: another process is writing it") from None
