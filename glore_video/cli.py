@@ -11,6 +11,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -131,40 +132,45 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
     config = load_config(cfg, pairs)
 
     from glore_video.engine.distributed import check_gpus, launch, under_torchrun
-    from glore_video.engine.run import check_settings, describe_run, prepare
-    from glore_video.engine.run_log import setup_logging
+    from glore_video.engine.run import accepted, check_settings, describe_run
 
     check_settings(config)
     if dry_run:
         print(describe_run(config))
         return 0
-    if not under_torchrun():
-        setup_logging(Path(config.OUTPUT_DIR), is_main=True)
-        check_gpus(config.NUM_GPUS)
-        prepare(config, world_size=config.NUM_GPUS or config.CPU_PROCESSES)
-    return launch(
-        partial(_process, config, prepare_here=under_torchrun()),
-        num_gpus=config.NUM_GPUS,
-        cpu_processes=config.CPU_PROCESSES,
-        cpu_threads=config.CPU_THREADS,
-        timeout=config.DIST_TIMEOUT,
-    )
+    with ExitStack() as held:
+        if not under_torchrun():
+            check_gpus(config.NUM_GPUS)
+            processes = config.NUM_GPUS or config.CPU_PROCESSES
+            held.enter_context(accepted(config, world_size=processes))
+        return launch(
+            partial(_process, config, accept_here=under_torchrun()),
+            num_gpus=config.NUM_GPUS,
+            cpu_processes=config.CPU_PROCESSES,
+            cpu_threads=config.CPU_THREADS,
+            timeout=config.DIST_TIMEOUT,
+        )
 
 
-def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
+def _process(config: Config, process: Process, *, accept_here: bool) -> int:
     from glore_video.engine.distributed import log_processes
-    from glore_video.engine.run import prepare, train_and_test
+    from glore_video.engine.run import accepted, train_and_test
     from glore_video.engine.run_log import setup_logging
 
-    setup_logging(Path(config.OUTPUT_DIR), is_main=process.is_main)
+    folder = Path(config.OUTPUT_DIR)
+    if not accept_here:
+        setup_logging(folder, is_main=process.is_main)
 
     def work() -> int:
-        log_processes(process)
-        if prepare_here and process.is_main:
-            process.doing("preparing data")
-            prepare(config, world_size=process.world_size)
-        process.barrier()
-        train_and_test(config, process)
+        with ExitStack() as held:
+            log_processes(process)
+            if accept_here and process.is_main:
+                process.doing("preparing data")
+                held.enter_context(accepted(config, world_size=process.world_size))
+            process.barrier()
+            if accept_here and not process.is_main:
+                setup_logging(folder, is_main=False)
+            train_and_test(config, process)
         return 0
 
     return guarded(work, wait=0 if process.is_main else 2, tell=process.fails)

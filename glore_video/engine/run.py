@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,8 @@ from glore_video.datasets.video_list import VideoList
 from glore_video.engine import build
 from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import group_table
-from glore_video.engine.run_log import MetricsLog
+from glore_video.engine.output_dir import FolderLock, InUseError, set_aside, waited_for
+from glore_video.engine.run_log import MetricsLog, setup_logging
 from glore_video.engine.tester import (
     fingerprint_of_test,
     model_costs,
@@ -25,6 +28,7 @@ from glore_video.engine.tester import (
 )
 from glore_video.errors import UsageError
 from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
+from glore_video.evaluation.files import replace_file
 from glore_video.evaluation.metrics import top5_tells
 from glore_video.evaluation.report import write_report
 from glore_video.models import count_complexity
@@ -33,17 +37,69 @@ from glore_video.video import span
 logger = logging.getLogger(__name__)
 
 
+@contextmanager
+def accepted(config: Config, *, world_size: int) -> Iterator[None]:
+    """Within it, OUTPUT_DIR is this run's, which has passed all checks; the log goes there.
+
+    A run that is refused writes nothing there. One that trains keeps others from training there
+    until the end; one that starts anew moves what an earlier run has left aside.
+    """
+    folder = Path(config.OUTPUT_DIR)
+    with FolderLock(folder) as lock:
+        if config.TRAIN.ENABLE:
+            _take(lock, create=False)  # to say at once that another run is there
+        prepare(config, world_size=world_size)
+        if config.TRAIN.ENABLE:
+            _take(lock, create=True)
+            if not config.TRAIN.AUTO_RESUME:
+                set_aside(folder)
+        setup_logging(folder, is_main=True)
+        yield
+
+
+def _take(lock: FolderLock, *, create: bool) -> None:
+    try:
+        lock.take(create=create)
+    except InUseError as error:
+        raise UsageError(
+            f"OUTPUT_DIR = {lock.folder}: {error}: two runs can't train there at once; end that one "
+            "or choose another OUTPUT_DIR"
+        ) from None
+
+
 def prepare(config: Config, *, world_size: int) -> None:
     """Render what is to be rendered and check all that can be checked before processes start."""
+    resumed = None
     if config.TRAIN.ENABLE:
-        build.load_initial_weights(config, build.build_model(config))
+        model = build.build_model(config)
+        build.load_initial_weights(config, model)
+        if config.TRAIN.AUTO_RESUME:
+            resumed = build.check_resumable(config, model)
+        else:
+            _check_apart(config)
     else:
         build.checkpoint_to_test(config)
     build.render_synthetic(config)
     data = build.load_data(config)
+    if resumed is not None:
+        resumed.check_data(config, data)
     if data.train is not None:
         build.training_batches(config, data.train, Process(0, world_size, torch.device("cpu")))
         build.check_batch(config, world_size=world_size)
+
+
+def _check_apart(config: Config) -> None:
+    """Raises UsageError for weights in OUTPUT_DIR, which a run that starts anew moves aside."""
+    folder = Path(config.OUTPUT_DIR).resolve()
+    for key, path in (
+        ("TRAIN.CHECKPOINT_FILE_PATH", config.TRAIN.CHECKPOINT_FILE_PATH),
+        ("TEST.CHECKPOINT_FILE_PATH", config.TEST.CHECKPOINT_FILE_PATH),
+    ):
+        if path and "://" not in path and Path(path).resolve().is_relative_to(folder):
+            raise UsageError(
+                f"{key} = {path} is in OUTPUT_DIR, and TRAIN.AUTO_RESUME = False moves what is there "
+                "aside: choose another OUTPUT_DIR"
+            )
 
 
 def check_settings(config: Config) -> None:
@@ -72,9 +128,6 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         The test's summary on the main process; None on others, or if nothing is tested.
     """
     output_dir = Path(config.OUTPUT_DIR)
-    if process.is_main:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        (output_dir / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     data = build.load_data(config)
     for videos in (data.train, data.val):
         if videos is not None and videos.left_out:
@@ -86,6 +139,8 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
     ) as metrics:
         if config.TRAIN.ENABLE:
+            if process.is_main:
+                _write_config(config, output_dir)
             torch.manual_seed(config.RNG_SEED)
             model = build.build_model(config)
             build.load_initial_weights(config, model)
@@ -96,7 +151,18 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
                 *(build.clips_a_step(config), _processes(process)),
             )
             trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)
-        return _test(config, data, process, metrics) if config.TEST.ENABLE else None
+        if not config.TEST.ENABLE:
+            return None
+        if not process.is_main:
+            return _test(config, data, process, metrics)
+        with waited_for(output_dir / "test", process.doing):
+            _write_config(config, output_dir / "test")
+            return _test(config, data, process, metrics)
+
+
+def _write_config(config: Config, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / "config.yaml", to_yaml(config).encode())
 
 
 def _test(
