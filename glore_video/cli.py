@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from glore_video.arguments import Parser
 from glore_video.datasets.remote_errors import behind, what_of
 from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
-from glore_video.engine.interruption import StoppedBySignal
+from glore_video.engine.interruption import StoppedBySignal, raised_signals
 from glore_video.errors import is_users
 from glore_video.video import VideoError
 
@@ -93,10 +93,12 @@ def guarded(
     except StoppedBySignal as stop:
         time.sleep(wait)
         print(stop, file=sys.stderr)
+        end_children()
         return stop.exit_status
     except KeyboardInterrupt:
         time.sleep(wait)
         print("interrupted", file=sys.stderr)
+        end_children()
         return 130
     except Exception as raised:
         if _is_lost_connection(raised):
@@ -138,7 +140,7 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
     if dry_run:
         print(describe_run(config))
         return 0
-    with ExitStack() as held:
+    with raised_signals(), ExitStack() as held:
         if not under_torchrun():
             check_gpus(config.NUM_GPUS)
             processes = config.NUM_GPUS or config.CPU_PROCESSES
@@ -162,7 +164,7 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
         setup_logging(folder, is_main=process.is_main)
 
     def work() -> int:
-        with ExitStack() as held:
+        with raised_signals(), ExitStack() as held:
             log_processes(process)
             if accept_here and process.is_main:
                 process.doing("preparing data")

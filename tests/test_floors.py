@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "glore_video"
 # A folder may import itself and what stands behind it here.
 ALLOWED = {
     "errors": set(),
+    "stop_signals": set(),
     "file_locks": set(),
     "models": set(),
     "video": set(),

@@ -90,7 +90,7 @@ class Trainer:
         start = self._resume() if auto_resume else Start()
         self._best_top1 = start.best_top1
         self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
-        with StopSignals() as self._signals:
+        with StopSignals(says=self.process.is_main) as self._signals:
             for epoch in range(start.epoch, self.max_epoch):
                 self._train_epoch(epoch, start if epoch == start.epoch else Start(epoch))
                 self._end_epoch(epoch + 1)
