@@ -21,6 +21,7 @@ from glore_video.datasets.remote_errors import behind, what_of
 from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
 from glore_video.engine.interruption import StoppedBySignal, raised_signals
 from glore_video.errors import is_users
+from glore_video.streams import READER_GONE, as_command, reader_is_gone
 from glore_video.video import VideoError
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
 
 
+def command() -> int:
+    """`main` as a program: standard streams take whatever is written to them."""
+    return as_command(main)
+
+
 def guarded(
     action: Callable[[], int],
     *,
@@ -103,6 +109,9 @@ def guarded(
     except Exception as raised:
         if _is_lost_connection(raised):
             raise  # `launch` speaks of it
+        if isinstance(raised, BrokenPipeError) and reader_is_gone():
+            end_children()
+            return READER_GONE
         error = behind(raised)
         if not (is_users(error) or isinstance(error, VideoError)):
             return end_unforeseen(error, tell)
@@ -179,4 +188,4 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

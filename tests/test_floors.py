@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "glore_video"
 ALLOWED = {
     "errors": set(),
     "stop_signals": set(),
+    "streams": set(),
     "file_locks": set(),
     "models": set(),
     "video": set(),

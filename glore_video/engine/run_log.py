@@ -17,6 +17,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from glore_video.errors import writing
+from glore_video.streams import is_terminal
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -194,7 +195,7 @@ def progress(
     """
     if not is_main:
         yield from items
-    elif sys.stderr.isatty():
+    elif is_terminal(sys.stderr):
         with logging_redirect_tqdm([logging.getLogger("glore_video")]):
             yield from tqdm(
                 items, total=total, initial=initial, desc=name, leave=False, dynamic_ncols=True

@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from test_unforeseen import forked_run
 
 from glore_video.cli import main
 from glore_video.config import load_config
@@ -632,3 +633,16 @@ def test_error_in_spawned_processes_is_short(cfg, options):
     assert re.search(r"step 2 of 2 in epoch 1: the .* values are not finite", done.stderr)
     assert "Lower SOLVER.BASE_LR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CLOSED = """
+import os, sys
+os.close(0); os.close(1); os.close(2)
+sys.stdout = sys.stderr = None
+"""
+
+
+def test_a_run_without_standard_streams(cfg, options, tmp_path):
+    """As services start it; what it has to say is in log.txt."""
+    assert forked_run([*cfg, *flat(options)], CLOSED, tmp_path / "said.txt") == 0
+    assert "test: video top-1" in (options["OUTPUT_DIR"] / "log.txt").read_text()
