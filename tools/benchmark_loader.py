@@ -7,6 +7,7 @@ from itertools import islice
 
 from glore_video.arguments import Parser, list_of, not_negative, positive
 from glore_video.cli import guarded
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,4 +72,4 @@ def _benchmark(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

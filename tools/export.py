@@ -17,6 +17,7 @@ from glore_video.arguments import Parser, number, positive
 from glore_video.choices import ExportFormat
 from glore_video.cli import guarded
 from glore_video.errors import MissingFileError, UsageError
+from glore_video.streams import as_command
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
@@ -160,4 +161,4 @@ def same(a: Tensor, b: Tensor) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

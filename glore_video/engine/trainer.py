@@ -99,7 +99,7 @@ class Trainer:
         start = self._resume() if auto_resume else Start()
         self._best_top1 = start.best_top1
         self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
-        with StopSignals() as self._signals:
+        with StopSignals(says=self.process.is_main) as self._signals:
             self._settle_threads(start)
             if self.process.device.type == "cpu":
                 self._slowdown = Slowdown(torch.get_num_threads())

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from glore_video.errors import UsageError, naming
+from glore_video.streams import takes
 
 if TYPE_CHECKING:
     from glore_video.engine.ready_model import ReadyModel
@@ -112,8 +113,7 @@ def table(rows: Sequence[tuple[str, float]]) -> str:
 
 def _bar(value: float) -> str:
     full = round(30 * value)
-    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
-    return ("#" if plain else "█") * full
+    return ("█" if takes("█", sys.stdout) else "#") * full
 
 
 def say(*words: Any) -> None:

@@ -139,12 +139,15 @@ def load_list(config: Config, split: str, numbering: Numbering | None = None) ->
         raise
 
 
-def load_numbering(config: Config) -> Numbering:
-    """Which class has which label, in all splits. Raises what the user has to mend."""
+def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
+    """Which class has which label, in all splits. Raises what the user has to mend.
+
+    any_number: of classes; otherwise names must be as many as MODEL.NUM_CLASSES.
+    """
     return number_classes(
         data_folder(config),
         names_file=config.DATA.CLASS_NAMES_PATH,
-        num_classes=config.MODEL.NUM_CLASSES or None,
+        num_classes=None if any_number else config.MODEL.NUM_CLASSES or None,
         separator=config.DATA.PATH_LABEL_SEPARATOR,
     )
 

@@ -42,7 +42,7 @@ def count_classes(config: Config) -> int | None:
 def _counted(config: Config) -> tuple[int, str]:
     """The number of classes, and what tells it: names, the labels of a list, or class folders."""
     folder = data_folder(config)
-    numbering = load_numbering(config)
+    numbering = load_numbering(config, any_number=True)
     found: tuple[int, str] | None = None
     if numbering.names:
         found = len(numbering.names), numbering.source
