@@ -14,6 +14,8 @@ PACKAGE = Path(__file__).parents[1] / "glore_video"
 ALLOWED = {
     "errors": set(),
     "csv_cells": set(),
+    "stop_signals": set(),
+    "streams": set(),
     "file_locks": set(),
     "models": set(),
     "video": set(),

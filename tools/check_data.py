@@ -8,6 +8,7 @@ from pathlib import Path
 from glore_video.arguments import Parser, positive, seconds, separator
 from glore_video.cli import guarded
 from glore_video.cpus import usable_cpus
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -100,4 +101,4 @@ def _check(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

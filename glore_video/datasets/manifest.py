@@ -24,6 +24,7 @@ from glore_video.datasets.list_files import OneLabel
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.errors import UsageError
 from glore_video.file_locks import lock_file
+from glore_video.video.video_index import MAGIC, is_other_version
 
 Status = Literal["ok", "damaged", "unreadable", "missing", "timeout"]
 _STATUSES = get_args(Status)
@@ -297,9 +298,15 @@ class ManifestWriter:
         self._csv = csv.writer(self._rows, lineterminator="\n")
 
     def _know(self, rows: Iterable[Row], indices: Path) -> None:
+        # What another version of this package found, such as frame rates, is found out again.
+        outdated = _of_another_version(indices)
         for row in rows:
-            self.known[row.path] = row
-            self._sources[row.path] = indices
+            if not (outdated and row.index_size):
+                self._remember(row, indices)
+
+    def _remember(self, row: Row, indices: Path) -> None:
+        self.known[row.path] = row
+        self._sources[row.path] = indices
 
     def _written(self) -> Iterator[Row]:
         """Rows of the partial file; what a killed process left of one at the end is cut off."""
@@ -320,7 +327,7 @@ class ManifestWriter:
         self._indices.flush()
         self._csv.writerow(_cells(row))
         self._rows.flush()
-        self._know([row], index_file(self.partial))
+        self._remember(row, index_file(self.partial))
 
     def finish(self, rows: Iterable[Row]) -> None:
         """Write the manifest: for each row what is known under its path, with its label."""
@@ -372,3 +379,11 @@ class ManifestWriter:
         trace: TracebackType | None,
     ) -> None:
         self._files.close()
+
+
+def _of_another_version(indices: Path) -> bool:
+    """Whether the first index in a file can't be used by this version."""
+    if not indices.is_file():
+        return False
+    with indices.open("rb") as file:
+        return is_other_version(file.read(len(MAGIC)))

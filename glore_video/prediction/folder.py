@@ -13,8 +13,7 @@ from glore_video.engine.distributed import Process
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.engine.run_log import progress
 from glore_video.errors import UsageError
-from glore_video.evaluation import video_probabilities
-from glore_video.prediction.recognition import best
+from glore_video.prediction.recognition import NotFiniteError, best, probabilities_of
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
 
 logger = logging.getLogger(__name__)
@@ -81,9 +80,13 @@ def predict_videos(
         if item.views is None:
             result = Result(path, network, reason=item.failures[-1][1])
         else:
-            probabilities = video_probabilities(ready.logits(item.views))
-            top = best(tuple(probabilities.tolist()), ready.class_names, PLACES)
-            result = Result(path, network, tuple(top))
+            try:
+                probabilities = probabilities_of(item.views, ready, path)
+            except NotFiniteError as error:
+                result = Result(path, network, reason=str(error))
+            else:
+                top = best(probabilities, ready.class_names, PLACES)
+                result = Result(path, network, tuple(top))
         results.append([result])
     process.barrier()
     return results.finish(paths, known) if process.is_main else None

@@ -142,6 +142,24 @@ def test_only_new_and_changed_files_are_decoded_again(tmp_path):
     assert calls(tmp_path) == ["crashes.mp4"]
 
 
+def test_what_an_earlier_version_kept_is_found_out_again(tmp_path):
+    """Its frame rates were the container's."""
+    for name in ("a", "b"):
+        encode(tmp_path / f"{name}.mp4", numbers=range(6))
+    (tmp_path / "l.csv").write_text("a.mp4 0\nb.mp4 1\nmissing.mp4 1\n")
+    manifest = tmp_path / "m.csv"
+    listing = list_videos(tmp_path / "l.csv", manifest)
+    rows = check_videos(listing, manifest, processes=1, seconds=60)
+    kept = manifest.with_name("m.csv.index")
+    new = kept.read_bytes()
+    kept.write_bytes(new.replace(b"GVX2", b"GVX1"))
+    old = manifest.read_text().replace(",30.0,", ",1000.0,")
+    manifest.write_text(old)
+    assert check_videos(listing, manifest, processes=1, seconds=60) == rows
+    assert kept.read_bytes() == new
+    assert [row.fps for row in rows] == [30.0, 30.0, 0.0]
+
+
 def test_a_stopped_check_goes_on(tmp_path, monkeypatch):
     for number in range(6):
         (tmp_path / f"{number}.mp4").write_text(str(number))

@@ -47,12 +47,15 @@ def test_files(tmp_path):
         "num_views": 2,
         "videos_expected": 3,
         "videos_scored": 2,
+        "videos_not_finite": 0,
         # Of two videos, one right: a quarter of the samples is all right, a quarter all wrong.
         "video_top1_interval": [0.0, 100.0],
         "mean_class_accuracy": 50.0,
         # Class x ranks its video second of two, w (whose class has 0.1 for both) in a tie.
         "mean_average_precision": pytest.approx(75.0),
         "calibration_error": pytest.approx(47.5),
+        "reasons": {},
+        "not_finite": [],
         "failed": [{"path": "d.mp4", "reason": "no frames"}],
         "left_out": [],
         "seconds": 1.5,
