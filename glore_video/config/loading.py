@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -38,7 +38,9 @@ _Loader.add_implicit_resolver(
 
 
 def parse_value(text: str) -> Any:
-    """The value of a KEY VALUE pair, read as YAML: numbers, True, [1, 2], text."""
+    """The value of a KEY VALUE pair, read as YAML: numbers, True, [1, 2], text, which may be empty."""
+    if not text.strip():
+        return ""  # not YAML's null: a shell passes KEY '' as an empty word
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:
@@ -84,6 +86,23 @@ def _check_brackets(pairs: Sequence[str]) -> None:
             rest = pairs[list(pairs).index(name) + 1 :]
             whole = " ".join(rest[: 1 + next((i for i, w in enumerate(rest) if "]" in w), 0)])
             raise UsageError(f'{name} {text}: a list with spaces needs quotes: {name} "{whole}"')
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """The configuration with other values of some keys ("MODEL.NUM_CLASSES"), checked as a whole.
+
+    Raises ValueError for values that do not fit.
+    """
+    tree = config.model_dump()
+    for name, value in values.items():
+        part: dict[str, Any] = {}
+        *sections, leaf = name.split(".")
+        inner = part
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[leaf] = value
+        _merge(tree, part)
+    return _validate(tree)
 
 
 def flatten(config: Section, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,10 @@ import torch
 from torch import Tensor
 
 from glore_video.engine.ready_model import ReadyModel
-from glore_video.evaluation import video_probabilities
+from glore_video.errors import UsageError
+from glore_video.evaluation.ranking import predicted_classes
+from glore_video.models import glore_units
+from glore_video.prediction.recognition import Prediction, predict
 from glore_video.prediction.windows import consecutive_starts
 from glore_video.video import FrameTimes, clip_indices, open_video, playback, span
 from glore_video.video.transforms import centre_crop, resize_short_side, to_clip
@@ -47,9 +50,9 @@ class VideoLook:
 
     Attributes:
         path, times: the video, and when its frames are shown.
-        square: top, left and side of what the network saw, in pixels of the video.
-        target: the class that importance and Grad-CAM are for; `probability` of it, the mean over
-            the clips.
+        square: top, left and side of what the maps show, in pixels of the video.
+        target: the class that importance and Grad-CAM are for.
+        probability: of it, that of `predict`: the mean over the views of a test.
         clips: in order of time.
     """
 
@@ -63,6 +66,11 @@ class VideoLook:
     def importance(self, unit: str) -> Tensor:
         """Of the nodes of a unit, the mean over the clips, (nodes,)."""
         return torch.stack([clip.units[unit].importance for clip in self.clips]).mean(0)
+
+    def shares(self, unit: str) -> Tensor:
+        """Of each node of a unit, its part of the sum of absolute importances, (nodes,) in 0..1."""
+        scores = self.importance(unit).double().abs()
+        return scores / scores.sum() if scores.any() else scores
 
     def ranking(self, unit: str) -> list[int]:
         """Nodes, the one whose importance is furthest from zero first.
@@ -99,25 +107,40 @@ def look(
     ready: ReadyModel,
     *,
     target: int | None = None,
+    prediction: Prediction | None = None,
     most_clips: int = 12,
     cam: bool = True,
     layer: str = "",
     progress: Callable[[int, int], None] | None = None,
 ) -> VideoLook:
-    """Look at the centre view of clips that cover a video end to end.
+    """Grad-CAM and what GloRe units do, in the centre view of clips that cover a video end to end.
+
+    What happens in the video is said by `predict`, from the views of a test: the same video and
+    network have the same probabilities there and here.
 
     Args:
         path: video file.
-        ready: a network with GloRe units.
-        target: class; by default the most probable one over all clips.
+        ready: a network; without GloRe units there is Grad-CAM alone.
+        target: class; by default the most probable one.
+        prediction: what `predict` said of this video and network, if it was asked already.
         most_clips: of a longer video so many, spread over it.
         cam, layer: whether to compute Grad-CAM, and of which layer; see `grad_cam`.
         progress: called with the number of clips done and that of all.
 
     Raises:
         VideoError: if the video can't be read.
-        ValueError: if the network has no GloRe unit, or for an unknown class or layer.
+        UsageError: if the network has no GloRe unit and `cam` is False, for an unknown class or
+            layer, or if its scores are not finite.
     """
+    has_units = bool(glore_units(ready.network))
+    if not (has_units or cam):
+        raise UsageError(
+            "the network has no GloRe unit, so without Grad-CAM nothing is left to see"
+        )
+    probabilities = (prediction or predict(path, ready)).probabilities
+    chosen = int(predicted_classes(torch.tensor(probabilities))) if target is None else target
+    if not 0 <= chosen < len(probabilities):
+        raise UsageError(f"target must be a class in 0..{len(probabilities) - 1}, got {target}")
     with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
         times = video.times
         played = playback(times, ready.sampling)
@@ -129,10 +152,6 @@ def look(
         square = visible_square(
             video.height, video.width, short_side=ready.short_side, crop_size=ready.crop_size
         )
-    with torch.no_grad(), ready.precision.autocast():
-        logits = torch.cat([ready.network(ready.input(clip)).float() for clip in inputs]).cpu()
-    probabilities = video_probabilities(logits)
-    chosen = int(probabilities.argmax()) if target is None else target
     covered = float(span(ready.sampling, fps))
     middles = [start + covered / 2 for start in starts]
     inner = played.frames(round((a + b) / 2) for a, b in pairwise(middles))
@@ -140,7 +159,9 @@ def look(
     clips = []
     for number, clip in enumerate(inputs):
         network_input = ready.input(clip)
-        seen = inspect_units(ready.network, network_input, target=chosen)
+        units: dict[str, UnitInspection] = {}
+        if has_units:
+            units = inspect_units(ready.network, network_input, target=chosen).units
         heat = None
         if cam:
             heat = grad_cam(ready.network, network_input, target=chosen, layer=layer)
@@ -151,15 +172,13 @@ def look(
                 edges[number + 1],
                 tuple(played.frames(shown)),
                 (float(played.seconds(shown[0])), float(played.seconds(shown[-1] + 1))),
-                seen.units,
+                units,
                 heat,
             )
         )
         if progress is not None:
             progress(number + 1, len(inputs))
-    return VideoLook(
-        os.fspath(path), times, square, chosen, float(probabilities[chosen]), tuple(clips)
-    )
+    return VideoLook(os.fspath(path), times, square, chosen, probabilities[chosen], tuple(clips))
 
 
 def _square(frames: Tensor, *, ready: ReadyModel) -> Tensor:

@@ -60,26 +60,36 @@ def sheet_of(
     damaged: Damaged = "error",
     columns: int = 8,
 ) -> Image.Image:
-    """Nodes x frames of the clip in the middle of the video, Grad-CAM last."""
+    """Nodes x frames of the clip in the middle of the video, Grad-CAM last.
+
+    An empty `unit`, of a network without any, leaves Grad-CAM alone.
+    """
     clip = look.clips[len(look.clips) // 2]
     places = _spread(len(clip.frames), columns)
     indices = [clip.frames[place] for place in places]
     with open_video(look.path, backend=backend, damaged=damaged) as video:
         pictures = video.frames(indices, partial(_small_square, square=look.square))
-    seen = clip.units[unit]
-    weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
-    rows = [Row("frames", _counted(seen.maps.shape))]
-    for node, each in zip(nodes, weights[:, places].numpy(), strict=True):
-        rows.append(Row(f"node {node}", f"{seen.importance[node]:+.2g} in this clip", each))
+    rows = [Row("frames", "")]
+    middle = f"the middle one of {len(look.clips)} clips"
+    subtitle = f"Grad-CAM of {middle}"
+    if unit:
+        seen = clip.units[unit]
+        weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
+        rows = [Row("frames", _counted(seen.maps.shape))]
+        for node, each in zip(nodes, weights[:, places].numpy(), strict=True):
+            rows.append(Row(f"node {node}", f"{seen.importance[node]:+.2g} in this clip", each))
+        subtitle = (
+            f"projection maps of {unit}, {middle}; "
+            "orange above, blue below the node's median weight"
+        )
     if clip.cam is not None:
         heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
-        rows.append(Row("Grad-CAM", "for comparison", heat[0, places].numpy()))
+        rows.append(Row("Grad-CAM", "for comparison" if unit else "", heat[0, places].numpy()))
     return draw_sheet(
         pictures.numpy(),
         rows,
         title=f"{Path(look.path).name}: {class_names[look.target]} {100 * look.probability:.1f}%",
-        subtitle=f"projection maps of {unit}, the middle one of {len(look.clips)} clips; "
-        "orange above, blue below the node's median weight",
+        subtitle=subtitle,
         times=[float(look.times[index]) for index in indices],
     )
 
@@ -96,7 +106,10 @@ def film_of(
     progress: Callable[[int, int], None] | None = None,
     most_frames: int = 1800,
 ) -> None:
-    """All frames of the video (the first `most_frames`), bare, under each node's map, under Grad-CAM."""
+    """All frames of the video (the first `most_frames`), bare, under each node's map, under Grad-CAM.
+
+    An empty `unit`, of a network without any, leaves Grad-CAM alone.
+    """
     total = min(len(look.times), most_frames)
     columns = 3 if len(nodes) > 1 else 2
     with (
@@ -112,10 +125,11 @@ def film_of(
                 shown = [
                     float(look.times.start_of(i) + look.times.start_of(i + 1)) / 2 for i in indices
                 ]
-                maps = map_frames(clip, clip.units[unit].maps[list(nodes)], shown)
-                for node, each in zip(nodes, maps, strict=True):
-                    note = f"{clip.units[unit].importance[node]:+.2g}"
-                    rows.append(Row(f"node {node}", note, each))
+                if unit:
+                    maps = map_frames(clip, clip.units[unit].maps[list(nodes)], shown)
+                    for node, each in zip(nodes, maps, strict=True):
+                        note = f"{clip.units[unit].importance[node]:+.2g}"
+                        rows.append(Row(f"node {node}", note, each))
                 if clip.cam is not None:
                     heat = map_frames(clip, _from_zero(clip.cam)[None], shown, plain=True)
                     rows.append(Row("Grad-CAM", "", heat[0]))

@@ -11,8 +11,7 @@ from math import ceil, floor
 from glore_video.datasets.video_dataset import VideoViews
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.errors import UsageError
-from glore_video.evaluation import video_probabilities
-from glore_video.prediction.recognition import best
+from glore_video.prediction.recognition import best, probabilities_of
 from glore_video.video import (
     ClipSampling,
     Playback,
@@ -125,7 +124,7 @@ def window_timeline(
 
     Raises:
         VideoError: if the video can't be read.
-        ValueError: for a negative window or hop.
+        ValueError: for a negative window or hop, or if the network's scores are not finite.
     """
     for name, value in (("window", window), ("hop", hop)):
         if value < 0:
@@ -144,8 +143,9 @@ def window_timeline(
             start, last, end = (film.seconds(place) for place in (each[0], each[1] - 1, each[1]))
             places = (clip.place(start), clip.place(last) + 1)
             views = _views(video, clip, places, ready)
-            probabilities = video_probabilities(ready.logits(views))
-            windows.append(Window(float(start), float(end), tuple(probabilities.tolist())))
+            what = f"{os.fspath(path)}, {float(start):.1f} to {float(end):.1f} s"
+            probabilities = probabilities_of(views, ready, what)
+            windows.append(Window(float(start), float(end), probabilities))
             if progress is not None:
                 progress(number, len(bounds))
     return Timeline(os.fspath(path), duration, ready.class_names, tuple(windows))

@@ -60,17 +60,24 @@ def analyse(
         return lambda done, total: report(words, done / max(1, total))
 
     stage("predicting")
-    top = predict(path, ready).top(_CLASSES)
+    prediction = predict(path, ready)
     timeline = window_timeline(path, ready, progress=stage("sliding a window"))
     seen = None
     if glore_units(ready.network):
-        seen = look(path, ready, most_clips=_CLIPS, cam=False, progress=stage("looking closer"))
+        seen = look(
+            path,
+            ready,
+            prediction=prediction,
+            most_clips=_CLIPS,
+            cam=False,
+            progress=stage("looking closer"),
+        )
     size = write_film(path, ready, film, progress=stage("preparing the film"))
     return {
         "name": name,
         "duration": timeline.duration,
         "size": size,
-        "top": [{"name": label, "probability": value} for label, value in top],
+        "top": [{"name": label, "probability": value} for label, value in prediction.top(_CLASSES)],
         "timeline": _timeline(timeline),
         "look": None if seen is None else _look(seen, ready, size),
     }

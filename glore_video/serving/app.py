@@ -109,7 +109,11 @@ def create_app(
     async def take(request: Request, name: str = "video") -> JSONResponse:
         # Not a type that other sites' pages may send without asking first.
         if request.headers.get("content-type") != "application/octet-stream":
-            return _error(415, "send the file as application/octet-stream")
+            return _error(
+                415,
+                "send the file itself as application/octet-stream, not a form: curl --data-binary "
+                f"@video.mp4 -H 'Content-Type: application/octet-stream' '{request.url}'",
+            )
         job: Job | None = None
         taken = False
         try:
