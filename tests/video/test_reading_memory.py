@@ -68,7 +68,8 @@ def test_one_frame_of_full_size_at_a_time(corpus, name):
     alive = []
 
     def look(frames):
-        alive.append(sum(isinstance(each, av.VideoFrame) for each in gc.get_objects()))
+        if len(pictures) == 34:
+            alive.append(sum(type(each) is av.VideoFrame for each in gc.get_objects()))
         assert all(picture() is None for picture in pictures)
         pictures.append(weakref.ref(frames))
         return frames[:, :8, :8]
@@ -77,11 +78,11 @@ def test_one_frame_of_full_size_at_a_time(corpus, name):
     gc.disable()
     try:
         with open_video(corpus[name].path) as video:
-            video.frames(range(video.num_frames), look)
+            video.frames(range(35), look)
     finally:
         gc.enable()
-    assert len(alive) == video.num_frames
-    assert max(alive) - alive[0] <= 4  # what comes out of the decoder at once
+    assert len(pictures) == 35
+    assert alive[0] < 10  # of those that come out of the decoder at once
 
 
 PEAK = """
