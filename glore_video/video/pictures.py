@@ -25,11 +25,15 @@ class Pictures:
         self.shape = shape
         self.orientation = orientation
         self._path = path
+        self._turn: int | None = None  # degrees, of the frame that `orientation` was read from
         self._converter = FrameConverter()
 
     def put(self, frame: VideoFrame, number: int, take: Take) -> None:
         """Hand on a frame. Raises VideoError if it is not of the size of earlier ones."""
-        self.orientation = Orientation.of(frame)
+        # Side data and their frame refer to each other, so that a frame whose side data were looked at
+        # stays in memory until Python searches for circles: 12 MB each of 4K video.
+        if frame.rotation != self._turn:
+            self._turn, self.orientation = frame.rotation, Orientation.of(frame)
         picture = self.orientation.apply(self._converter.to_rgb(frame))
         height, width = picture.shape[:2]
         if self.shape is None:
