@@ -59,7 +59,8 @@ def test_validation_that_is_not_finite_is_no_best(cfg, options, monkeypatch, cap
     assert read_checkpoint(out / "checkpoints" / BEST_NAME)["epoch"] == 1
     said = capsys.readouterr().err
     assert "validation after epoch 2: the network's scores of 8 videos are not finite" in said
-    assert "7.mp4" in said
+    assert "... (log.txt)" in said
+    assert "7.mp4" in (out / "log.txt").read_text()
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")], ids=str)
