@@ -13,6 +13,7 @@ from glore_video.arguments import Parser, list_of, positive
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli import guarded
 from glore_video.errors import UsageError
+from glore_video.streams import as_command
 
 if TYPE_CHECKING:
     from glore_video.evaluation import SavedScores
@@ -138,4 +139,4 @@ def _check_views(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

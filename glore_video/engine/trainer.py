@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,11 +34,14 @@ from glore_video.engine.optimizer import set_learning_rate
 from glore_video.engine.rng import set_rng_state
 from glore_video.engine.run_log import MetricsLog, progress
 from glore_video.engine.schedule import Schedule
+from glore_video.engine.slowdown import Slowdown
 from glore_video.engine.step_report import StepReport
+from glore_video.engine.threads import choose_threads
 from glore_video.engine.training_state import Start, collect_state, restore_state
 from glore_video.engine.update import Update
 from glore_video.engine.validation import validate
 from glore_video.errors import UsageError
+from glore_video.models.idle_units import refuse_idle_units
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +89,7 @@ class Trainer:
     _best_top1: float = -1.0
     _at: tuple[int, int] = (0, 0)  # epoch and step, both from 0
     _first_step: int = 0  # of this process, over all epochs
+    _slowdown: Slowdown | None = None
 
     def train(self, *, auto_resume: bool) -> None:
         """Train up to max_epoch. Leaves metrics and checkpoints in output_dir.
@@ -94,13 +99,64 @@ class Trainer:
         start = self._resume() if auto_resume else Start()
         self._best_top1 = start.best_top1
         self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
-        with StopSignals() as self._signals:
+        with StopSignals(says=self.process.is_main) as self._signals:
+            self._settle_threads(start)
+            if self.process.device.type == "cpu":
+                self._slowdown = Slowdown(torch.get_num_threads())
             if start.end_due:
                 self.batches.epoch = start.epoch - 1
                 self._end_epoch(start.epoch, saves=True)
             for epoch in range(start.epoch, self.max_epoch):
                 self._train_epoch(epoch, start if epoch == start.epoch else Start(epoch))
                 self._end_epoch(epoch + 1)
+
+    def _settle_threads(self, start: Start) -> None:
+        """Computing threads on the CPU: those of the run before it stopped, or the fastest number.
+
+        How sums are rounded depends on it: it stays the same over a run.
+        """
+        most = self.process.most_threads
+        if not most:
+            return
+        if start.cpu_threads:
+            torch.set_num_threads(start.cpu_threads)
+            if start.cpu_threads > most:
+                logger.warning(
+                    "the run goes on with %d threads as before, but only %d CPUs are free for them: "
+                    "CPU_THREADS %d is faster, and rounds otherwise",
+                    *(start.cpu_threads, most, most),
+                )
+            return
+        steps = self.batches.batches_an_epoch
+        choose_threads(
+            self._trial_steps(start),
+            most=most,
+            steps_to_come=(self.max_epoch - start.epoch) * steps - start.step,
+            gather=self.process.gather,
+        )
+        # Not a step is made with a number that nobody has chosen, and that the run would keep.
+        if number := max(self.process.gather(self._signals.received)):
+            name = signal.Signals(number).name
+            raise StoppedBySignal(f"stopped by {name} before a step; start again to go on", number)
+
+    def _trial_steps(self, start: Start) -> Generator[None, None, None]:
+        """Forward and backward passes of a copy of the network, a batch at each next()."""
+        network = copy.deepcopy(self.update.model).train()
+        if self.freeze_norms:
+            freeze_batch_norms(network)
+        self.batches.epoch, self.batches.first = start.epoch, start.step
+        while not self._signals.received:
+            for batch in self.train_loader:
+                self.process.doing("timing steps")
+                if batch.clips is not None:
+                    generator = self._generator(start.epoch, start.step)
+                    losses = self.update.losses(batch.clips, batch.labels, generator, network)
+                    for loss in losses:
+                        loss.backward()
+                    network.zero_grad()
+                yield
+                if self._signals.received:
+                    return
 
     def _end_epoch(self, done: int, *, saves: bool = False) -> None:
         last = done == self.max_epoch
@@ -136,6 +192,7 @@ class Trainer:
             steps=steps,
             epochs=self.max_epoch,
             world_size=self.process.world_size,
+            slowdown=self._slowdown,
         )
         epoch_start = time.perf_counter()
         bar = progress(
@@ -144,7 +201,8 @@ class Trainer:
             initial=start.step,
             name=f"epoch {epoch + 1}/{self.max_epoch}",
             is_main=self.process.is_main,
-            plain_seconds=0,  # the report speaks
+            plain_seconds=10,
+            spoken_at=lambda: report.spoken_at,
         )
         self.update.times.skip()
         self.process.doing("reading data", step=epoch * steps + start.step)
@@ -196,7 +254,9 @@ class Trainer:
         """One update. Returns (sum of losses, correct clips, clips, norm of the gradient)."""
         clips = _readable(batch)
         self.process.doing("forward and backward")
-        return self.update(clips, batch.labels, self._generator(*self._at))
+        sums = self.update(clips, batch.labels, self._generator(*self._at))
+        refuse_idle_units(self.update.model)
+        return sums
 
     def _generator(self, epoch: int, step: int) -> torch.Generator:
         # The last number keeps it apart from the generators of clips, (seed, epoch, index, attempt).

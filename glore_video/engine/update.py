@@ -112,14 +112,23 @@ class Update:
             logits = (network or self.compiled)(pixels).float()
         return F.cross_entropy(logits, targets), logits
 
-    def losses(self, clips: Tensor, labels: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
-        """The losses of a batch's parts, of the bare network: for looking into a step again."""
+    def losses(
+        self,
+        clips: Tensor,
+        labels: Tensor,
+        generator: torch.Generator,
+        network: nn.Module | None = None,
+    ) -> Iterator[Tensor]:
+        """The losses of a batch's parts, for what is no step of the run.
+
+        Of the bare network, or of another that takes its place.
+        """
         device = self.precision.device
         pixels, targets = self.targets(
             self.preprocessing(clips, device), labels.to(device), generator
         )
         for part, target in self._parts(pixels, targets):
-            yield self.loss(part, target, self.model)[0]
+            yield self.loss(part, target, network or self.model)[0]
 
     def _parts(self, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
         """What is computed at a time."""

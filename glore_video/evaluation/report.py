@@ -47,7 +47,7 @@ def write_report(
     """Write report.html beside a test's scores.npz and summary.json.
 
     Args:
-        folder: the test folder. If its parent holds config.yaml, the page shows it.
+        folder: the test folder. If it holds config.yaml, or else its parent, the page shows it.
         scores: what scores.npz holds, if it is at hand.
         frames_of: for pictures of the worst mistakes.
 
@@ -56,7 +56,9 @@ def write_report(
     """
     if scores is None:
         scores = load_scores(folder / "scores.npz")
-    summary_path, config_path = folder / "summary.json", folder.parent / "config.yaml"
+    summary_path, config_path = folder / "summary.json", folder / "config.yaml"
+    if not config_path.is_file():
+        config_path = folder.parent / "config.yaml"
     if not summary_path.is_file():
         raise MissingFileError(f"{summary_path}: no such file")
     try:

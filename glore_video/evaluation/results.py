@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from glore_video.csv_cells import protected
 from glore_video.evaluation.files import for_json, replace_file
 from glore_video.evaluation.intervals import percent_interval
 from glore_video.evaluation.metrics import (
@@ -183,8 +184,9 @@ def _predictions(scores: Scores, class_names: Sequence[str]) -> str:
         + [column for n in places for column in (f"top{n}_name", f"top{n}_probability")]
     )
     for path, label, row, best in zip(scores.paths, scores.labels, values, classes, strict=True):
-        cells = [path, int(label), class_names[label]]
+        cells = [protected(path), int(label), protected(class_names[label])]
         for value, index in zip(row.tolist(), best.tolist(), strict=True):
-            cells += ["", ""] if index == NO_CLASS else [class_names[index], f"{value:.6f}"]
+            named = index != NO_CLASS
+            cells += [protected(class_names[index]), f"{value:.6f}"] if named else ["", ""]
         writer.writerow(cells)
     return text.getvalue()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,17 +16,24 @@ from glore_video.errors import UsageError
 from glore_video.prediction.recognition import NotFiniteError, best, probabilities_of
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
 
+logger = logging.getLogger(__name__)
+
 
 def videos_below(folder: Path) -> list[str]:
-    """Paths of all videos below a folder, sorted; hidden files and folders are left out.
+    """Paths of all videos below a folder, through links too; the log says what is passed over.
 
-    Raises ValueError if there are none.
+    Raises UsageError if there are none.
     """
-    found = list(folders.videos_below(folder))
+    left_out = folders.LeftOut()
+    found = list(folders.videos_below(folder, left_out))
+    notes = left_out.notes(folder)
     if not found:
-        raise UsageError(
-            f"{folder}: no videos in it or in folders below it ({', '.join(sorted(folders.VIDEO_SUFFIXES))})"
+        suffixes = (
+            f"no videos in it or in folders below it ({', '.join(sorted(folders.VIDEO_SUFFIXES))})"
         )
+        raise UsageError("; ".join((f"{folder}: {suffixes}", *notes)))
+    for note in notes:
+        logger.warning("%s", note)
     return found
 
 

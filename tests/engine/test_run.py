@@ -11,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from test_unforeseen import forked_run
 
 from glore_video.cli import main
 from glore_video.config import load_config
@@ -18,12 +19,6 @@ from glore_video.engine import build, trainer
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.trainer import Trainer
 from glore_video.models import save_weights
-
-
-@pytest.fixture
-def cfg(tmp_path):
-    (tmp_path / "empty.yaml").write_text("")
-    return ["--cfg", str(tmp_path / "empty.yaml")]
 
 
 def flat(options):
@@ -166,9 +161,11 @@ def test_resuming_within_an_epoch_with_another_batch_size(cfg, options, monkeypa
         interrupt_at_step(patch, 1)
         assert main([*cfg, *flat(options)]) == 143
     capsys.readouterr()
-    assert main([*cfg, *flat(options | {"TRAIN.BATCH_SIZE": 4})]) == 2
-    assert "was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE (0, 2)" in (
-        capsys.readouterr().err
+    options |= {"TRAIN.BATCH_SIZE": 4, "TRAIN.RESUME_CHANGED": True}
+    assert main([*cfg, *flat(options)]) == 2
+    assert (
+        "was made within an epoch, whose order of videos depends on TRAIN.BATCH_SIZE: it was 2, not 4"
+        in capsys.readouterr().err
     )
 
 
@@ -392,8 +389,28 @@ def test_other_synthetic_videos_are_named_by_their_keys(cfg, options, tmp_path, 
     assert "SYNTHETIC.LABELS = 'pair', there 'same'; SYNTHETIC.SIZE = 50, there 48;" in line
 
 
+def test_own_videos_are_never_to_be_deleted(options, videos, capsys):
+    """The configs of the demonstration render; a newcomer names the folder of their own videos."""
+    options |= {"DATA.RANDOM_FLIP": False, "OUTPUT_DIR": options["OUTPUT_DIR"] / "o"}
+    assert main(["--cfg", "configs/quickstart.yaml", *flat(options)]) == 2
+    line = one_error_line(capsys)
+    assert "delete" not in line
+    assert f"{videos} is no rendered dataset; there is class_names.txt, clips/, test.csv" in line
+    assert "SYNTHETIC.LABELS = pair renders videos into a folder of their own" in line
+    assert "SYNTHETIC.LABELS none" in line
+    assert "configs/k400_glore_r50_finetune.yaml" in line
+    assert (videos / "clips" / "0.mp4").is_file()
+
+
+@pytest.mark.parametrize("word", ["none", "", "''"], ids=["none", "empty", "quotes"])
+def test_labels_of_the_rendering_can_be_taken_off_in_a_shell(word):
+    config = load_config("configs/quickstart.yaml", ["SYNTHETIC.LABELS", word])
+    assert config.SYNTHETIC.LABELS == "none"
+
+
 def test_label_out_of_range(cfg, options, videos, tmp_path, capsys):
-    (tmp_path / "train.csv").write_text(f"{videos}/clips/0.mp4 2\n")
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.csv").write_text(f"{videos}/clips/0.mp4 {2 * (split == 'train')}\n")
     options |= {"DATA.PATH_TO_DATA_DIR": tmp_path}
     assert main([*cfg, *flat(options)]) == 2
     assert "train.csv:1: label 2 is not in 0 .. 1" in one_error_line(capsys)
@@ -403,7 +420,8 @@ def test_checkpoint_of_another_network(cfg, options, capsys):
     options |= {"SOLVER.MAX_EPOCH": 1}
     assert main([*cfg, *flat(options)]) == 0
     capsys.readouterr()
-    assert main([*cfg, *flat(options | {"GLORE.LOCATION": "[]", "SOLVER.MAX_EPOCH": 2})]) == 2
+    options |= {"GLORE.LOCATION": "[]", "SOLVER.MAX_EPOCH": 2, "TRAIN.RESUME_CHANGED": True}
+    assert main([*cfg, *flat(options)]) == 2
     assert "is of another network" in one_error_line(capsys)
 
 
@@ -646,3 +664,16 @@ def test_error_in_spawned_processes_is_short(cfg, options):
     assert re.search(r"step 2 of 2 in epoch 1: the .* values are not finite", done.stderr)
     assert "Lower SOLVER.BASE_LR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CLOSED = """
+import os, sys
+os.close(0); os.close(1); os.close(2)
+sys.stdout = sys.stderr = None
+"""
+
+
+def test_a_run_without_standard_streams(cfg, options, tmp_path):
+    """As services start it; what it has to say is in log.txt."""
+    assert forked_run([*cfg, *flat(options)], CLOSED, tmp_path / "said.txt") == 0
+    assert "test: video top-1" in (options["OUTPUT_DIR"] / "log.txt").read_text()

@@ -93,6 +93,24 @@ def test_nothing_scored(tmp_path):
     assert (summary["mean_class_accuracy"], summary["mean_average_precision"]) == (None, None)
 
 
+def test_names_that_spreadsheets_run_as_formulas(tmp_path):
+    scores = replace(make_scores(), paths=("=a.mp4", "-b.mp4"))
+    write_results(
+        tmp_path,
+        scores,
+        summarize(scores, 2),
+        class_names=["@x", "+y", "w"],
+        plan=ViewPlan(clips=2, crops=1, spacing="ends", short_side=32),
+        seconds=1.5,
+        checkpoint="c.pyth",
+    )
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        _, first, second = csv.reader(file)
+    assert first[:4] == ["'=a.mp4", "0", "'@x", "'@x"]
+    assert second[:4] == ["'-b.mp4", "2", "w", "'+y"]
+    assert load_scores(tmp_path).paths == scores.paths
+
+
 def test_file_names_that_are_no_text(tmp_path):
     scores = replace(make_scores(), paths=(os.fsdecode(b"caf\xe9.mp4"), "b.mp4"))
     write(tmp_path, scores)

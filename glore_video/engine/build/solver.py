@@ -32,11 +32,12 @@ def build_groups(config: Config, model: nn.Module) -> list[dict[str, Any]]:
     return parameter_groups(model, rules)
 
 
-def build_solver(config: Config, model: nn.Module) -> torch.optim.Optimizer:
+def build_solver(config: Config, model: nn.Module, *, log: bool = True) -> torch.optim.Optimizer:
     groups = build_groups(config, model)
     solver = config.SOLVER
-    for line in (f"optimiser: {solver.OPTIMIZING_METHOD}", *group_table(groups).splitlines()):
-        logger.info("%s", line)
+    if log:
+        for line in (f"optimiser: {solver.OPTIMIZING_METHOD}", *group_table(groups).splitlines()):
+            logger.info("%s", line)
     return build_optimizer(
         solver.OPTIMIZING_METHOD,
         groups,
