@@ -144,9 +144,11 @@ def test_precise_statistics_are_those_of_all_values(order, kind):
     assert not any(module._forward_hooks for module in model.modules())
 
 
-def test_precise_statistics_as_fvcore_takes_them():
+@pytest.mark.parametrize("order", ["published", "reassociated"])
+def test_precise_statistics_as_fvcore_takes_them(order):
+    """In people's own loops, too: a hook on a unit's norm has the unit call it."""
     precise_bn = pytest.importorskip("fvcore.nn.precise_bn")
-    model, batches = network("published"), clips_of(3)
+    model, batches = network(order), clips_of(3)
     other = copy.deepcopy(model).train()
     precise_bn.update_bn_stats(other, iter(batches), 3)
     take_precise_statistics(model, iter(batches), 3)
