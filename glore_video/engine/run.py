@@ -196,9 +196,6 @@ def _test(
     for path, reason in scores.left_out:
         logger.warning("not scored, left out by the manifest: %s: %s", path, reason)
     summary = summarize(scores, num_views)
-    for path, finite in zip(scores.paths, scores.finite, strict=True):
-        if not finite:
-            logger.warning("the network's scores are not finite: %s", path)
     saved = write_results(
         folder,
         scores,
@@ -229,7 +226,7 @@ def _test(
             *(summary.videos_scored, summary.videos_expected, num_views, folder),
         )
         if summary.videos_not_finite:
-            logger.warning("%s", _not_finite(summary))
+            logger.warning("%s; %s names them", _not_finite(summary), folder / "summary.json")
     write_report(
         folder,
         scores=saved,

@@ -367,12 +367,14 @@ class Trainer:
                 *(result.scored, self.num_val),
             )
             if result.not_finite:
+                bad = result.not_finite
                 logger.warning(
                     "validation after epoch %d%s: the network's scores of %d videos are not finite; "
-                    "they count as wrong, and this is no best checkpoint: %s",
-                    *(epoch, ", moving average" if prefix else "", len(result.not_finite)),
-                    ", ".join(result.not_finite),
+                    "they count as wrong, and this is no best checkpoint: %s%s",
+                    *(epoch, ", moving average" if prefix else "", len(bad)),
+                    *(", ".join(bad[:4]), ", ... (log.txt)" if len(bad) > 4 else ""),
                 )
+                logger.debug("not finite: %s", ", ".join(bad))
         for path, reason in result.failed:
             logger.warning("not validated, unreadable: %s: %s", path, reason)
         self.metrics.write(
