@@ -12,6 +12,7 @@ from pathlib import Path
 
 from glore_video import cli
 from glore_video.arguments import Parser
+from glore_video.streams import as_command
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = {
@@ -97,4 +98,4 @@ def demo(pairs: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

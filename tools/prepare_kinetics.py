@@ -12,6 +12,7 @@ from glore_video.arguments import Parser, positive, seconds, whole
 from glore_video.cli import guarded
 from glore_video.cpus import usable_cpus
 from glore_video.errors import naming
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -84,4 +85,4 @@ def _prepare(args: argparse.Namespace, annotations: dict[str, Path]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import time
@@ -21,6 +22,7 @@ from glore_video.engine.activity import Activity
 from glore_video.engine.children import environment, rank_error, signals_handed_on, wait_for_all
 from glore_video.engine.ending import UNFORESEEN, end_anyway
 from glore_video.engine.failures import Failures
+from glore_video.engine.interruption import StoppedBySignal
 from glore_video.engine.rendezvous import STORE_SERVED, joined
 from glore_video.engine.threads import bound_threads
 from glore_video.errors import UsageError
@@ -125,8 +127,8 @@ def check_gpus(wanted: int) -> None:
     available = torch.cuda.device_count()
     if wanted > available:
         raise UsageError(
-            f"NUM_GPUS = {wanted}, but torch sees {available} GPUs on this machine "
-            "(NUM_GPUS 0 runs on the CPU)"
+            f"NUM_GPUS = {wanted}, but torch sees {available} GPU{'s' * (available != 1)} on this "
+            "machine (NUM_GPUS 0 runs on the CPU)"
         )
 
 
@@ -177,10 +179,13 @@ def launch(
             nprocs=world_size,
             join=False,
         )
-    with signals_handed_on(context.pids()):
+    with signals_handed_on(context.pids()) as received:
         try:
             wait_for_all(context)
         except torch.multiprocessing.ProcessExitedException as error:
+            if -error.exit_code in received:  # before it had anything to save
+                name = signal.Signals(-error.exit_code).name
+                raise StoppedBySignal(f"stopped by {name}", -error.exit_code) from None
             if error.exit_code in (UNFORESEEN, returned[error.error_index]):
                 return error.exit_code
             raise rank_error(error) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import torch
 from torch import Tensor
@@ -46,6 +47,7 @@ class StepReport:
         self._sums: Tensor | float = 0.0
         self._count = 0
         self._advised = False
+        self.spoken_at = time.monotonic()  # the time of the latest line
 
     def add(self, sums: Tensor) -> None:
         """What an Update returned."""
@@ -75,6 +77,7 @@ class StepReport:
             **({} if gigabytes is None else {"gpu_gigabytes": gigabytes}),
         )
         memory = "" if gigabytes is None else f", {gigabytes:.1f} GB"
+        self.spoken_at = time.monotonic()
         logger.info(
             "epoch %d step %d/%d: loss %.4f, top-1 %.1f%%, lr %.3g, gradient %.2g; "
             "%.0f ms a step (%s), %.3g clips/s%s, %s left",

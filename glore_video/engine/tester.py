@@ -26,6 +26,7 @@ from glore_video.engine.threads import choose_threads, trial_length
 from glore_video.errors import UsageError
 from glore_video.evaluation import ScoreParts, Scores
 from glore_video.models import count_complexity
+from glore_video.models.idle_units import refuse_idle_units
 from glore_video.video import open_video
 
 logger = logging.getLogger(__name__)
@@ -40,11 +41,15 @@ def score_views(
     preprocessing: Preprocessing,
     precision: Precision,
 ) -> Tensor:
-    """Logits of all views of one video, float32 (views, classes), on the CPU."""
+    """Logits of all views of one video, float32 (views, classes), on the CPU.
+
+    Raises UsageError if the network has inserted units that it does not run.
+    """
     logits = []
     for clips in views.batches(batch_size):
         with precision.autocast():
             logits.append(model(preprocessing(clips, precision.device)).float())
+        refuse_idle_units(model)
     return torch.cat(logits).cpu()
 
 
@@ -168,10 +173,11 @@ def fingerprint_of_test(
 
 
 def sample_frames(path: str, *, backend: Backend = "pyav", count: int = 3) -> np.ndarray:
-    """Frames spread over a video, uint8 (count, height, width, 3). Raises VideoError."""
+    """Frames spread over the time of a video, uint8 (count, height, width, 3). Raises VideoError."""
     with open_video(path, backend=backend, damaged="use_prefix") as video:
-        length = video.num_frames
-        return video.frames([(2 * n + 1) * length // (2 * count) for n in range(count)]).numpy()
+        times = video.times
+        middles = [times.duration * (2 * n + 1) / (2 * count) for n in range(count)]
+        return video.frames([times.shown_at(each) for each in middles]).numpy()
 
 
 def model_costs(model: nn.Module, *, num_frames: int, crop_size: int) -> dict[str, float]:

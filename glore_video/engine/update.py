@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.step_times import StepTimes
+from glore_video.evaluation.ranking import predicted_classes
 
 # (clips float, labels int64, generator) -> (clips, soft targets)
 Mix = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -89,7 +90,7 @@ class Update:
                 self.scaler.scale(loss).backward()
                 self.times.mark("backward")
             total = total + loss.detach()
-            correct = correct + (logits.detach().argmax(dim=1) == label).sum()
+            correct = correct + (predicted_classes(logits.detach()) == label).sum()
         norm = self._step(total)
         self.times.mark("update")
         self.times.steps += 1

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from glore_video.errors import UsageError, naming
+from glore_video.streams import takes
 
 if TYPE_CHECKING:
     from glore_video.engine.ready_model import ReadyModel
@@ -86,6 +87,8 @@ class Bar:
     def __call__(self, done: int, total: int) -> None:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
+        if not done:
+            self._bar.refresh()  # the first one may take a while
 
     def __enter__(self) -> Bar:
         return self
@@ -110,8 +113,7 @@ def table(rows: Sequence[tuple[str, float]]) -> str:
 
 def _bar(value: float) -> str:
     full = round(30 * value)
-    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
-    return ("#" if plain else "█") * full
+    return ("█" if takes("█", sys.stdout) else "#") * full
 
 
 def say(*words: Any) -> None:

@@ -1,4 +1,5 @@
 import copy
+import types
 
 import pytest
 import torch
@@ -224,3 +225,126 @@ def test_cost_of_the_papers_networks(name, most, most_fused):
     assert fused.gmacs < most_fused
     assert cost.skipped_ops == fused.skipped_ops == {}
     assert len(glore_units(model)) == 5
+
+
+class ConvNorm(nn.Sequential):
+    """A traceable part."""
+
+    def __init__(self):
+        super().__init__(nn.Conv2d(4, 4, 3, padding=1), nn.BatchNorm2d(4))
+
+
+class Untraceable(nn.Module):
+    """Takes two parts, and for maps of more than one pixel does something else beside."""
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = ConvNorm(), ConvNorm()
+
+    def forward(self, x):
+        y = self.second(self.first(x))
+        return y + self.beside(x) if x.shape[-1] > 1 else y
+
+    def beside(self, x):
+        return 0
+
+
+class UsesAConvolution(Untraceable):
+    def beside(self, x):
+        return self.first[0](x)
+
+
+class UsesAWeight(Untraceable):
+    def beside(self, x):
+        return nn.functional.conv2d(x, self.first[0].weight, padding=1)
+
+
+class UsesANorm(Untraceable):
+    def beside(self, x):
+        return self.first[1](x)
+
+
+class TraceableUse(UsesAWeight):
+    def forward(self, x):
+        return self.second(self.first(x)) + self.beside(x)
+
+
+@pytest.mark.parametrize("with_example", [False, True], ids=["alone", "with an example"])
+@pytest.mark.parametrize(
+    ("kind", "stay", "stay_with_example"),
+    [
+        (Untraceable, ["first.1", "second.1"], []),
+        (UsesAConvolution, ["first.1", "second.1"], ["first.1"]),
+        (UsesAWeight, ["first.1", "second.1"], ["first.1"]),
+        (UsesANorm, ["first.1", "second.1"], ["first.1"]),
+        (TraceableUse, ["first.1"], ["first.1"]),
+    ],
+)
+def test_layers_used_from_outside_their_part_stay(kind, stay, stay_with_example, with_example):
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 5, 6, dtype=torch.float64)
+    model = trained(kind().double(), x)
+    fused = fuse_for_inference(model, example=x if with_example else None)
+    left = [p for p, m in fused.named_modules() if isinstance(m, nn.BatchNorm2d)]
+    assert left == (stay_with_example if with_example else stay)
+    torch.testing.assert_close(fused(x), model(x), rtol=1e-10, atol=1e-10)
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in fused.modules())
+
+
+def twice(self, x):
+    return self[1](self[0](x)) + self[0](x)
+
+
+def test_an_own_forward_of_an_instance_is_not_the_one_of_its_class():
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 5, 6, dtype=torch.float64)
+    block = ConvNorm().double()
+    block.forward = types.MethodType(twice, block)
+    for model in (block, nn.Sequential(block)):
+        trained(model, x)
+        fused = fuse_for_inference(model)
+        torch.testing.assert_close(fused(x), model(x), rtol=1e-10, atol=1e-10)
+
+
+class LooksInside(nn.Module):
+    """Of a block with a hook, which is a leaf of the trace, it uses the convolution too."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = ConvNorm()
+        self.block.register_forward_hook(double_output)
+
+    def forward(self, x):
+        return self.block(x) + self.block[0](x)
+
+
+def test_a_convolution_used_beside_its_hooked_block_stays():
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 5, 6, dtype=torch.float64)
+    model = trained(LooksInside().double(), x)
+    torch.testing.assert_close(fuse_for_inference(model)(x), model(x), rtol=1e-10, atol=1e-10)
+
+
+class OtherNorm(PreactConv3d):
+    """Normalises over positions, so that it does not commute with reading a part of them."""
+
+    def __init__(self):
+        super().__init__(4, 8, stride=(1, 2, 2))
+        self.bn = nn.InstanceNorm3d(4)
+
+
+class UsesAStridedConvolution(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.block = PreactConv3d(4, 8, stride=(1, 2, 2))
+
+    def forward(self, x):
+        return self.block(x) + self.block.conv(x)
+
+
+@pytest.mark.parametrize("kind", [OtherNorm, UsesAStridedConvolution])
+def test_other_uses_of_a_strided_convolution(kind):
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 3, 6, 7, dtype=torch.float64)
+    model = trained(nn.Sequential(kind()).double(), x)
+    torch.testing.assert_close(fuse_for_inference(model)(x), model(x), rtol=1e-10, atol=1e-10)
