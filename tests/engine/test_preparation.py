@@ -13,6 +13,7 @@ import glore_video
 from glore_video.cli import main
 from glore_video.config import load_config
 from glore_video.engine import build
+from glore_video.engine.build.preparation import prepare
 from glore_video.engine.ready_model import ready_model
 from glore_video.models.published import weights_url
 
@@ -83,6 +84,13 @@ def test_without_a_test_split_the_error_names_the_key(tiny, class_folders, capsy
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.startswith(f"error: {class_folders / 'test.csv'}: no such list")
     assert line.endswith("TEST.SPLIT val tests on what is validated; this would do: TEST.SPLIT val")
+
+
+@pytest.mark.parametrize(("split", "said"), [("val", 1), ("test", 0)])
+def test_a_test_split_that_is_not_tested_is_said(tiny, videos, caplog, split, said):
+    values = tiny[1] | {"DATA.PATH_TO_DATA_DIR": videos, "TEST.SPLIT": split}
+    prepare(load_config(None, flat(values)))
+    assert caplog.text.count("has a test split, which is not tested") == said
 
 
 def test_the_wrong_folder_is_said_once(tiny, tmp_path, capsys):
