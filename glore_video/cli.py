@@ -12,6 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +20,10 @@ from typing import TYPE_CHECKING
 from glore_video.arguments import Parser
 from glore_video.datasets.remote_errors import behind, what_of
 from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
-from glore_video.engine.interruption import StoppedBySignal
+from glore_video.engine.interruption import StoppedBySignal, raised_signals
 from glore_video.errors import UsageError, is_users
 from glore_video.startup import say_when_imported
+from glore_video.streams import READER_GONE, as_command, reader_is_gone
 from glore_video.video import VideoError
 
 if TYPE_CHECKING:
@@ -103,6 +105,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
 
 
+def command() -> int:
+    """`main` as a program: standard streams take whatever is written to them."""
+    return as_command(main)
+
+
 def guarded(
     action: Callable[[], int],
     *,
@@ -125,14 +132,19 @@ def guarded(
     except StoppedBySignal as stop:
         time.sleep(wait)
         print(stop, file=sys.stderr)
+        end_children()
         return stop.exit_status
     except KeyboardInterrupt:
         time.sleep(wait)
         print("interrupted", file=sys.stderr)
+        end_children()
         return 130
     except Exception as raised:
         if _is_lost_connection(raised):
             raise  # `launch` speaks of it
+        if isinstance(raised, BrokenPipeError) and reader_is_gone():
+            end_children()
+            return READER_GONE
         error = behind(raised)
         if not (is_users(error) or isinstance(error, VideoError)):
             return end_unforeseen(error, tell)
@@ -164,47 +176,49 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
     config = load_config(cfg, pairs)
 
     from glore_video.engine.build import settled
-    from glore_video.engine.build.preparation import prepare
     from glore_video.engine.distributed import launch, under_torchrun
-    from glore_video.engine.run import check_settings, describe_run
-    from glore_video.engine.run_log import setup_logging
+    from glore_video.engine.run import accepted, check_settings, describe_run
 
     config = settled(config)
     check_settings(config)
     if dry_run:
         print(describe_run(config))
         return 0
-    if not under_torchrun():
-        setup_logging(Path(config.OUTPUT_DIR), is_main=True)
-        prepare(config)
-    return launch(
-        partial(_process, config, prepare_here=under_torchrun()),
-        num_gpus=config.NUM_GPUS,
-        cpu_processes=config.CPU_PROCESSES,
-        cpu_threads=config.CPU_THREADS,
-        timeout=config.DIST_TIMEOUT,
-    )
+    with raised_signals(), ExitStack() as held:
+        if not under_torchrun():
+            held.enter_context(accepted(config))
+        return launch(
+            partial(_process, config, accept_here=under_torchrun()),
+            num_gpus=config.NUM_GPUS,
+            cpu_processes=config.CPU_PROCESSES,
+            cpu_threads=config.CPU_THREADS,
+            timeout=config.DIST_TIMEOUT,
+        )
 
 
-def _process(config: Config, process: Process, *, prepare_here: bool) -> int:
-    from glore_video.engine.build.preparation import prepare
+def _process(config: Config, process: Process, *, accept_here: bool) -> int:
     from glore_video.engine.distributed import log_processes
-    from glore_video.engine.run import train_and_test
+    from glore_video.engine.run import accepted, train_and_test
     from glore_video.engine.run_log import setup_logging
 
-    setup_logging(Path(config.OUTPUT_DIR), is_main=process.is_main)
+    folder = Path(config.OUTPUT_DIR)
+    if not accept_here:
+        setup_logging(folder, is_main=process.is_main)
 
     def work() -> int:
-        log_processes(process)
-        if prepare_here and process.is_main:
-            process.doing("preparing data")
-            prepare(config, world_size=process.world_size)
-        process.barrier()
-        train_and_test(config, process)
+        with raised_signals(), ExitStack() as held:
+            log_processes(process)
+            if accept_here and process.is_main:
+                process.doing("preparing data")
+                held.enter_context(accepted(config, world_size=process.world_size))
+            process.barrier()
+            if accept_here and not process.is_main:
+                setup_logging(folder, is_main=False)
+            train_and_test(config, process)
         return 0
 
     return guarded(work, wait=0 if process.is_main else 2, tell=process.fails)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -7,6 +7,7 @@ from itertools import islice
 
 from glore_video.arguments import Parser, list_of, not_negative, positive
 from glore_video.cli import guarded
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,12 +45,12 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     import torch
 
+    from glore_video.cpus import usable_cpus
     from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
     from glore_video.engine import build
     from glore_video.engine.distributed import Process
-    from glore_video.engine.step_times import usable_cores
 
-    cores = usable_cores()
+    cores = usable_cpus()
     numbers = sorted({min(number, cores) for number in args.workers})
     config = build.settled(config)
     build.render_synthetic(config)
@@ -71,4 +72,4 @@ def _benchmark(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -10,6 +10,7 @@ from glore_video.arguments import Parser
 from glore_video.choices import Correction, Match
 from glore_video.cli import guarded
 from glore_video.errors import UsageError
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,4 +81,4 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from glore_video.arguments import Parser, positive
 from glore_video.cli import guarded
 from glore_video.errors import naming
+from glore_video.streams import as_command
 
 if TYPE_CHECKING:
     from glore_video.models.complexity_table import Row
@@ -91,4 +92,4 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -27,6 +27,7 @@ from glore_video.arguments import (
 )
 from glore_video.cli import guarded
 from glore_video.errors import UsageError
+from glore_video.streams import as_command, json_line
 from glore_video.video import VideoError
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
@@ -150,12 +151,7 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
     for window in found.windows:
         top = found.top((window.start + window.end) / 2, args.top if args.json else 1)
         if args.json:
-            print(
-                json.dumps(
-                    {"start": window.start, "end": window.end, "top": _pairs(top)},
-                    ensure_ascii=False,
-                )
-            )
+            print(json_line({"start": window.start, "end": window.end, "top": _pairs(top)}))
         else:
             name, value = top[0]
             print(f"{window.start:7.1f} to {window.end:7.1f} s  {100 * value:5.1f}%  {name}")
@@ -238,7 +234,7 @@ def show(
     from glore_video.prediction.terminal import table
 
     if args.json:
-        print(json.dumps({"path": path, "top": _pairs(top)}, ensure_ascii=False))
+        print(json_line({"path": path, "top": _pairs(top)}))
     else:
         print(f"{path}{views and f' ({views})'}\n{table(top)}")
 
@@ -248,4 +244,4 @@ def _pairs(top: list[tuple[str, float]]) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from glore_video.arguments import Parser, add_model_arguments, list_of, not_negative, positive
 from glore_video.cli import guarded
 from glore_video.errors import UsageError, naming
+from glore_video.streams import as_command
 
 if TYPE_CHECKING:
     from glore_video.prediction import VideoLook
@@ -139,4 +140,4 @@ def _label(name: str, class_names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -48,7 +48,9 @@ class Config(Section):
         "GPUs on this machine, one process each; 0: the CPU; -1: one if there is one, else the CPU",
     )
     CPU_PROCESSES: Positive = key(1, "training processes when NUM_GPUS is 0")
-    CPU_THREADS: NonNegative = key(0, "computing threads a process on the CPU; 0: torch decides")
+    CPU_THREADS: NonNegative = key(
+        0, "computing threads a process on the CPU; 0: the fastest number of a few timed steps"
+    )
     DIST_TIMEOUT: Seconds = key(
         1800, "seconds without progress after which processes that wait for another end; 0: never"
     )

@@ -39,6 +39,9 @@ class Train(Section):
         0, "checkpoints after whole epochs to keep, the last ones and the best; 0: all"
     )
     AUTO_RESUME: bool = key(True, "go on from the last checkpoint in OUTPUT_DIR if there is one")
+    RESUME_CHANGED: bool = key(
+        False, "go on from it though settings that change what is trained are others than before"
+    )
     CHECKPOINT_FILE_PATH: str = key(
         "", "weights to start from: a file, or another run's OUTPUT_DIR (its last checkpoint)"
     )

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from glore_video.cpus import usable_cpus
 from glore_video.datasets.folders import listed
 from glore_video.datasets.synthetic_rendering import DIRECTIONS, check_shape, render_video
 from glore_video.errors import UsageError
@@ -250,7 +251,7 @@ def _render_split(
         return f"{path} {label}"
 
     # The encoder releases the GIL, and threads, unlike processes, need nothing of the caller.
-    executor = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    executor = ThreadPoolExecutor(min(4, usable_cpus()))
     try:
         lines = executor.map(render, range(count))
         return list(

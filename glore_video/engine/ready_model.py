@@ -270,6 +270,7 @@ def _of_config(
             config.DATA.PATH_TO_DATA_DIR,
             num_classes=config.MODEL.NUM_CLASSES,
             file=config.DATA.CLASS_NAMES_PATH,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
         )
     data, crops = config.DATA, config.TEST.NUM_SPATIAL_CROPS
     return ReadyModel(

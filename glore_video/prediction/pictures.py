@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +68,7 @@ def sheet_of(
     places = _spread(len(clip.frames), columns)
     indices = [clip.frames[place] for place in places]
     with open_video(look.path, backend=backend, damaged=damaged) as video:
-        pictures = crop(video.frames(indices), *look.square[:2], *(look.square[2],) * 2)
+        pictures = video.frames(indices, partial(_small_square, square=look.square))
     rows = [Row("frames", "")]
     middle = f"the middle one of {len(look.clips)} clips"
     subtitle = f"Grad-CAM of {middle}"
@@ -85,11 +86,11 @@ def sheet_of(
         heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
         rows.append(Row("Grad-CAM", "for comparison" if unit else "", heat[0, places].numpy()))
     return draw_sheet(
-        _small(pictures),
+        pictures.numpy(),
         rows,
         title=f"{Path(look.path).name}: {class_names[look.target]} {100 * look.probability:.1f}%",
         subtitle=subtitle,
-        times=[float(index / look.fps) for index in indices],
+        times=[float(look.times[index]) for index in indices],
     )
 
 
@@ -109,27 +110,30 @@ def film_of(
 
     An empty `unit`, of a network without any, leaves Grad-CAM alone.
     """
-    total = min(look.num_frames, most_frames)
+    total = min(len(look.times), most_frames)
     columns = 3 if len(nodes) > 1 else 2
     with (
         open_video(look.path, backend=backend, damaged=damaged) as video,
-        VideoWriter(path, fps=look.fps) as writer,
+        VideoWriter(path, fps=look.times.fps, times=look.times) as writer,
     ):
         for clip in look.clips:
             stop = min(clip.end, total)
             for start in range(clip.start, stop, 64):
                 indices = list(range(start, min(start + 64, stop)))
-                square = crop(video.frames(indices), *look.square[:2], *(look.square[2],) * 2)
+                square = video.frames(indices, partial(_small_square, square=look.square))
                 rows = [Row(f"{class_names[look.target]} {100 * look.probability:.0f}%", "")]
+                shown = [
+                    float(look.times.start_of(i) + look.times.start_of(i + 1)) / 2 for i in indices
+                ]
                 if unit:
-                    maps = map_frames(clip, clip.units[unit].maps[list(nodes)], indices)
+                    maps = map_frames(clip, clip.units[unit].maps[list(nodes)], shown)
                     for node, each in zip(nodes, maps, strict=True):
                         note = f"{clip.units[unit].importance[node]:+.2g}"
                         rows.append(Row(f"node {node}", note, each))
                 if clip.cam is not None:
-                    heat = map_frames(clip, _from_zero(clip.cam)[None], indices, plain=True)
+                    heat = map_frames(clip, _from_zero(clip.cam)[None], shown, plain=True)
                     rows.append(Row("Grad-CAM", "", heat[0]))
-                writer.write(tile_film(_small(square), rows, columns=columns))
+                writer.write(tile_film(square.numpy(), rows, columns=columns))
                 if progress is not None:
                     progress(indices[-1] + 1, total)
 
@@ -148,14 +152,14 @@ def activity_chart(look: VideoLook, unit: str, nodes: Sequence[int]) -> Image.Im
 
 
 def map_frames(
-    clip: ClipLook, maps: Tensor, indices: Sequence[int], *, plain: bool = False
+    clip: ClipLook, maps: Tensor, seconds: Sequence[float], *, plain: bool = False
 ) -> np.ndarray:
-    """Maps of a clip at frames of the video: (nodes, t, h, w) -> (nodes, frames, pixels, pixels)."""
+    """Maps of a clip at times of the video: (nodes, t, h, w) -> (nodes, times, pixels, pixels)."""
     shown = maps if plain else relative(maps)
     steps = shown.shape[1]
     fine = upsample(shown, steps, _PIXELS, _PIXELS)
-    first, length = clip.frames[0], clip.frames[-1] - clip.frames[0] + 1
-    at = torch.tensor([(index - first + 0.5) / length * steps - 0.5 for index in indices])
+    first, last = clip.seconds
+    at = torch.tensor([(each - first) / (last - first) * steps - 0.5 for each in seconds])
     at = at.clamp(0, steps - 1)
     low = at.floor().long()
     high = (low + 1).clamp(max=steps - 1)
@@ -177,10 +181,11 @@ def _counted(shape: Sequence[int]) -> str:
     return f"{shape[0]} nodes, {' x '.join(str(size) for size in shape[1:])}"
 
 
-def _small(pictures: Tensor) -> np.ndarray:
-    """uint8 (frames, side, side, 3) -> as many pixels as the maps have."""
-    side = [
+def _small_square(frames: Tensor, *, square: tuple[int, int, int]) -> Tensor:
+    """Frames of the video -> what the network saw of them, in as many pixels as the maps have."""
+    top, left, side = square
+    pictures = [
         np.asarray(Image.fromarray(each).resize((_PIXELS, _PIXELS), Image.Resampling.BICUBIC))
-        for each in pictures.numpy()
+        for each in crop(frames, top, left, side, side).numpy()
     ]
-    return np.stack(side)
+    return torch.from_numpy(np.stack(pictures))

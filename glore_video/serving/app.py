@@ -190,7 +190,7 @@ async def _receive(request: Request, job: Job, limits: Limits) -> None:
 def _check(job: Job, limits: Limits, trial: Trial) -> None:
     try:
         index = trial.index(job.upload, decode=False)
-        seconds = float(index.num_frames / index.fps)
+        seconds = index.duration
         if seconds > limits.seconds:
             raise RefusedError(
                 422, f"the video is {seconds:.0f} s long; {limits.seconds:g} s are the most"

@@ -2,12 +2,14 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from .errors import VideoError
+from .frame_times import shown_rate
 from .orientation import Orientation
 from .packet_index import read_packets
 from .promised_size import is_cut_off
@@ -30,6 +32,8 @@ def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
         packets=packets,
         num_frames=whole,
         fps=_frame_rate(path, stream, packets),
+        time_base=fraction(stream.time_base or 1),
+        stamps=(),
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=pixels.name if pixels else "",
         damage=damage,
@@ -42,18 +46,19 @@ def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
 
 
 def _frame_rate(path: str, stream: VideoStream, packets: PacketIndex) -> Fraction:
+    """Of the packets if they are what is shown, else as the container states it."""
     rate = stream.average_rate or stream.guessed_rate
-    if rate:
-        return fraction(rate)
-    pts = packets.pts
-    if len(pts) > 1 and pts[-1] > pts[0] and stream.time_base:
-        return Fraction(len(pts) - 1, pts[-1] - pts[0]) / fraction(stream.time_base)
-    raise VideoError(path, "has no frame rate")
+    stated = fraction(rate) if rate else None
+    if packets.exact or not stated:
+        stated = shown_rate(packets.pts, fraction(stream.time_base or 1), stated)
+    if not stated:
+        raise VideoError(path, "has no frame rate")
+    return stated
 
 
 def decoded_survey(path: str, found: Survey) -> Survey:
     """Decode all frames and correct what the packets told."""
-    times, failure = _decode_all(path, found.packets.cut_off)
+    times, stamps, failure = _decode_all(path, found.packets.cut_off)
     if not times:
         raise VideoError(path, f"no frame can be decoded{failure and ': ' + failure}")
     packets = found.packets
@@ -65,21 +70,41 @@ def decoded_survey(path: str, found: Survey) -> Survey:
     damage = found.damage
     if failure:
         damage = f"decoding fails after {len(times)} frames: {failure}"
-    return replace(found, packets=packets, num_frames=count, damage=damage)
+    found = replace(
+        found,
+        packets=packets,
+        num_frames=count,
+        stamps=() if packets.exact else stamps,
+        damage=damage,
+    )
+    fps = shown_rate(found.times.stamps, found.time_base, found.fps)
+    return replace(found, fps=fps or found.fps)
 
 
-def _decode_all(path: str, cut_off: bool) -> tuple[list[int | None], str]:
-    """Times of the frames before the first failure, and its reason, empty if there was none."""
+def _decode_all(path: str, cut_off: bool) -> tuple[list[int | None], tuple[int, ...], str]:
+    """Times of the frames before the first failure, stamps, the failure's reason.
+
+    Stamps are those times if all frames have one and they ascend, otherwise nothing. The reason is
+    empty if all frames could be decoded.
+    """
     container, stream = open_container(path)
     times: list[int | None] = []
+    failure = ""
     try:
         for frame in decode_in_order(container, stream, cut_off=cut_off):
             times.append(frame.pts)
     except av.error.FFmpegError as error:
-        return times, reason(error)
+        failure = reason(error)
     finally:
+        # AVI has the times at which packets are decoded, those left out counted: a time is right but
+        # for its place among its neighbours.
+        reordered = "avi" in container.format.name.split(",")
         container.close()
-    return times, ""
+    stamps = [time for time in times if time is not None]
+    if reordered:
+        stamps.sort()
+    told = len(stamps) == len(times) and all(a < b for a, b in pairwise(stamps))
+    return times, tuple(stamps) if told else (), failure
 
 
 def make_index(path: str, *, decode: bool) -> VideoIndex:

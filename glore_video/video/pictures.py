@@ -1,12 +1,11 @@
-"""Decoded frames -> rows of one uint8 RGB tensor."""
+"""Decoded frames -> uint8 RGB pictures, turned as players show them."""
 
-import torch
 from av.video.frame import VideoFrame
-from torch import Tensor
 
 from .errors import VideoError
 from .frame_conversion import FrameConverter
 from .orientation import Orientation
+from .reader import Take
 
 
 class Pictures:
@@ -27,15 +26,9 @@ class Pictures:
         self.orientation = orientation
         self._path = path
         self._converter = FrameConverter()
-        self._rows = 0
-        self._tensor: Tensor | None = None  # (rows, height, width, 3)
 
-    def start(self, rows: int) -> None:
-        """Begin a new tensor."""
-        self._rows, self._tensor = rows, None
-
-    def put(self, row: int, frame: VideoFrame, number: int) -> None:
-        """Write a frame. Raises VideoError if it is not of the size of earlier ones."""
+    def put(self, frame: VideoFrame, number: int, take: Take) -> None:
+        """Hand on a frame. Raises VideoError if it is not of the size of earlier ones."""
         self.orientation = Orientation.of(frame)
         picture = self.orientation.apply(self._converter.to_rgb(frame))
         height, width = picture.shape[:2]
@@ -47,12 +40,4 @@ class Pictures:
                 f"frame {number} has {width}x{height} pixels, earlier ones "
                 f"{self.shape[1]}x{self.shape[0]}",
             )
-        if self._tensor is None:
-            self._tensor = torch.empty((self._rows, height, width, 3), dtype=torch.uint8)
-        self._tensor.numpy()[row] = picture
-
-    def finish(self) -> Tensor:
-        """uint8 (rows, height, width, 3), RGB, once every row was put; let go of here."""
-        assert self._tensor is not None
-        tensor, self._tensor = self._tensor, None
-        return tensor
+        take(number, picture)

@@ -9,17 +9,17 @@ import av
 from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
-from torch import Tensor
 
 from glore_video.choices import Damaged
 from glore_video.errors import UsageError
 
 from .errors import VideoError
+from .frame_times import FrameTimes
 from .indexing import survey
 from .orientation import Orientation
 from .pictures import Pictures
 from .pyav_file import decode_in_order, decode_packet, fraction, open_container, reason
-from .reader import VideoReader
+from .reader import Take, VideoReader
 from .video_index import Survey, VideoIndex
 
 # Codecs on which leaving out frames that none refers to was shown to change no other frame.
@@ -58,6 +58,10 @@ class PyavReader(VideoReader):
         self.fps = self.survey.fps
 
     @property
+    def times(self) -> FrameTimes:
+        return self.survey.times.first(self.num_frames)
+
+    @property
     def height(self) -> int:
         return self._size()[0]
 
@@ -74,7 +78,7 @@ class PyavReader(VideoReader):
     def _size(self) -> tuple[int, int]:
         # Only a decoded frame tells its rotation.
         if self._pictures.shape is None:
-            self._decode([0])
+            self._decode([0], lambda number, picture: None)
         assert self._pictures.shape is not None
         return self._pictures.shape
 
@@ -93,32 +97,27 @@ class PyavReader(VideoReader):
             raise UsageError(f"{self.path}: the reader is closed")
         return self._container
 
-    def _decode(self, wanted: list[int]) -> Tensor:
+    def _decode(self, wanted: list[int], take: Take) -> None:
         self._open_container()
-        rows = {number: row for row, number in enumerate(wanted)}
-        self._pictures.start(len(wanted))
-        if not (self.survey.packets.exact and self._decode_by_seeking(rows)):
-            self._decode_from_start(rows)
-        return self._pictures.finish()
+        if not (self.survey.packets.exact and self._decode_by_seeking(wanted, take)):
+            self._decode_from_start(wanted, take)
 
-    def _decode_by_seeking(self, rows: dict[int, int]) -> bool:
-        """Put the frames; False if something along the way was not as the index says."""
+    def _decode_by_seeking(self, wanted: list[int], take: Take) -> bool:
+        """Hand on the frames; False if something along the way was not as the index says."""
         packets = self.survey.packets
         by_keyframe: dict[int, list[int]] = {}
-        for number in rows:
+        for number in wanted:
             by_keyframe.setdefault(packets.keyframe_before(number), []).append(number)
         for keyframe, numbers in by_keyframe.items():
             starts = [keyframe]
             if packets.open_gop:  # what a decoder lacks there it has if it begins earlier
                 starts += packets.keyframes[: packets.keyframes.index(keyframe)][-1:]
-            if not any(self._decode_group(start, keyframe, numbers, rows) for start in starts):
+            if not any(self._decode_group(start, keyframe, numbers, take) for start in starts):
                 return False
         return True
 
-    def _decode_group(
-        self, start: int, keyframe: int, numbers: list[int], rows: dict[int, int]
-    ) -> bool:
-        """Put the frames that are shown from a keyframe on; begin to decode at `start`."""
+    def _decode_group(self, start: int, keyframe: int, numbers: list[int], take: Take) -> bool:
+        """Hand on the frames that are shown from a keyframe on; begin to decode at `start`."""
         missing = {self.survey.packets.pts[number]: number for number in numbers}
         try:
             for frame in self._frames_from(start, keyframe, frozenset(missing)):
@@ -129,7 +128,7 @@ class PyavReader(VideoReader):
                 if frame.is_corrupt:
                     return False
                 number = missing.pop(frame.pts)
-                self._pictures.put(rows[number], frame, number)
+                self._pictures.put(frame, number, take)
                 if not missing:
                     return True
         except av.error.FFmpegError:
@@ -168,16 +167,16 @@ class PyavReader(VideoReader):
                 yield from decoder.decode(None)
                 return
 
-    def _decode_from_start(self, rows: dict[int, int]) -> None:
-        """Put the frames, by counting."""
+    def _decode_from_start(self, wanted: list[int], take: Take) -> None:
+        """Hand on the frames, by counting."""
         stream = self._reopen()
-        missing = set(rows)
+        missing = set(wanted)
         count = 0
         cause = ""
         try:
             for frame in decode_in_order(self._open_container(), stream):
                 if count in missing:
-                    self._pictures.put(rows[count], frame, count)
+                    self._pictures.put(frame, count, take)
                     missing.remove(count)
                 count += 1
                 if not missing:

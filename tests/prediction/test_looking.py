@@ -88,12 +88,17 @@ def test_units_that_change_nothing_are_ranked_by_their_maps(ready, moving_video)
 def test_map_frames_between_the_steps(ready, moving_video):
     clip = look(moving_video, ready, most_clips=1, cam=False).clips[0]
     first = clip.frames[0]
-    steps = torch.arange(4.0).view(1, 4, 1, 1)
-    at = map_frames(clip, steps, [0, first, first + 1, first + 3, 29], plain=True)
-    assert at[0, :, 0, 0].tolist() == [0, 0, 1, 3, 3]
 
-    halves = map_frames(clip, steps[:, :2], range(first, first + 4), plain=True)
-    assert halves[0, :, 0, 0].tolist() == [0, 0.25, 0.75, 1]
+    def middles(*frames):  # of frames at 10 a second
+        return [(frame + 0.5) / 10 for frame in frames]
+
+    steps = torch.arange(4.0).view(1, 4, 1, 1)
+    at = map_frames(clip, steps, middles(0, first, first + 1, first + 3, 29), plain=True)
+    assert at[0, :, 0, 0].tolist() == pytest.approx([0, 0, 1, 3, 3], abs=1e-5)
+
+    seconds = middles(*range(first, first + 4))
+    halves = map_frames(clip, steps[:, :2], seconds, plain=True)
+    assert halves[0, :, 0, 0].tolist() == pytest.approx([0, 0.25, 0.75, 1], abs=1e-5)
 
 
 @pytest.mark.parametrize("target", [0, 1])

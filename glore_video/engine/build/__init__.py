@@ -25,6 +25,7 @@ from glore_video.engine.build.model import (
     load_initial_weights,
     load_test_weights,
 )
+from glore_video.engine.build.resuming import Resumed, check_resumable
 from glore_video.engine.build.settling import count_classes, settled
 from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
 from glore_video.engine.build.training import (
@@ -35,6 +36,7 @@ from glore_video.engine.build.training import (
 )
 
 __all__ = [
+    "Resumed",
     "RunData",
     "build_groups",
     "build_model",
@@ -50,6 +52,7 @@ __all__ = [
     "build_val_loader",
     "build_watchdog",
     "check_batch",
+    "check_resumable",
     "checkpoint_to_test",
     "clip_sampling",
     "clips_a_step",

@@ -11,7 +11,8 @@ from typing import Any, Literal
 from torch.utils.data import DataLoader
 
 from glore_video.config import Config
-from glore_video.datasets.annotations import load_class_names, load_split
+from glore_video.cpus import usable_cpus
+from glore_video.datasets.annotations import load_split, names_of
 from glore_video.datasets.loader import (
     ShardSampler,
     TrainingBatches,
@@ -19,13 +20,13 @@ from glore_video.datasets.loader import (
     shard,
     views_loader,
 )
+from glore_video.datasets.numbering import Numbering, list_of, number_classes
 from glore_video.datasets.synthetic import OtherFilesError, OtherParametersError, render_relations
 from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
 from glore_video.engine.distributed import Process
-from glore_video.engine.step_times import usable_cores
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.video import ClipSampling
 
@@ -97,24 +98,6 @@ def _render(config: Config, labels: Literal["pair", "same"]) -> None:
     )
 
 
-def load_list(config: Config, split: str) -> VideoList:
-    """Read and check one split's list. Raises what the user has to mend."""
-    folder = data_folder(config)
-    try:
-        return load_split(
-            folder,
-            split,
-            num_classes=config.MODEL.NUM_CLASSES,
-            prefix=config.DATA.PATH_PREFIX,
-            separator=config.DATA.PATH_LABEL_SEPARATOR,
-            use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
-        )
-    except MissingFileError as error:
-        if split == "test" and not has_split(folder, "test") and has_split(folder, "val"):
-            raise MissingFileError(f"{error}; TEST.SPLIT val tests on what is validated") from None
-        raise
-
-
 def data_folder(config: Config) -> Path:
     """DATA.PATH_TO_DATA_DIR, which is there."""
     folder = config.DATA.PATH_TO_DATA_DIR
@@ -131,26 +114,58 @@ def data_folder(config: Config) -> Path:
 
 def has_split(folder: Path, split: str) -> bool:
     """Whether there is a list or a folder of this split."""
-    return (folder / f"{split}.csv").is_file() or (folder / split).is_dir()
+    return list_of(folder, split) is not None or (folder / split).is_dir()
+
+
+def load_list(config: Config, split: str, numbering: Numbering | None = None) -> VideoList:
+    """Read and check one split's list. Raises what the user has to mend.
+
+    numbering: the classes of all splits, where it is known already.
+    """
+    folder = data_folder(config)
+    try:
+        return load_split(
+            folder,
+            split,
+            num_classes=config.MODEL.NUM_CLASSES,
+            prefix=config.DATA.PATH_PREFIX,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
+            use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
+            numbering=numbering or load_numbering(config),
+        )
+    except MissingFileError as error:
+        if split == "test" and not has_split(folder, "test") and has_split(folder, "val"):
+            raise MissingFileError(f"{error}; TEST.SPLIT val tests on what is validated") from None
+        raise
+
+
+def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
+    """Which class has which label, in all splits. Raises what the user has to mend.
+
+    any_number: of classes; otherwise names must be as many as MODEL.NUM_CLASSES.
+    """
+    return number_classes(
+        data_folder(config),
+        names_file=config.DATA.CLASS_NAMES_PATH,
+        num_classes=None if any_number else config.MODEL.NUM_CLASSES or None,
+        separator=config.DATA.PATH_LABEL_SEPARATOR,
+    )
 
 
 def load_data(config: Config) -> RunData:
     """The lists that the run needs, and the names of the classes."""
+    numbering = load_numbering(config)
     return RunData(
-        train=load_list(config, "train") if config.TRAIN.ENABLE else None,
-        val=load_list(config, "val") if config.TRAIN.ENABLE else None,
-        test=load_list(config, config.TEST.SPLIT) if config.TEST.ENABLE else None,
-        class_names=load_names(config),
+        train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
+        val=load_list(config, "val", numbering) if config.TRAIN.ENABLE else None,
+        test=load_list(config, config.TEST.SPLIT, numbering) if config.TEST.ENABLE else None,
+        class_names=names_of(numbering, config.MODEL.NUM_CLASSES),
     )
 
 
 def load_names(config: Config) -> tuple[str, ...]:
     """The names of the classes, by label."""
-    return load_class_names(
-        config.DATA.PATH_TO_DATA_DIR,
-        num_classes=config.MODEL.NUM_CLASSES,
-        file=config.DATA.CLASS_NAMES_PATH,
-    )
+    return names_of(load_numbering(config), config.MODEL.NUM_CLASSES)
 
 
 def build_watchdog(config: Config) -> Watchdog | None:
@@ -237,8 +252,8 @@ def _workers(config: Config) -> dict[str, Any]:
 
 
 def num_workers(config: Config) -> int:
-    """DATA_LOADER.NUM_WORKERS, but no more than the cores this process may use."""
-    return min(config.DATA_LOADER.NUM_WORKERS, usable_cores())
+    """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
+    return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
 
 
 def eval_short_side(config: Config) -> int:

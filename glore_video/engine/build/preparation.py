@@ -46,13 +46,15 @@ def prepare(config: Config, *, world_size: int | None = None) -> None:
     lists = {
         split: found.check(partial(_load, split), partial(_split_mended, split)) for split in splits
     }
-    found.check(build.load_names, _counted_classes)
+    names = found.check(build.load_names, _counted_classes)
     if (videos := lists.get("train")) is not None:
         found.check(
             lambda c: _check_batches(c, len(videos), world_size), partial(_batch, len(videos))
         )
-    found.check(_check_weights)
+    resumed = found.check(_check_weights)
     found.report()
+    if resumed is not None:
+        resumed.check_data(config, names or (), lists.get("train"))
     folder = Path(config.DATA.PATH_TO_DATA_DIR)
     if config.TEST.ENABLE and config.TEST.SPLIT == "val" and build.has_split(folder, "test"):
         logger.warning(
@@ -115,11 +117,31 @@ def _load(split: str, config: Config) -> VideoList:
     return build.load_list(config, config.TEST.SPLIT if split == "test" else split)
 
 
-def _check_weights(config: Config) -> None:
-    if config.TRAIN.ENABLE:
-        build.load_initial_weights(config, build.build_model(config), log=False)
-    else:
+def _check_weights(config: Config) -> build.Resumed | None:
+    """What the run goes on from; None if it starts, or only tests."""
+    if not config.TRAIN.ENABLE:
         build.checkpoint_to_test(config)
+        return None
+    model = build.build_model(config)
+    build.load_initial_weights(config, model, log=False)
+    if config.TRAIN.AUTO_RESUME:
+        return build.check_resumable(config, model)
+    _check_apart(config)
+    return None
+
+
+def _check_apart(config: Config) -> None:
+    """Raises UsageError for weights in OUTPUT_DIR, which a run that starts anew moves aside."""
+    folder = Path(config.OUTPUT_DIR).resolve()
+    for key, path in (
+        ("TRAIN.CHECKPOINT_FILE_PATH", config.TRAIN.CHECKPOINT_FILE_PATH),
+        ("TEST.CHECKPOINT_FILE_PATH", config.TEST.CHECKPOINT_FILE_PATH),
+    ):
+        if path and "://" not in path and Path(path).resolve().is_relative_to(folder):
+            raise UsageError(
+                f"{key} = {path} is in OUTPUT_DIR, and TRAIN.AUTO_RESUME = False moves what is there "
+                "aside: choose another OUTPUT_DIR"
+            )
 
 
 def _check_batches(config: Config, num_videos: int, world_size: int | None) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import torch
 
 from glore_video.config import Config, with_values
-from glore_video.datasets.annotations import count_class_names, load_split
-from glore_video.engine.build.data import data_folder
+from glore_video.datasets.annotations import load_split
+from glore_video.datasets.numbering import Numbering, list_of
+from glore_video.engine.build.data import data_folder, load_numbering
 from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -39,12 +39,15 @@ def count_classes(config: Config) -> int | None:
         return None
 
 
-def _counted(config: Config) -> tuple[int, Path]:
+def _counted(config: Config) -> tuple[int, str]:
     """The number of classes, and what tells it: names, the labels of a list, or class folders."""
     folder = data_folder(config)
-    found = count_class_names(folder, file=config.DATA.CLASS_NAMES_PATH)
-    if found is None and (folder / "train.csv").is_file():
-        found = _count_labels(config, folder / "train.csv")
+    numbering = load_numbering(config, any_number=True)
+    found: tuple[int, str] | None = None
+    if numbering.names:
+        found = len(numbering.names), numbering.source
+    elif list_of(folder, "train") is not None:
+        found = _count_labels(config, numbering)
     if found is None:
         raise UsageError(
             f"MODEL.NUM_CLASSES = 0 counts classes, but {folder} holds no class_names.txt, no "
@@ -58,14 +61,16 @@ def _counted(config: Config) -> tuple[int, Path]:
     return count, source
 
 
-def _count_labels(config: Config, file: Path) -> tuple[int, Path]:
+def _count_labels(config: Config, numbering: Numbering) -> tuple[int, str]:
     videos = load_split(
-        file.parent,
+        config.DATA.PATH_TO_DATA_DIR,
         "train",
         num_classes=_ANY_LABEL,
         prefix=config.DATA.PATH_PREFIX,
         separator=config.DATA.PATH_LABEL_SEPARATOR,
+        numbering=numbering,
     )
+    file = str(videos.source)
     labels = set(videos.labels.tolist())
     count = max(labels) + 1
     if len(labels) < count:
