@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from glore_video.engine.distributed import Process, check_gpus
 from glore_video.errors import UsageError
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 def prepare(config: Config, *, world_size: int | None = None) -> None:
@@ -55,6 +57,12 @@ def prepare(config: Config, *, world_size: int | None = None) -> None:
         resumed.check_data(config, names or (), lists.get("train"))
     if not config.TRAIN.ENABLE:
         build.check_tested_classes(config, names or ())
+    folder = Path(config.DATA.PATH_TO_DATA_DIR)
+    if config.TEST.ENABLE and config.TEST.SPLIT == "val" and build.has_split(folder, "test"):
+        logger.warning(
+            "%s has a test split, which is not tested: TEST.SPLIT = val (TEST.SPLIT test takes it)",
+            folder,
+        )
 
 
 class _Mistakes:
