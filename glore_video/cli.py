@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glore_video.arguments import Parser
-from glore_video.datasets.remote_errors import behind, what_of
+from glore_video.datasets.remote_errors import behind, place_of, what_of
 from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
 from glore_video.engine.interruption import StoppedBySignal, raised_signals
-from glore_video.errors import is_users
+from glore_video.errors import NO_SPACE, is_users
 from glore_video.streams import READER_GONE, as_command, reader_is_gone
 from glore_video.video import VideoError
 
@@ -116,11 +116,19 @@ def guarded(
         if not (is_users(error) or isinstance(error, VideoError)):
             return end_unforeseen(error, tell)
         time.sleep(wait)
-        text = str(error)
-        print(f"error: {what_of(error) if text.startswith('Caught ') else text}", file=sys.stderr)
+        print(f"error: {_in_words(error)}", file=sys.stderr)
         log_traceback(error, "stopped here")
         end_children()
         return 2
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error)
+    if text.startswith("Caught "):  # torch's, of another process
+        return what_of(error)
+    if isinstance(error, OSError) and error.filename is None and error.errno in NO_SPACE:
+        return f"{error.strerror or text} ({place_of(error)})"
+    return text
 
 
 def _is_lost_connection(error: Exception) -> bool:

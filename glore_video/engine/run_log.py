@@ -120,13 +120,19 @@ class MetricsLog:
         from glore_video.evaluation.files import replace_file  # whose package loads torch
 
         path = Path(self._file.name)
-        kept = [
-            line
-            for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
-            if line.endswith("\n") and json.loads(line)["step"] <= step
-        ]
+        kept, unreadable = [], 0
+        for line in path.read_bytes().splitlines(keepends=True):
+            try:
+                early = json.loads(line)["step"] <= step
+            except (ValueError, KeyError, TypeError):  # the end of what a killed run wrote
+                unreadable += line.endswith(b"\n")
+            else:
+                if early and line.endswith(b"\n"):
+                    kept.append(line)
+        if unreadable:
+            logger.warning("%s: %d damaged lines are dropped", path, unreadable)
         self._file.close()
-        replace_file(path, "".join(kept).encode())
+        replace_file(path, b"".join(kept))
         self._file = _unbuffered(path)
 
     def write(self, split: str, *, step: int, **values: Any) -> None:
