@@ -150,8 +150,10 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
 
     config = load_config(cfg, pairs)
 
+    from glore_video.engine.activity import Activity
     from glore_video.engine.distributed import check_gpus, launch, under_torchrun
     from glore_video.engine.run import accepted, check_settings, describe_run
+    from glore_video.engine.waiting import speaking_up
 
     check_settings(config)
     if dry_run:
@@ -161,7 +163,9 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
         if not under_torchrun():
             check_gpus(config.NUM_GPUS)
             processes = config.NUM_GPUS or config.CPU_PROCESSES
-            held.enter_context(accepted(config, world_size=processes))
+            activity = Activity()
+            with speaking_up(activity):
+                held.enter_context(accepted(config, world_size=processes, doing=activity.set))
         return launch(
             partial(_process, config, accept_here=under_torchrun()),
             num_gpus=config.NUM_GPUS,
@@ -175,6 +179,7 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
     from glore_video.engine.distributed import log_processes
     from glore_video.engine.run import accepted, train_and_test
     from glore_video.engine.run_log import setup_logging
+    from glore_video.engine.waiting import speaking_up
 
     folder = Path(config.OUTPUT_DIR)
     if not accept_here:
@@ -182,10 +187,12 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
 
     def work() -> int:
         with raised_signals(), ExitStack() as held:
+            if process.is_main:
+                held.enter_context(speaking_up(process.activity))
             log_processes(process)
             if accept_here and process.is_main:
-                process.doing("preparing data")
-                held.enter_context(accepted(config, world_size=process.world_size))
+                world_size = process.world_size
+                held.enter_context(accepted(config, world_size=world_size, doing=process.doing))
             process.barrier()
             if accept_here and not process.is_main:
                 setup_logging(folder, is_main=False)

@@ -163,6 +163,7 @@ def launch(
     threads = cpu_threads or max(1, (os.cpu_count() or 1) // world_size)
     # What `main` returned in each of them: another exit status is one that nobody has explained.
     returned = multiprocessing.get_context("spawn").Array("i", world_size, lock=False)
+    logger.info("starting %d processes", world_size)
     with environment(address):
         context = torch.multiprocessing.spawn(
             _spawned,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
@@ -38,17 +38,20 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def accepted(config: Config, *, world_size: int) -> Iterator[None]:
+def accepted(config: Config, *, world_size: int, doing: Callable[[str], None]) -> Iterator[None]:
     """Within it, OUTPUT_DIR is this run's, which has passed all checks; the log goes there.
 
     A run that is refused writes nothing there. One that trains keeps others from training there
     until the end; one that starts anew moves what an earlier run has left aside.
+
+    Args:
+        doing: is told what is done at each moment.
     """
     folder = Path(config.OUTPUT_DIR)
     with FolderLock(folder) as lock:
         if config.TRAIN.ENABLE:
             _take(lock, create=False)  # to say at once that another run is there
-        prepare(config, world_size=world_size)
+        prepare(config, world_size=world_size, doing=doing)
         if config.TRAIN.ENABLE:
             _take(lock, create=True)
             if not config.TRAIN.AUTO_RESUME:
@@ -67,9 +70,10 @@ def _take(lock: FolderLock, *, create: bool) -> None:
         ) from None
 
 
-def prepare(config: Config, *, world_size: int) -> None:
+def prepare(config: Config, *, world_size: int, doing: Callable[[str], None]) -> None:
     """Render what is to be rendered and check all that can be checked before processes start."""
     resumed = None
+    doing("building the network and reading its weights")
     if config.TRAIN.ENABLE:
         model = build.build_model(config)
         build.load_initial_weights(config, model)
@@ -79,7 +83,10 @@ def prepare(config: Config, *, world_size: int) -> None:
             _check_apart(config)
     else:
         build.checkpoint_to_test(config)
+    if config.SYNTHETIC.LABELS:
+        doing("rendering synthetic videos, where they are not there yet")
     build.render_synthetic(config)
+    doing("reading the lists of videos")
     data = build.load_data(config)
     if resumed is not None:
         resumed.check_data(config, data)
@@ -128,6 +135,7 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         The test's summary on the main process; None on others, or if nothing is tested.
     """
     output_dir = Path(config.OUTPUT_DIR)
+    process.doing("reading the lists of videos")
     data = build.load_data(config)
     for videos in (data.train, data.val):
         if videos is not None and videos.left_out:
@@ -141,6 +149,7 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         if config.TRAIN.ENABLE:
             if process.is_main:
                 _write_config(config, output_dir)
+            process.doing("building the network")
             torch.manual_seed(config.RNG_SEED)
             model = build.build_model(config)
             build.load_initial_weights(config, model)
@@ -171,6 +180,7 @@ def _test(
     if data.test is None:
         raise AssertionError("testing needs its list")
     start = time.perf_counter()
+    process.doing("reading the weights to test")
     checkpoint = build.checkpoint_to_test(config)
     model = build.build_model(config)
     build.load_test_weights(config, model, checkpoint)
@@ -211,6 +221,7 @@ def _test(
         raise
     if scores is None:
         return None
+    process.doing("writing the results of the test")
     for path, reason in scores.failed:
         logger.warning("not scored, unreadable: %s: %s", path, reason)
     for path, reason in scores.left_out:

@@ -105,10 +105,9 @@ def test_what_python_raises_itself_is_not_the_users(tmp_path, capsys, kind):
     setup_logging(tmp_path, is_main=True)
     assert guarded(UNFORESEEN[kind]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    try:
+    with pytest.raises((ValueError, OSError, LookupError)) as caught:
         UNFORESEEN[kind]()
-    except Exception as error:
-        assert line.startswith(f"error: {type(error).__name__}: ")
+    assert line.startswith(f"error: {caught.type.__name__}: ")
     assert re.search(rf"\(\S+:\d+ in .*\); its traceback is in {tmp_path / 'log.txt'}$", line)
     assert "Traceback (most recent call last)" in (tmp_path / "log.txt").read_text()
 
