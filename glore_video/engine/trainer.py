@@ -96,6 +96,7 @@ class Trainer:
 
         Raises StoppedBySignal after a signal, once the state is saved.
         """
+        self.process.doing("looking for a checkpoint")
         start = self._resume() if auto_resume else Start()
         self._best_top1 = start.best_top1
         self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
