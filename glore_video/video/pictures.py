@@ -9,6 +9,13 @@ from .frame_conversion import FrameConverter
 from .orientation import Orientation
 
 
+def other_size(number: int, shape: tuple[int, int], earlier: tuple[int, int]) -> str:
+    """What is wrong with a frame of another height and width than earlier ones."""
+    return (
+        f"frame {number} has {shape[1]}x{shape[0]} pixels, earlier ones {earlier[1]}x{earlier[0]}"
+    )
+
+
 class Pictures:
     """Converts frames of one video, which must have one size.
 
@@ -42,11 +49,7 @@ class Pictures:
         if self.shape is None:
             self.shape = (height, width)
         if self.shape != (height, width):
-            raise VideoError(
-                self._path,
-                f"frame {number} has {width}x{height} pixels, earlier ones "
-                f"{self.shape[1]}x{self.shape[0]}",
-            )
+            raise VideoError(self._path, other_size(number, (height, width), self.shape))
         if self._tensor is None:
             self._tensor = torch.empty((self._rows, height, width, 3), dtype=torch.uint8)
         self._tensor.numpy()[row] = picture

@@ -123,4 +123,4 @@ class SecondDecoder(VideoReader):
         try:
             return self._known.frames(wanted)
         finally:
-            self.num_frames = self._known.num_frames
+            self.num_frames, self.fps = self._known.num_frames, self._known.fps
