@@ -155,21 +155,19 @@ _EMPTY_VOP = 8  # bytes that a frame without a picture has at most, its start co
 _INTRA, _BETWEEN_TWO = 0, 2
 
 
-def look_at_mpeg4(data: bytes, keyframe: bool) -> int:
+def look_at_mpeg4(data: bytes, _: bool) -> int:
     """Flags of an MPEG-4 part 2 packet with one frame that has a picture.
 
     Files may pack a B frame and the P frame it needs into one packet, and put an empty frame in the
     place that is left; decoders show nothing for it.
     """
     start = data.find(_VOP)
-    if start < 0 or len(data) - start <= _EMPTY_VOP or data.find(_VOP, start + 4) >= 0:
+    if start < 0 or len(data) - start <= _EMPTY_VOP or data.rfind(_VOP) != start:
         return 0
     return ONE | ENTRY if data[start + 4] >> 6 == _INTRA else ONE
 
 
-def look_at_mpeg4_in_avi(data: bytes, keyframe: bool) -> int:
-    """The same where no time stamps tell of reordering: without B frames."""
-    found = look_at_mpeg4(data, keyframe)
-    if found and data[data.find(_VOP) + 4] >> 6 == _BETWEEN_TWO:
-        return 0
-    return found
+def look_at_mpeg4_in_avi(data: bytes, _: bool) -> int:
+    """The same without B frames, of whose reordering no time stamps tell here."""
+    found = look_at_mpeg4(data, _)
+    return 0 if found and data[data.find(_VOP) + 4] >> 6 == _BETWEEN_TWO else found

@@ -9,6 +9,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .coded_pictures import CLEAN
+from .decoder_messages import Message, decode_and_listen
 from .looks import look_for
 from .pyav_file import open_container
 
@@ -46,25 +47,37 @@ class PacketDecoder:
 
     def decode(self, packet: Packet) -> list[VideoFrame]:
         """Frames that come out of the decoder now."""
+        time = packet.pts
         if packet.is_keyframe:
             self._note_keyframe(packet)
-        if packet.pts is not None and (self._newest is None or packet.pts > self._newest):
-            self._newest = packet.pts
-        frames, error, messages = _decode_and_listen(packet)
-        harm = [message for message in messages if not self._is_harmless(message)]
-        if error is not None and self._lenient and messages and not harm:
-            error = None
-        if error is None and (harm if self._lenient else any(map(_PAINTED_OVER.match, harm))):
-            error = av.error.InvalidDataError(
-                av.error.tag_to_code(b"INDA"), "Invalid data found when processing input"
-            )
-        if error is not None:
-            if not self._may_fail(packet):
-                raise error
-            self._spoilt.add(packet.pts)
+        if time is not None and (self._newest is None or time > self._newest):
+            self._newest = time
+        frames, error, messages = decode_and_listen(packet)
+        if messages or error is not None:
+            self._judge(packet, error, messages)
         if self._spoilt:
             return [frame for frame in frames if frame.pts not in self._spoilt]
         return frames
+
+    def _judge(
+        self, packet: Packet, error: av.error.FFmpegError | None, messages: list[Message]
+    ) -> None:
+        """Raise the error, or one, if this packet should have been decoded and was not."""
+        painted = any(_PAINTED_OVER.match(text) for _, text in messages)
+        harm = painted or any(
+            level <= av.logging.WARNING and not self._is_harmless(text) for level, text in messages
+        )
+        if self._lenient and messages and not harm:
+            return
+        if error is None:
+            if not (harm if self._lenient else painted):
+                return
+            error = av.error.InvalidDataError(
+                av.error.tag_to_code(b"INDA"), "Invalid data found when processing input"
+            )
+        if not self._may_fail(packet):
+            raise error
+        self._spoilt.add(packet.pts)
 
     def _note_keyframe(self, packet: Packet) -> None:
         self._start_is_open = False
@@ -87,33 +100,6 @@ class PacketDecoder:
         if _BESIDE_PICTURES.search(message):
             return True
         return self._start_is_open and _BEFORE_THE_START.match(message) is not None
-
-
-def _decode_and_listen(
-    packet: Packet,
-) -> tuple[list[VideoFrame], av.error.FFmpegError | None, list[str]]:
-    """Frames that come out of the decoder, its error, and its warnings and what it painted over."""
-    error = None
-    frames: list[VideoFrame] = []
-    level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
-    av.logging.set_skip_repeated(False)
-    av.logging.set_level(av.logging.INFO)
-    try:
-        with av.logging.Capture() as told:
-            frames = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
-    except av.error.FFmpegError as raised:
-        error = raised
-    finally:
-        av.logging.set_level(level)
-        av.logging.set_skip_repeated(skip)
-    if not told:
-        return frames, error, []
-    messages = [
-        message.strip()
-        for weight, _, message in told
-        if weight <= av.logging.WARNING or _PAINTED_OVER.match(message)
-    ]
-    return frames, error, messages
 
 
 def decode_in_order(path: str, *, cut_off: bool = False) -> Generator[VideoFrame, None, None]:

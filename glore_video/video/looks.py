@@ -41,3 +41,13 @@ def look_for(stream: VideoStream, *, avi: bool = False) -> Look | None:
             return ONE | ENTRY
 
     return guarded
+
+
+def may_have_fields(stream: VideoStream) -> bool | None:
+    """Whether H.264 video may be interlaced, though its first frames are not. None for others."""
+    if stream.codec_context.codec.canonical_name != "h264":
+        return None
+    try:
+        return H264Packets(stream.codec_context.extradata).may_have_fields
+    except (ValueError, IndexError, struct.error):
+        return True

@@ -85,6 +85,11 @@ class H264Packets:
             if unit and unit[0] & 31 == self._SPS:
                 self._add_parameters(unit)
 
+    @property
+    def may_have_fields(self) -> bool:
+        """Whether pictures may be fields, or frames of two fields, as far as is known."""
+        return not self._forms or any(not form.frames_only for form in self._forms)
+
     def _add_parameters(self, unit: bytes) -> None:
         if unit not in self._known:
             self._known.add(unit)

@@ -22,6 +22,7 @@ class Pictures:
     Attributes:
         shape: height and width after any rotation; None until a frame was seen.
         orientation: how stored frames are turned; that of the last frame seen.
+        interlaced: whether the last frame seen is made of two fields; None until then.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Pictures:
     ) -> None:
         self.shape = shape
         self.orientation = orientation
+        self.interlaced: bool | None = None
         self._path = path
         self._converter = FrameConverter()
         self._rows = 0
@@ -44,6 +46,7 @@ class Pictures:
     def put(self, row: int, frame: VideoFrame, number: int) -> None:
         """Write a frame. Raises VideoError if it is not of the size of earlier ones."""
         self.orientation = Orientation.of(frame)
+        self.interlaced = frame.interlaced_frame
         picture = self.orientation.apply(self._converter.to_rgb(frame))
         height, width = picture.shape[:2]
         if self.shape is None:

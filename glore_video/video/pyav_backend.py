@@ -19,6 +19,7 @@ from glore_video.errors import UsageError
 from .decoding import PacketDecoder, decode_in_order
 from .errors import VideoError
 from .indexing import decoded_survey, survey
+from .looks import may_have_fields
 from .orientation import Orientation
 from .pictures import Pictures
 from .pyav_file import fraction, open_container, reason
@@ -57,6 +58,7 @@ class PyavReader(VideoReader):
             self._pictures = Pictures(path, (index.height, index.width), index.orientation)
         self.time_base = fraction(stream.time_base or 1)  # of the times in survey.packets, seconds
         self.stream_index = stream.index
+        self._may_have_fields = may_have_fields(stream)
         self.video_streams = len(self._container.streams.video)
         self.num_frames = self.survey.num_frames
         self.fps = self.survey.fps
@@ -74,6 +76,15 @@ class PyavReader(VideoReader):
         """Whether frames are shown as they are stored."""
         self._size()
         return self._pictures.orientation == Orientation()
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether frames may be made of two fields: what is known beforehand, or the first one is."""
+        if self._may_have_fields is not None:
+            return self._may_have_fields
+        if self._pictures.interlaced is None:
+            self._decode([0])
+        return bool(self._pictures.interlaced)
 
     def _size(self) -> tuple[int, int]:
         # Only a decoded frame tells its rotation.

@@ -36,6 +36,8 @@ def misread(known: PyavReader) -> str:
         return f"{survey.pixel_format} pixels"
     if not known.upright:
         return "turned video"
+    if known.interlaced:
+        return "interlaced video"
     if "444" not in survey.pixel_format and (known.height % 2 or known.width % 2):
         return "odd sizes with shared colours"
     return ""
