@@ -16,7 +16,7 @@ Look = Callable[[bytes, bool], int]
 """Flags of a packet of such bytes, which the container calls a keyframe or not.
 
 Packets of a stream are looked at in the order in which they are stored. Raises ValueError or
-IndexError if they are not what they should be (but not from looks.look_for).
+LookupError if they are not what they should be (but not from looks.look_for).
 """
 
 

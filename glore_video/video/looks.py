@@ -29,7 +29,7 @@ def look_for(stream: VideoStream, *, avi: bool = False) -> Look | None:
         return None
     try:
         look = _LOOKS[codec](stream.codec_context.extradata)
-    except (ValueError, IndexError, struct.error):
+    except (ValueError, LookupError, struct.error):
         return None
     if codec == "mpeg4" and avi:
         look = coded_pictures.look_at_mpeg4_in_avi
@@ -37,7 +37,7 @@ def look_for(stream: VideoStream, *, avi: bool = False) -> Look | None:
     def guarded(data: bytes, keyframe: bool) -> int:
         try:
             return look(data, keyframe)
-        except (ValueError, IndexError):
+        except (ValueError, LookupError):
             return ONE | ENTRY
 
     return guarded
@@ -49,5 +49,5 @@ def may_have_fields(stream: VideoStream) -> bool | None:
         return None
     try:
         return H264Packets(stream.codec_context.extradata).may_have_fields
-    except (ValueError, IndexError, struct.error):
+    except (ValueError, LookupError, struct.error):
         return True

@@ -14,28 +14,28 @@ _SPS, _PPS, _IDR, _OTHER = 0x67, 0x68, 0x65, 0x41  # heads of NAL units
 _I_PCM = 25
 
 
-class _Bits:
+class Bits:
     """A string of bits, as H.264 writes syntax elements."""
 
     def __init__(self) -> None:
         self.bits: list[str] = []
         self.length = 0
 
-    def u(self, value: int, width: int) -> "_Bits":
+    def u(self, value: int, width: int) -> "Bits":
         self.bits.append(f"{value:0{width}b}" if width else "")
         self.length += width
         return self
 
-    def ue(self, *values: int) -> "_Bits":
+    def ue(self, *values: int) -> "Bits":
         """Exp-Golomb codes."""
         for value in values:
             self.u(value + 1, 2 * (value + 1).bit_length() - 1)
         return self
 
-    def align(self) -> "_Bits":
+    def align(self) -> "Bits":
         return self.u(0, -self.length % 8)
 
-    def pcm(self, data: bytes) -> "_Bits":
+    def pcm(self, data: bytes) -> "Bits":
         return self.u(int.from_bytes(data, "big"), 8 * len(data))
 
     def nal(self, head: int) -> bytes:
@@ -46,18 +46,18 @@ class _Bits:
 
 
 def _parameter_sets(height: int, width: int) -> bytes:
-    sps = _Bits().u(77, 8).u(0, 8).u(30, 8)  # Main profile, level 3
+    sps = Bits().u(77, 8).u(0, 8).u(30, 8)  # Main profile, level 3
     sps.ue(0, 0, 2, 4).u(0, 1)  # id, frame_num has 4 bits, order as decoded, four references
     sps.ue(width // 16 - 1, height // 32 - 1).u(0, 1)  # frame_mbs_only_flag: 0
     sps.u(0, 1).u(1, 1).u(0, 1).u(0, 1)  # no MBAFF, direct_8x8, no cropping, no VUI
-    pps = _Bits().ue(0, 0).u(0, 1).u(0, 1).ue(0, 0, 0).u(0, 1).u(0, 2).ue(0, 0, 0).u(0, 3)
+    pps = Bits().ue(0, 0).u(0, 1).u(0, 1).ue(0, 0, 0).u(0, 1).u(0, 2).ue(0, 0, 0).u(0, 3)
     return sps.nal(_SPS) + pps.nal(_PPS)
 
 
 def _slice(planes: Sequence[np.ndarray], *, key: int, frame_num: int, field: int | None) -> bytes:
     """One intra picture. field: 0 top, 1 bottom, None a frame. key: which key frame, -1 for none."""
     idr = key >= 0 and field != 1
-    bits = _Bits().ue(0, 7, 0).u(frame_num % 16, 4)  # first macroblock, I slice, PPS, frame_num
+    bits = Bits().ue(0, 7, 0).u(frame_num % 16, 4)  # first macroblock, I slice, PPS, frame_num
     bits.u(int(field is not None), 1)
     if field is not None:
         bits.u(field, 1)
