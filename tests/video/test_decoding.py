@@ -130,8 +130,12 @@ SHORT, BROKEN, SEI = (
         ),
         pytest.param(
             False,
-            [Told(5, keyframe=True), Told(2, keyframe=True, discard=True)]
-            + [Told(1, error=True, discard=True), Told(6)],
+            [
+                Told(5, keyframe=True),
+                Told(2, keyframe=True, discard=True),
+                Told(1, error=True, discard=True),
+                Told(6),
+            ],
             [5, 2, 6],
             id="leading, second segment",
         ),
