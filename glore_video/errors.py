@@ -42,3 +42,19 @@ def naming(name: str) -> Iterator[None]:
         raise MissingFileError(f"{name}: {error}") from None
     except UsageError as error:
         raise UsageError(f"{name}: {error}") from None
+
+
+@contextmanager
+def writing(path: object) -> Iterator[None]:
+    """An error of the system within it that names no file, as of a full disk, names this one.
+
+    It is raised as FileError.
+    """
+    try:
+        yield
+    except OSError as error:
+        if is_users(error):
+            raise
+        mended = FileError(f"{path} could not be written: {error.strerror or error}")
+        mended.errno = error.errno
+        raise mended from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from glore_video.config.fields import (
     Fraction01,
@@ -148,8 +148,13 @@ class Data(Section):
 
 
 class Synthetic(Section):
-    LABELS: Literal["", "pair", "same"] = key(
-        "", "render the `relations` videos into DATA.PATH_TO_DATA_DIR if missing: pair or same"
+    LABELS: Annotated[
+        Literal["none", "pair", "same"],
+        BeforeValidator(lambda value: "none" if value in ("", None) else value),
+    ] = key(
+        "none",
+        "render the `relations` videos, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
+        "the videos are there",
     )
     NUM_TRAIN: Positive = key(2000, "training videos to render")
     NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")

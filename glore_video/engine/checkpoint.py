@@ -131,10 +131,13 @@ def last_checkpoint(output_dir: str | Path) -> Path | None:
     return found[-1][1] if found else None
 
 
-def latest_readable(output_dir: str | Path) -> tuple[Path, dict[str, Any]] | None:
+def latest_readable(
+    output_dir: str | Path, *, warn: bool = True
+) -> tuple[Path, dict[str, Any]] | None:
     """The latest checkpoint in a run's OUTPUT_DIR that can be read, and what is in it.
 
-    Warns of each damaged one that it passes over. None if the run has no checkpoint yet.
+    Warns of each damaged one that it passes over, unless told not to. None if the run has no
+    checkpoint yet.
 
     Raises ValueError if there are checkpoints and none can be read: starting anew is not for a
     program to decide.
@@ -146,7 +149,7 @@ def latest_readable(output_dir: str | Path) -> tuple[Path, dict[str, Any]] | Non
             state = read_checkpoint(path)
         except ValueError as error:
             reasons.append(str(error))
-            if len(reasons) < len(found):
+            if warn and len(reasons) < len(found):
                 logger.warning("%s; the one before it is taken", error)
         else:
             return path, state

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
-from glore_video.config import Config, load_config
+from glore_video.config import Config, load_config, with_values
 from glore_video.datasets.annotations import load_class_names
 from glore_video.datasets.kinetics import kinetics400_class_names
 from glore_video.datasets.video_dataset import EvalViews, VideoViews
@@ -78,6 +78,12 @@ class ReadyModel:
             raise UsageError(
                 f"crop_size {self.crop_size} does not fit in frames of short side {self.short_side}"
             )
+
+    @property
+    def views(self) -> str:
+        """The views of a video in words: "10 clips x 3 crops"."""
+        clips = f"{self.num_clips} clip{'s' * (self.num_clips > 1)}"
+        return f"{clips} x {self.num_crops} crop{'s' * (self.num_crops > 1)}"
 
     def videos(
         self,
@@ -161,6 +167,9 @@ def ready_model(
     else:
         if cfg:
             config = load_config(cfg)
+            if not config.MODEL.NUM_CLASSES and (names := _stored_names(notes)):
+                config = with_values(config, {"MODEL.NUM_CLASSES": len(names)})
+            config = build.settled(config)
         elif not weights:
             raise UsageError("name a configuration, a network of the zoo, or weights of a run")
         elif not isinstance(notes.get("config"), Mapping):
@@ -261,6 +270,7 @@ def _of_config(
             config.DATA.PATH_TO_DATA_DIR,
             num_classes=config.MODEL.NUM_CLASSES,
             file=config.DATA.CLASS_NAMES_PATH,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
         )
     data, crops = config.DATA, config.TEST.NUM_SPATIAL_CROPS
     return ReadyModel(

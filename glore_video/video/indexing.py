@@ -1,9 +1,9 @@
 """Making the index of a video: demux it, and decode as much of it as is needed."""
 
-from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 from av.container import InputContainer
@@ -11,6 +11,7 @@ from av.video.stream import VideoStream
 
 from .decoding import decode_in_order
 from .errors import VideoError
+from .frame_times import shown_rate
 from .orientation import Orientation
 from .packet_index import read_packets
 from .pictures import other_size
@@ -19,7 +20,6 @@ from .pyav_file import fraction, open_container, reason
 from .video_index import FileStamp, PacketIndex, Survey, VideoIndex
 
 _CUT_OFF = "the file is cut off"
-_RATES_AGREE = 0.05  # that a container states and that frames have, if they differ by no more
 
 
 def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
@@ -35,6 +35,8 @@ def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
         packets=packets,
         num_frames=whole,
         fps=_frame_rate(path, stream, packets),
+        time_base=fraction(stream.time_base or 1),
+        stamps=(),
         codec=stream.codec_context.codec.canonical_name,
         pixel_format=pixels.name if pixels else "",
         damage=damage,
@@ -47,26 +49,19 @@ def survey(path: str, container: InputContainer, stream: VideoStream) -> Survey:
 
 
 def _frame_rate(path: str, stream: VideoStream, packets: PacketIndex) -> Fraction:
+    """Of the packets if they are what is shown, else as the container states it."""
     rate = stream.average_rate or stream.guessed_rate
-    if rate:
-        return fraction(rate)
-    measured = _measured_rate(packets.pts, fraction(stream.time_base or 0))
-    if measured is None:
+    stated = fraction(rate) if rate else None
+    if packets.exact or not stated:
+        stated = shown_rate(packets.pts, fraction(stream.time_base or 1), stated)
+    if not stated:
         raise VideoError(path, "has no frame rate")
-    return measured
-
-
-def _measured_rate(times: Sequence[int | None], time_base: Fraction) -> Fraction | None:
-    """Frames a second by their times, in units of time_base seconds; None if these don't tell."""
-    first, last = (times[0], times[-1]) if times else (None, None)
-    if first is None or last is None or last <= first or not time_base:
-        return None
-    return Fraction(len(times) - 1, last - first) / time_base
+    return stated
 
 
 def decoded_survey(path: str, found: Survey) -> Survey:
     """Decode all frames and correct what the packets told."""
-    times, time_base, failure = _decode_all(path, found.packets.cut_off)
+    times, stamps, failure = _decode_all(path, found.packets.cut_off)
     if not times:
         raise VideoError(path, f"no frame can be decoded{failure and ': ' + failure}")
     packets = found.packets
@@ -75,38 +70,48 @@ def decoded_survey(path: str, found: Survey) -> Survey:
     ):
         packets = replace(packets, exact=False)
     count = min(len(times), found.num_frames) if packets.exact else len(times)
-    fps = found.fps
-    if not packets.exact:
-        measured = _measured_rate(times, time_base)
-        if measured and abs(measured / fps - 1) > _RATES_AGREE:
-            fps = measured  # the container counts packets that are no frames, fields say
-    return replace(
-        found, packets=packets, num_frames=count, fps=fps, damage=failure or found.damage
+    found = replace(
+        found,
+        packets=packets,
+        num_frames=count,
+        stamps=() if packets.exact else stamps,
+        damage=failure or found.damage,
     )
+    fps = shown_rate(found.times.stamps, found.time_base, found.fps)
+    return replace(found, fps=fps or found.fps)
 
 
-def _decode_all(path: str, cut_off: bool) -> tuple[list[int | None], Fraction, str]:
-    """Times of the frames before the first that can't be shown, their unit in seconds, and why."""
+def _decode_all(path: str, cut_off: bool) -> tuple[list[int | None], tuple[int, ...], str]:
+    """Times of the frames before the first that can't be shown, stamps, and why it can't.
+
+    Stamps are those times if all frames have one and they ascend, otherwise nothing. The reason is
+    empty if all frames can be shown.
+    """
     times: list[int | None] = []
-    time_base = Fraction(0)
-    size = (0, 0)
+    failure = ""
+    size: tuple[int, int] | None = None
     try:
         with closing(decode_in_order(path, cut_off=cut_off)) as frames:
             for frame in frames:
-                if not times:
-                    time_base = fraction(frame.time_base or 0)
-                    size = frame.height, frame.width
-                elif size != (frame.height, frame.width):
+                size = size or (frame.height, frame.width)
+                if size != (frame.height, frame.width):
                     turn = Orientation.of(frame).shape
-                    shapes = turn(frame.height, frame.width), turn(*size)
-                    return times, time_base, other_size(len(times), *shapes)
+                    failure = other_size(len(times), turn(frame.height, frame.width), turn(*size))
+                    break
                 times.append(frame.pts)
     except av.error.FFmpegError as error:
-        if not times:
-            return times, time_base, reason(error)
-        failure = f"decoding fails after {len(times)} frames: {reason(error)}"
-        return times, time_base, failure
-    return times, time_base, ""
+        failure = reason(error)
+        if times:
+            failure = f"decoding fails after {len(times)} frames: {failure}"
+    stamps = [time for time in times if time is not None]
+    container, _ = open_container(path)
+    with container:
+        if "avi" in container.format.name.split(","):
+            # AVI has the times at which packets are decoded, those left out counted: a time is right
+            # but for its place among its neighbours.
+            stamps.sort()
+    told = len(stamps) == len(times) and all(a < b for a, b in pairwise(stamps))
+    return times, tuple(stamps) if told else (), failure
 
 
 def make_index(path: str, *, decode: bool) -> VideoIndex:

@@ -1,12 +1,11 @@
-"""Decoded frames -> rows of one uint8 RGB tensor."""
+"""Decoded frames -> uint8 RGB pictures, turned as players show them."""
 
-import torch
 from av.video.frame import VideoFrame
-from torch import Tensor
 
 from .errors import VideoError
 from .frame_conversion import FrameConverter
 from .orientation import Orientation
+from .reader import Take
 
 
 def other_size(number: int, shape: tuple[int, int], earlier: tuple[int, int]) -> str:
@@ -36,15 +35,9 @@ class Pictures:
         self.interlaced: bool | None = None
         self._path = path
         self._converter = FrameConverter()
-        self._rows = 0
-        self._tensor: Tensor | None = None  # (rows, height, width, 3)
 
-    def start(self, rows: int) -> None:
-        """Begin a new tensor."""
-        self._rows, self._tensor = rows, None
-
-    def put(self, row: int, frame: VideoFrame, number: int) -> None:
-        """Write a frame. Raises VideoError if it is not of the size of earlier ones."""
+    def put(self, frame: VideoFrame, number: int, take: Take) -> None:
+        """Hand on a frame. Raises VideoError if it is not of the size of earlier ones."""
         self.orientation = Orientation.of(frame)
         self.interlaced = frame.interlaced_frame
         picture = self.orientation.apply(self._converter.to_rgb(frame))
@@ -53,12 +46,4 @@ class Pictures:
             self.shape = (height, width)
         if self.shape != (height, width):
             raise VideoError(self._path, other_size(number, (height, width), self.shape))
-        if self._tensor is None:
-            self._tensor = torch.empty((self._rows, height, width, 3), dtype=torch.uint8)
-        self._tensor.numpy()[row] = picture
-
-    def finish(self) -> Tensor:
-        """uint8 (rows, height, width, 3), RGB, once every row was put; let go of here."""
-        assert self._tensor is not None
-        tensor, self._tensor = self._tensor, None
-        return tensor
+        take(number, picture)

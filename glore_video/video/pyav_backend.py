@@ -11,19 +11,19 @@ import av
 from av.container import InputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
-from torch import Tensor
 
 from glore_video.choices import Damaged
 from glore_video.errors import UsageError
 
 from .decoding import PacketDecoder, decode_in_order
 from .errors import VideoError
+from .frame_times import FrameTimes
 from .indexing import decoded_survey, survey
 from .looks import may_have_fields
 from .orientation import Orientation
 from .pictures import Pictures
 from .pyav_file import fraction, open_container, reason
-from .reader import VideoReader
+from .reader import Take, VideoReader
 from .video_index import Survey, VideoIndex
 
 # Codecs on which leaving out frames that none refers to was shown to change no other frame.
@@ -64,6 +64,10 @@ class PyavReader(VideoReader):
         self.fps = self.survey.fps
 
     @property
+    def times(self) -> FrameTimes:
+        return self.survey.times.first(self.num_frames)
+
+    @property
     def height(self) -> int:
         return self._size()[0]
 
@@ -83,13 +87,13 @@ class PyavReader(VideoReader):
         if self._may_have_fields is not None:
             return self._may_have_fields
         if self._pictures.interlaced is None:
-            self._decode([0])
+            self._decode([0], lambda number, picture: None)
         return bool(self._pictures.interlaced)
 
     def _size(self) -> tuple[int, int]:
         # Only a decoded frame tells its rotation.
         if self._pictures.shape is None:
-            self._decode([0])
+            self._decode([0], lambda number, picture: None)
         assert self._pictures.shape is not None
         return self._pictures.shape
 
@@ -106,26 +110,21 @@ class PyavReader(VideoReader):
             self._container, self._lenient = open_container(self.path, lenient=lenient)[0], lenient
         return self._container
 
-    def _decode(self, wanted: list[int]) -> Tensor:
+    def _decode(self, wanted: list[int], take: Take) -> None:
         self._open_container(lenient=self._lenient)
-        rows = {number: row for row, number in enumerate(wanted)}
-        self._pictures.start(len(wanted))
-        by_seeking = self.survey.packets.exact and (
-            self._decode_by_seeking(rows, lenient=self._lenient)
-            or self._decode_by_seeking(rows, lenient=not self._lenient)
-        )
-        if not by_seeking:
-            self._open_container(lenient=False)
-            self._pictures.start(len(wanted))
-            if not self._decode_from_start(rows):
-                known = self.num_frames
-                self._count_by_decoding()
-                if wanted[-1] >= self.num_frames:
-                    raise VideoError(
-                        self.path, f"only {self.num_frames} of {known} frames can be decoded"
-                    )
-                return self._decode(wanted)
-        return self._pictures.finish()
+        if self.survey.packets.exact and (
+            self._decode_by_seeking(wanted, take, lenient=self._lenient)
+            or self._decode_by_seeking(wanted, take, lenient=not self._lenient)
+        ):
+            return
+        self._open_container(lenient=False)
+        if self._decode_from_start(wanted, take):
+            return
+        known = self.num_frames
+        self._count_by_decoding()
+        if wanted[-1] >= self.num_frames:
+            raise VideoError(self.path, f"only {self.num_frames} of {known} frames can be decoded")
+        self._decode(wanted, take)
 
     def _count_by_decoding(self) -> None:
         """The packets are not the frames after all: from now on frames are counted as they come."""
@@ -135,23 +134,23 @@ class PyavReader(VideoReader):
         if self.survey.damage and self._damaged == "error":
             raise VideoError(self.path, self.survey.damage)
 
-    def _decode_by_seeking(self, rows: dict[int, int], *, lenient: bool) -> bool:
-        """Put the frames; False if something along the way was not as the index says."""
+    def _decode_by_seeking(self, wanted: list[int], take: Take, *, lenient: bool) -> bool:
+        """Hand on the frames; False if something along the way was not as the index says."""
         self._open_container(lenient=lenient)
         packets = self.survey.packets
         by_keyframe: dict[int, list[int]] = {}
-        for number in rows:
+        for number in wanted:
             by_keyframe.setdefault(packets.keyframe_before(number), []).append(number)
         for keyframe, numbers in by_keyframe.items():
             starts = [keyframe]
             if packets.open_gop:  # what a decoder lacks there it has if it begins earlier
                 starts += packets.keyframes[: packets.keyframes.index(keyframe)][-1:]
-            if not any(self._decode_group(start, numbers, rows) for start in starts):
+            if not any(self._decode_group(start, numbers, take) for start in starts):
                 return False
         return True
 
-    def _decode_group(self, start: int, numbers: list[int], rows: dict[int, int]) -> bool:
-        """Put the frames that are shown from a keyframe on; begin to decode at `start`."""
+    def _decode_group(self, start: int, numbers: list[int], take: Take) -> bool:
+        """Hand on the frames that are shown from a keyframe on; begin to decode at `start`."""
         missing = {self.survey.packets.pts[number]: number for number in numbers}
         try:
             for frame in self._frames_from(start, frozenset(missing)):
@@ -162,7 +161,7 @@ class PyavReader(VideoReader):
                 if frame.is_corrupt:
                     return False
                 number = missing.pop(frame.pts)
-                self._pictures.put(rows[number], frame, number)
+                self._pictures.put(frame, number, take)
                 if not missing:
                     return True
         except av.error.FFmpegError:
@@ -200,10 +199,10 @@ class PyavReader(VideoReader):
                 yield from context.decode(None)
                 return
 
-    def _decode_from_start(self, rows: dict[int, int]) -> bool:
-        """Put the frames, by counting; False if they are not those that the packets tell."""
+    def _decode_from_start(self, wanted: list[int], take: Take) -> bool:
+        """Hand on the frames, by counting; False if they are not those that the packets tell."""
         packets = self.survey.packets
-        missing = set(rows)
+        missing = set(wanted)
         count = 0
         cause = ""
         try:
@@ -212,7 +211,7 @@ class PyavReader(VideoReader):
                     if packets.exact and packets.pts[count : count + 1] != (frame.pts,):
                         return False
                     if count in missing:
-                        self._pictures.put(rows[count], frame, count)
+                        self._pictures.put(frame, count, take)
                         missing.remove(count)
                     count += 1
                     if not missing:

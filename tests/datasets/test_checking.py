@@ -9,7 +9,8 @@ from encoded_videos import encode, encode_sound
 
 from glore_video.datasets import checking
 from glore_video.datasets.annotations import load_split
-from glore_video.datasets.checking import check_video, check_videos, list_videos, summary_lines
+from glore_video.datasets.check_sources import list_videos
+from glore_video.datasets.checking import check_video, check_videos, summary_lines
 from glore_video.datasets.manifest import Row, read_rows
 from glore_video.datasets.remote_errors import video_of
 from glore_video.video import VideoIndex, read_index
@@ -46,7 +47,7 @@ def statuses(rows):
 def test_a_list_with_files_of_every_fate(folder):
     names = ["fine.mp4", "cut off.mp4", "empty.mp4", "nowhere é.mp4", "text.mp4", "sound.mp4"]
     lines = [f"{name} {label}\n" for label, name in enumerate(names)]
-    (folder / "list.csv").write_text("".join([*lines, "one frame.avi 9\n", "fine.mp4 7\n"]))
+    (folder / "list.csv").write_text("".join([*lines, "one frame.avi 9\n", "fine.mp4 0\n"]))
     manifest = folder / "train.csv"
     rows = check_videos(list_videos(folder / "list.csv", manifest), manifest, **LIMITS)
     assert [(row.path, row.label, row.status) for row in rows] == [
@@ -57,7 +58,7 @@ def test_a_list_with_files_of_every_fate(folder):
         ("text.mp4", 4, "unreadable"),
         ("sound.mp4", 5, "unreadable"),
         ("one frame.avi", 9, "ok"),
-        ("fine.mp4", 7, "ok"),
+        ("fine.mp4", 0, "ok"),
     ]
     fine, cut = rows[0], rows[1]
     assert (fine.frames, fine.fps, fine.width, fine.height) == (40, 25.0, 96, 64)
@@ -72,7 +73,7 @@ def test_a_list_with_files_of_every_fate(folder):
         (r.path, r.label, r.status, r.reason) for r in rows
     ]
     videos = load_split(folder, "train", num_classes=10)
-    assert videos.labels.tolist() == [0, 9, 7]
+    assert videos.labels.tolist() == [0, 9, 0]
     index = videos.index(0)
     assert index == videos.index(2) == read_index(folder / "fine.mp4", decode=True)
     assert isinstance(index, VideoIndex)
@@ -137,6 +138,24 @@ def test_only_new_and_changed_files_are_decoded_again(tmp_path):
     assert calls(tmp_path) == []
     run(tmp_path, check_bad_again=True)
     assert calls(tmp_path) == ["hangs.mp4"]
+
+
+def test_what_an_earlier_version_kept_is_found_out_again(tmp_path):
+    """Its frame rates were the container's."""
+    for name in ("a", "b"):
+        encode(tmp_path / f"{name}.mp4", numbers=range(6))
+    (tmp_path / "l.csv").write_text("a.mp4 0\nb.mp4 1\nmissing.mp4 1\n")
+    manifest = tmp_path / "m.csv"
+    listing = list_videos(tmp_path / "l.csv", manifest)
+    rows = check_videos(listing, manifest, processes=1, seconds=60)
+    kept = manifest.with_name("m.csv.index")
+    new = kept.read_bytes()
+    kept.write_bytes(new.replace(b"GVX2", b"GVX1"))
+    old = manifest.read_text().replace(",30.0,", ",1000.0,")
+    manifest.write_text(old)
+    assert check_videos(listing, manifest, processes=1, seconds=60) == rows
+    assert kept.read_bytes() == new
+    assert [row.fps for row in rows] == [30.0, 30.0, 0.0]
 
 
 def test_a_stopped_check_goes_on(tmp_path, monkeypatch):

@@ -92,15 +92,16 @@ def build_precision(config: Config, device: torch.device) -> Precision:
     )
 
 
-def load_initial_weights(config: Config, model: nn.Module) -> None:
-    """Start from TRAIN.CHECKPOINT_FILE_PATH if there is one."""
+def load_initial_weights(config: Config, model: nn.Module, *, log: bool = True) -> None:
+    """Start from TRAIN.CHECKPOINT_FILE_PATH if there is one; `log` says what was loaded of it."""
     if config.TRAIN.CHECKPOINT_FILE_PATH:
         path = resolve_checkpoint(
             config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
         )
         with in_keys("TRAIN.CHECKPOINT_FILE_PATH", allow_key="TRAIN.CHECKPOINT_ALLOW"):
             report = load_weights(model, path, allow=config.TRAIN.CHECKPOINT_ALLOW)
-        logger.info("starting from %s: %s", path, report)
+        if log:
+            logger.info("starting from %s: %s", path, report)
 
 
 def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) -> None:
