@@ -94,7 +94,8 @@ def test_a_temporary_folder_too_long_for_sockets_is_named(tmp_path, monkeypatch)
     folder = tmp_path / ("long" * 25)
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.delitem(multiprocessing.current_process()._config, "tempdir", raising=False)
+    # Not delitem: what is made meanwhile must not stay for the tests that follow.
+    monkeypatch.setitem(multiprocessing.current_process()._config, "tempdir", None)
     start = time.monotonic()
     with pytest.raises(UsageError, match=r"^TMPDIR = .*longlong.*: this path is too long"):
         list(batches_of(Clips()))

@@ -20,7 +20,12 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-def prepare(config: Config, *, doing: Callable[[str], None], world_size: int | None = None) -> None:
+def prepare(
+    config: Config,
+    *,
+    doing: Callable[[str], None] = lambda what: None,
+    world_size: int | None = None,
+) -> None:
     """Render what is to be rendered and check all that can be checked before processes start.
 
     Args:
