@@ -7,7 +7,8 @@ from av.video.stream import VideoStream
 
 from . import coded_pictures
 from .coded_pictures import ENTRY, ONE, Av1Packets, Look, Vp9Packets
-from .nal_units import H264Packets, HevcPackets
+from .h264_packets import H264Packets
+from .hevc_packets import HevcPackets
 
 _LOOKS: dict[str, Callable[[bytes | None], Look]] = {
     "h264": H264Packets,

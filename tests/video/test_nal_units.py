@@ -4,7 +4,9 @@ import pytest
 from h264_fields import Bits
 
 from glore_video.video.coded_pictures import CLEAN, ENTRY, ONE
-from glore_video.video.nal_units import H264Packets, HevcPackets, unit_bounds
+from glore_video.video.h264_packets import H264Packets
+from glore_video.video.hevc_packets import HevcPackets
+from glore_video.video.nal_units import unit_bounds
 
 IDR, SLICE, SEI, SPS, FILLER = 0x65, 0x41, 0x06, 0x67, 0x0C
 DELIMITER = b"\x09\xf0"
