@@ -70,3 +70,18 @@ class HevcPackets:
         if len(self._sequences) < 2 and not (self._may_hide or dropping or ended):
             found |= ONE if pictures == 1 else 0
         return found
+
+    def has_hole(self, data: bytes) -> bool:
+        """Whether zeros stand in a picture where the standard allows none: a part that was never
+        written or never sent, of which decoders say nothing."""
+        try:
+            units = unit_bounds(data, self._length_size)
+        except ValueError:
+            return False  # decoders say so
+        for start, end in units:
+            if data[start] >> 1 <= self._LAST_SLICE:
+                hole = data.find(b"\0\0\0", start, end)
+                # With start codes a unit may be followed by zeros.
+                if hole >= 0 and (self._length_size or data[hole:end].strip(b"\0")):
+                    return True
+        return False

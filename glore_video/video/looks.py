@@ -52,3 +52,13 @@ def may_have_fields(stream: VideoStream) -> bool | None:
         return H264Packets(stream.codec_context.extradata).may_have_fields
     except (ValueError, LookupError, struct.error):
         return True
+
+
+def hole_finder(stream: VideoStream) -> Callable[[bytes], bool] | None:
+    """What tells zeros in the place of a part of a picture, for codecs whose decoders do not."""
+    if stream.codec_context.codec.canonical_name != "hevc":
+        return None
+    try:
+        return HevcPackets(stream.codec_context.extradata).has_hole
+    except (ValueError, LookupError, struct.error):
+        return None
