@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
@@ -14,7 +13,7 @@ from typing import IO, Any, cast
 
 import torch
 
-from glore_video.errors import FileError, MissingFileError, UsageError
+from glore_video.errors import NO_SPACE, FileError, MissingFileError, UsageError
 from glore_video.models.weight_files import load_failure
 
 logger = logging.getLogger(__name__)
@@ -22,7 +21,6 @@ logger = logging.getLogger(__name__)
 _NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d+))?\.pyth")
 BEST_NAME = "checkpoint_best.pyth"
 _TEMPORARY = ".tmp"
-_NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def checkpoint_path(output_dir: str | Path, epoch: int, step: int = 0) -> Path:
@@ -100,7 +98,7 @@ def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> FileError:
     """The error in words: what could not be written, how large it is, what to do."""
     reason = error.strerror or str(error)
     text = f"could not save {path}: {reason}"
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         with suppress(OSError):
             free = shutil.disk_usage(path.parent).free
             text += f" ({_size(state) / 1e6:.1f} MB to write, {free / 1e6:.1f} MB free there)"
