@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -20,7 +21,8 @@ from glore_video.arguments import Parser
 from glore_video.datasets.remote_errors import behind, place_of, what_of
 from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
 from glore_video.engine.interruption import StoppedBySignal, raised_signals
-from glore_video.errors import NO_SPACE, is_users
+from glore_video.errors import NO_SPACE, UsageError, is_users
+from glore_video.startup import say_when_imported
 from glore_video.streams import READER_GONE, as_command, reader_is_gone
 from glore_video.video import VideoError
 
@@ -30,10 +32,11 @@ if TYPE_CHECKING:
 
 
 def parser() -> argparse.ArgumentParser:
+    program = _program()
     parser = Parser(
-        prog="run_net.py",
+        prog=program,
         description="Train a network on videos, then test it with many views.",
-        epilog="example: run_net.py --cfg configs/k400_glore_r50.yaml "
+        epilog=f"example: {program} --cfg configs/k400_glore_r50.yaml "
         "DATA.PATH_TO_DATA_DIR /data/k400 NUM_GPUS 8 TRAIN.ENABLE False. "
         "`glore-video serve --help`: a page to try a network on.",
     )
@@ -53,12 +56,41 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _program() -> str:
+    """As it was called: glore-video, python -m glore_video or run_net.py."""
+    name = Path(sys.argv[0]).name
+    return {"run_net.py": name, "__main__.py": "python -m glore_video"}.get(name, "glore-video")
+
+
+def _refuse_verb(word: str) -> None:
+    """Raises UsageError for what looks like a command of its own: `glore-video predict ...`.
+
+    Keys are in capitals or have a dot.
+    """
+    if not re.fullmatch(r"[a-z][a-z_-]*", word):
+        return
+    script = f"{word.replace('-', '_')}.py"
+    tools = Path(__file__).parents[1] / "tools"
+    program = _program()
+    hint = "; predict, visualize, export and others are scripts of the checkout, in tools/"
+    if (tools / script).is_file():
+        hint = f"; python {tools / script} does it"
+    raise UsageError(
+        f"{word}: no such command; {program} --cfg FILE trains and tests, {program} serve shows a page "
+        f"to try a network on{hint}"
+    )
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] == "serve":
         return guarded(lambda: _serve(words[1:]))
     given = parser()
+    try:
+        _refuse_verb(words[0] if words else "")
+    except UsageError as error:
+        given.error(str(error))
     args = given.parse_intermixed_args([word for word in words if word != "--opts"])
     if args.help_config:
         from glore_video.config import describe
@@ -94,6 +126,7 @@ def guarded(
     Of a process that is not the only one, `wait` gives another some seconds to say the same as it
     and end the run, and `tell` hands an unforeseen error on and says whether it is the first.
     """
+    say_when_imported()
     try:
         return action()
     except StoppedBySignal as stop:
@@ -151,21 +184,21 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
     config = load_config(cfg, pairs)
 
     from glore_video.engine.activity import Activity
-    from glore_video.engine.distributed import check_gpus, launch, under_torchrun
+    from glore_video.engine.build import settled
+    from glore_video.engine.distributed import launch, under_torchrun
     from glore_video.engine.run import accepted, check_settings, describe_run
     from glore_video.engine.waiting import speaking_up
 
+    config = settled(config)
     check_settings(config)
     if dry_run:
         print(describe_run(config))
         return 0
     with raised_signals(), ExitStack() as held:
         if not under_torchrun():
-            check_gpus(config.NUM_GPUS)
-            processes = config.NUM_GPUS or config.CPU_PROCESSES
             activity = Activity()
             with speaking_up(activity):
-                held.enter_context(accepted(config, world_size=processes, doing=activity.set))
+                held.enter_context(accepted(config, doing=activity.set))
         return launch(
             partial(_process, config, accept_here=under_torchrun()),
             num_gpus=config.NUM_GPUS,

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "glore_video"
 # A folder may import itself and what stands behind it here.
 ALLOWED = {
     "errors": set(),
+    "csv_cells": set(),
     "stop_signals": set(),
     "streams": set(),
     "file_locks": set(),
@@ -26,6 +27,7 @@ ALLOWED = {
     "prediction": {"models", "video", "datasets", "evaluation", "engine", "visualization"},
     "serving": {"models", "video", "datasets", "engine", "visualization", "prediction"},
     "choices": set(),
+    "cpus": set(),
     "arguments": set(),
     "cli": {"models", "video", "config", "datasets", "evaluation", "engine", "serving"},
     "__init__": {"models", "prediction"},

@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _benchmark(args: argparse.Namespace) -> int:
     # Imported late, so that help and errors of arguments and configuration do not wait for torch.
-    from glore_video.config import load_config
+    from glore_video.config import load_config, with_values
     from glore_video.engine.run_log import setup_logging
 
     setup_logging(None, is_main=True)
@@ -45,13 +45,14 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     import torch
 
+    from glore_video.cpus import usable_cpus
     from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
     from glore_video.engine import build
     from glore_video.engine.distributed import Process
-    from glore_video.engine.step_times import usable_cores
 
-    cores = usable_cores()
+    cores = usable_cpus()
     numbers = sorted({min(number, cores) for number in args.workers})
+    config = build.settled(config)
     build.render_synthetic(config)
     videos = build.load_list(config, "train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))
@@ -62,8 +63,8 @@ def _benchmark(args: argparse.Namespace) -> int:
     print(f"{'workers':>7}  {'clips/s':>8}")
     speeds: dict[int, float] = {}
     for number in numbers:
-        pairs = [*args.pairs, "DATA_LOADER.NUM_WORKERS", str(number)]
-        loader, batches = build.build_train_loader(load_config(args.cfg, pairs), videos, process)
+        with_workers = with_values(config, {"DATA_LOADER.NUM_WORKERS": number})
+        loader, batches = build.build_train_loader(with_workers, videos, process)
         speeds[number] = clips_per_second(loader, batches, num_batches=args.batches)
         print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
     print(advice_line(speeds, shares, cores=cores))

@@ -1,4 +1,4 @@
-"""Is the difference real? Tests on the same videos, compared one by one: python tools/compare_runs.py outputs/a outputs/b --out comparison"""
+"""Is the difference real? Tests on the same videos, compared one by one: python tools/compare_runs.py outputs/a outputs/b --out outputs/comparison"""
 
 import argparse
 import sys

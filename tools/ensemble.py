@@ -60,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
     from glore_video.evaluation import ensemble, load_scores
+    from glore_video.evaluation.files import for_json
     from glore_video.evaluation.metrics import accuracies, top5_tells
+    from glore_video.evaluation.ranking import finite_rows
 
     runs = [load_scores(path) for path in args.scores]
     most_clips = min(run.plan.clips for run in runs)
@@ -104,10 +106,14 @@ def _print(args: argparse.Namespace) -> int:
                     }
                 )
                 notes |= {f"{clips} x {crops}, {note}": None for note in choice.notes}
+                bad = int((~finite_rows(result.probabilities)).sum())
+                if bad:
+                    notes[f"{clips} x {crops}, the scores of {bad} videos are not finite"] = None
     for note in notes:
         print(note)
     if args.json:
-        text = json.dumps({"scores": [run.source for run in runs], "ensembles": rows}, indent=2)
+        found = {"scores": [run.source for run in runs], "ensembles": for_json(rows)}
+        text = json.dumps(found, indent=2)
         with writing(args.json):
             args.json.write_text(text + "\n", encoding="utf-8")
     return 0

@@ -59,6 +59,9 @@ class FinalTest(Section):
     CHECKPOINT_FILE_PATH: str = key(
         "", "weights to test: a file or a run's OUTPUT_DIR; empty: this run's last checkpoint"
     )
+    SPLIT: Literal["test", "val"] = key(
+        "test", "what is tested; val: the validation videos, where there are no others"
+    )
     EMA: bool = key(True, "test the moving average of the weights where a checkpoint has one")
     NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")
     NUM_SPATIAL_CROPS: OneOrThree = key(3, "crops a clip: 3 along the longer side, or the centre")

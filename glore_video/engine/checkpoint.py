@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
@@ -216,3 +217,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     ):
         raise UsageError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
     return state
+
+
+def read_notes(path: Path) -> Mapping[str, Any]:
+    """What stands in a checkpoint beside the weights; nothing for other files.
+
+    A file that can't be read is `load_weights`'s to complain about.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # torch.load raises many kinds
+        return {}
+    return content if isinstance(content, Mapping) and "model_state" in content else {}
+
+
+def stored_names(notes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Class names by label, as a run wrote them into its checkpoint; none in other files."""
+    return tuple(str(name) for name in notes.get("class_names") or ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ import torch
 from glore_video.config import Config, flatten, to_yaml
 from glore_video.datasets.video_list import VideoList
 from glore_video.engine import build
+from glore_video.engine.build.preparation import prepare
+from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, last_checkpoint
 from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import group_table
 from glore_video.engine.output_dir import FolderLock, InUseError, set_aside, waited_for
@@ -38,7 +41,9 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def accepted(config: Config, *, world_size: int, doing: Callable[[str], None]) -> Iterator[None]:
+def accepted(
+    config: Config, *, doing: Callable[[str], None], world_size: int | None = None
+) -> Iterator[None]:
     """Within it, OUTPUT_DIR is this run's, which has passed all checks; the log goes there.
 
     A run that is refused writes nothing there. One that trains keeps others from training there
@@ -46,12 +51,13 @@ def accepted(config: Config, *, world_size: int, doing: Callable[[str], None]) -
 
     Args:
         doing: is told what is done at each moment.
+        world_size: as `prepare` has it.
     """
     folder = Path(config.OUTPUT_DIR)
     with FolderLock(folder) as lock:
         if config.TRAIN.ENABLE:
             _take(lock, create=False)  # to say at once that another run is there
-        prepare(config, world_size=world_size, doing=doing)
+        prepare(config, doing=doing, world_size=world_size)
         if config.TRAIN.ENABLE:
             _take(lock, create=True)
             if not config.TRAIN.AUTO_RESUME:
@@ -68,45 +74,6 @@ def _take(lock: FolderLock, *, create: bool) -> None:
             f"OUTPUT_DIR = {lock.folder}: {error}: two runs can't train there at once; end that one "
             "or choose another OUTPUT_DIR"
         ) from None
-
-
-def prepare(config: Config, *, world_size: int, doing: Callable[[str], None]) -> None:
-    """Render what is to be rendered and check all that can be checked before processes start."""
-    resumed = None
-    doing("building the network and reading its weights")
-    if config.TRAIN.ENABLE:
-        model = build.build_model(config)
-        build.load_initial_weights(config, model)
-        if config.TRAIN.AUTO_RESUME:
-            resumed = build.check_resumable(config, model)
-        else:
-            _check_apart(config)
-    else:
-        build.checkpoint_to_test(config)
-    if config.SYNTHETIC.LABELS:
-        doing("rendering synthetic videos, where they are not there yet")
-    build.render_synthetic(config)
-    doing("reading the lists of videos")
-    data = build.load_data(config)
-    if resumed is not None:
-        resumed.check_data(config, data)
-    if data.train is not None:
-        build.training_batches(config, data.train, Process(0, world_size, torch.device("cpu")))
-        build.check_batch(config, world_size=world_size)
-
-
-def _check_apart(config: Config) -> None:
-    """Raises UsageError for weights in OUTPUT_DIR, which a run that starts anew moves aside."""
-    folder = Path(config.OUTPUT_DIR).resolve()
-    for key, path in (
-        ("TRAIN.CHECKPOINT_FILE_PATH", config.TRAIN.CHECKPOINT_FILE_PATH),
-        ("TEST.CHECKPOINT_FILE_PATH", config.TEST.CHECKPOINT_FILE_PATH),
-    ):
-        if path and "://" not in path and Path(path).resolve().is_relative_to(folder):
-            raise UsageError(
-                f"{key} = {path} is in OUTPUT_DIR, and TRAIN.AUTO_RESUME = False moves what is there "
-                "aside: choose another OUTPUT_DIR"
-            )
 
 
 def check_settings(config: Config) -> None:
@@ -142,6 +109,8 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
             logger.warning("%s: %d videos are left out", videos.source, len(videos.left_out))
     for videos in (data.train, data.val, data.test) if process.is_main else ():
         if videos is not None:
+            for note in videos.notes:
+                logger.warning("%s", note)
             _warn_of_repeated(videos)
     with MetricsLog(
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
@@ -188,6 +157,13 @@ def _test(
     views = build.build_test_views(config, data.test)
     num_views = views.num_clips * views.num_crops
     logger.info("testing %s on %d videos, %d views each", checkpoint, len(data.test), num_views)
+    best = checkpoint_path(config.OUTPUT_DIR, 0).with_name(BEST_NAME)
+    if checkpoint == last_checkpoint(config.OUTPUT_DIR) and best.is_file():
+        logger.info(
+            "it is the run's last one; TRAIN.ENABLE False TEST.CHECKPOINT_FILE_PATH %s tests the one "
+            "that was best in validation",
+            shlex.quote(str(best)),
+        )
     folder = Path(config.OUTPUT_DIR) / "test"
     parts = ScoreParts(
         folder / "parts",
@@ -256,6 +232,8 @@ def _test(
             *(summary.video_top1, top5, summary.clip_top1),
             *(summary.videos_scored, summary.videos_expected, num_views, folder),
         )
+        if summary.videos_not_finite:
+            logger.warning("%s; %s names them", _not_finite(summary), folder / "summary.json")
     write_report(
         folder,
         scores=saved,
@@ -263,7 +241,17 @@ def _test(
     )
     if not summary.videos_scored:
         raise UsageError(f"none of the {summary.videos_expected} test videos could be read")
+    if summary.videos_not_finite == summary.videos_scored:
+        raise UsageError(f"{checkpoint}: {_not_finite(summary)}")
     return summary
+
+
+def _not_finite(summary: Summary) -> str:
+    return (
+        f"the network's scores of {summary.videos_not_finite} of {summary.videos_scored} test "
+        "videos are not finite: its weights or statistics may have diverged, or half precision "
+        "does not hold what it computes (TRAIN.MIXED_PRECISION)"
+    )
 
 
 def _warn_of_repeated(videos: VideoList) -> None:
@@ -323,16 +311,18 @@ def _steps(config: Config) -> str:
     if not config.DATA.PATH_TO_DATA_DIR:
         return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
     videos = config.SYNTHETIC.NUM_TRAIN
-    if not config.SYNTHETIC.LABELS:
+    if config.SYNTHETIC.LABELS == "none":
         try:
             videos = len(build.load_list(config, "train"))
         except FileNotFoundError as error:
             return f"not known: {error}"
     batch, clips = config.TRAIN.BATCH_SIZE, build.clips_a_step(config)
-    few = "" if videos >= batch else " (too few videos to train on)"
+    few = "" if videos >= batch else f" (too few videos for TRAIN.BATCH_SIZE = {batch})"
     return f"{videos} videos, {videos // batch} steps of {clips} clips{few}"
 
 
 def _processes(process: Process) -> str:
-    kind = "GPU" if process.device.type == "cuda" else "CPU process"
-    return f"{process.world_size} {kind}{'s' if process.world_size > 1 else ''}"
+    one, several = (
+        ("GPU", "GPUs") if process.device.type == "cuda" else ("CPU process", "CPU processes")
+    )
+    return f"{process.world_size} {one if process.world_size == 1 else several}"

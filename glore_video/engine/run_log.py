@@ -7,7 +7,7 @@ import logging
 import logging.handlers
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -140,7 +140,9 @@ class MetricsLog:
     def write(self, split: str, *, step: int, **values: Any) -> None:
         if self._file is None:
             return
-        line = json.dumps({"split": split, "step": step, **values}) + "\n"
+        from glore_video.evaluation.files import for_json  # with torch, which log lines do without
+
+        line = json.dumps({"split": split, "step": step, **for_json(values)}) + "\n"
         self._waiting += line.encode()
         try:
             self._write_waiting()
@@ -195,11 +197,12 @@ def progress(
     is_main: bool,
     initial: int = 0,
     plain_seconds: float = 30.0,
+    spoken_at: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[T]:
     """The items, with a bar on a terminal; log lines pass above it.
 
-    Elsewhere a log line comes every `plain_seconds` (0: none). `initial` of the `total` are done
-    before the first.
+    Elsewhere a log line comes every `plain_seconds`, unless another one came since: `spoken_at` is
+    the time of the latest, by time.monotonic(). `initial` of the `total` are done before the first.
     """
     if not is_main:
         yield from items
@@ -213,7 +216,7 @@ def progress(
     else:
         spoken = time.monotonic()
         for number, item in enumerate(items, start=initial):
-            if plain_seconds and time.monotonic() - spoken > plain_seconds:
+            if time.monotonic() - max(spoken, spoken_at()) > plain_seconds:
                 spoken = time.monotonic()
                 logger.info("%s: %d of %d", name, number, total)
             yield item

@@ -36,6 +36,8 @@ class Start:
         total: sums of the epoch's steps so far, of this process.
         rng_state: of this process at that point; None if it is not known.
         best_top1: of the validations so far.
+        cpu_threads: that computed on the CPU; 0 if it is not known.
+        end_due: the end of the last epoch is still to come: batch norm statistics, validation.
     """
 
     epoch: int = 0
@@ -43,6 +45,8 @@ class Start:
     total: Tensor | float = 0.0
     rng_state: dict[str, Tensor] | None = None
     best_top1: float = -1.0
+    cpu_threads: int = 0
+    end_due: bool = False
 
 
 def collect_state(
@@ -53,6 +57,7 @@ def collect_state(
     Tensors and plain containers only: it loads with weights_only=True.
     """
     total = at.total.tolist() if isinstance(at.total, Tensor) else None
+    threads = torch.get_num_threads() if process.device.type == "cpu" else 0
     state = {
         "model_state": update.model.state_dict(),
         "optimizer_state": update.optimizer.state_dict(),
@@ -60,9 +65,11 @@ def collect_state(
         "epoch": at.epoch,
         "step": at.step,
         "best_top1": at.best_top1,
+        "end_due": at.end_due,
         "sampler_state": {name: getattr(batches, name) for name in _ORDER},
         "rng_states": process.gather(get_rng_state()),
         "epoch_totals": process.gather(total),
+        "cpu_threads": process.gather(threads),
     }
     if update.average is not None:
         state["ema_state"] = update.average.module.state_dict()
@@ -84,18 +91,25 @@ def restore_state(
     if update.average is not None:
         _restore_average(state, path, update.average)
     best = state["best_top1"]
+    threads = state.get("cpu_threads", [])
+    own = threads[process.rank] if len(threads) == process.world_size else 0
     if not state["step"]:
-        return Start(state["epoch"], best_top1=best)
+        return Start(
+            state["epoch"],
+            best_top1=best,
+            cpu_threads=own,
+            end_due=state.get("end_due", False),
+        )
     for name, before in state["sampler_state"].items():
         if before != (now := getattr(batches, name)):
             raise UsageError(
                 f"{path} was made within an epoch, whose order of videos depends on {_ORDER[name]}: "
                 f"it was {before}, not {now}"
             )
-    totals = torch.tensor(state["epoch_totals"], dtype=torch.float64)
+    totals = torch.tensor(state["epoch_totals"], dtype=torch.float64, device=process.device)
     if len(totals) == process.world_size:
         rng_state = state["rng_states"][process.rank]
-        return Start(state["epoch"], state["step"], totals[process.rank], rng_state, best)
+        return Start(state["epoch"], state["step"], totals[process.rank], rng_state, best, own)
     logger.warning(
         "%s was made by %d processes, these are %d: the run goes on at the same video, but random "
         "draws on the device and the order of sums differ",

@@ -1,12 +1,13 @@
-"""Files written whole."""
+"""Files written whole, and what may be written into JSON."""
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from glore_video.errors import writing
 
@@ -36,3 +37,12 @@ def replace_file(path: Path, content: bytes, writer: str = "") -> None:
     """Write a file whole, or leave what is there. See `whole_file` for writer."""
     with whole_file(path, writer) as file:
         file.write(content)
+
+
+def for_json(value: Any) -> Any:
+    """The value with None for numbers that JSON does not know, NaN and infinity; tuples as lists."""
+    if isinstance(value, dict):
+        return {key: for_json(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [for_json(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

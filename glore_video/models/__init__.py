@@ -15,6 +15,7 @@ from glore_video.models.insertion import (
     insert_glore,
     insert_nonlocal,
     inserted_units,
+    remove_glore,
     zero_init_units,
 )
 from glore_video.models.locations import locate, stage_blocks
@@ -48,6 +49,7 @@ __all__ = [
     "list_models",
     "load_weights",
     "locate",
+    "remove_glore",
     "save_weights",
     "stage_blocks",
     "zero_init_units",

@@ -11,8 +11,8 @@ from typing import Any
 from torch import nn
 
 from glore_video.config import Config, changes
+from glore_video.datasets.video_list import VideoList
 from glore_video.engine.batch_norms import freeze_affine
-from glore_video.engine.build.data import RunData
 from glore_video.engine.build.solver import build_solver
 from glore_video.engine.checkpoint import latest_readable
 from glore_video.engine.training_state import restore_network
@@ -31,19 +31,21 @@ class Resumed:
     class_names: Sequence[str] | None
     num_videos: int | None
 
-    def check_data(self, config: Config, data: RunData) -> None:
+    def check_data(
+        self, config: Config, class_names: Sequence[str], train: VideoList | None
+    ) -> None:
         """Raises UsageError if the videos or classes are others than those trained on so far."""
         differing = []
-        if self.class_names is not None and list(self.class_names) != list(data.class_names):
-            pairs = zip(self.class_names, data.class_names, strict=False)
+        if self.class_names is not None and list(self.class_names) != list(class_names):
+            pairs = zip(self.class_names, class_names, strict=False)
             first = next((place for place, (a, b) in enumerate(pairs) if a != b), None)
             differing.append(
-                f"{len(data.class_names)} classes, were {len(self.class_names)}"
+                f"{len(class_names)} classes, were {len(self.class_names)}"
                 if first is None
-                else f"class {first} is {data.class_names[first]!r}, was {self.class_names[first]!r}"
+                else f"class {first} is {class_names[first]!r}, was {self.class_names[first]!r}"
             )
-        if data.train is not None and self.num_videos not in (None, len(data.train)):
-            differing.append(f"{len(data.train)} training videos, were {self.num_videos}")
+        if train is not None and self.num_videos not in (None, len(train)):
+            differing.append(f"{len(train)} training videos, were {self.num_videos}")
         _refuse(self.path, differing, config)
 
 
