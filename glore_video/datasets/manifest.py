@@ -45,7 +45,7 @@ class Row:
         width, height: of a frame as shown, pixels.
         codec: FFmpeg's name.
         gop: greatest number of frames from one keyframe to the next; 0: not known.
-        duration: frames / fps, seconds.
+        duration: from the start of the first frame to the end of the last, seconds.
         size, modified_ns: of the file, bytes and nanoseconds since 1970, when it was checked.
         reason: what is wrong; empty for "ok".
         index_offset, index_size: bytes of the video's index in the file beside the manifest.
@@ -272,7 +272,7 @@ class ManifestWriter:
     What was written is found again by the next writer of the same manifest, even if this process
     is killed in between: in `known`, rows by path, those of the manifest that is there included.
 
-    Raises ValueError if another process writes this manifest.
+    Raises UsageError if another process writes this manifest, where the file system has locks.
     """
 
     def __init__(self, manifest: Path) -> None:

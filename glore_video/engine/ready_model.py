@@ -19,7 +19,7 @@ from glore_video.datasets.video_dataset import EvalViews, VideoViews
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine import build
-from glore_video.engine.checkpoint import resolve_checkpoint
+from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.tester import score_views
 from glore_video.errors import UsageError
@@ -160,14 +160,14 @@ def ready_model(
     if cfg and model:
         raise UsageError("a configuration and a name of the zoo exclude each other")
     path = _weights_file(weights) if weights else None
-    notes = _notes(path) if path is not None else {}
+    notes = read_notes(path) if path is not None else {}
     target = torch.device(device)
     if model:
         ready = _of_zoo(model, path, notes, untrained=untrained)
     else:
         if cfg:
             config = load_config(cfg)
-            if not config.MODEL.NUM_CLASSES and (names := _stored_names(notes)):
+            if not config.MODEL.NUM_CLASSES and (names := stored_names(notes)):
                 config = with_values(config, {"MODEL.NUM_CLASSES": len(names)})
             config = build.settled(config)
         elif not weights:
@@ -245,7 +245,7 @@ def _as_published(
 def _of_zoo(
     name: str, path: Path | None, notes: Mapping[str, Any], *, untrained: bool
 ) -> ReadyModel:
-    names = _stored_names(notes)
+    names = stored_names(notes)
     network = create_model(
         name,
         num_classes=len(names) if names else None,
@@ -261,10 +261,10 @@ def _of_config(
     network = build.build_model(config)
     if path is None and not untrained:
         path = _weights_file(build.checkpoint_to_test(config))
-        notes = _notes(path)
+        notes = read_notes(path)
     if path is not None:
         load_weights(network, path)
-    names = _stored_names(notes)
+    names = stored_names(notes)
     if len(names) != config.MODEL.NUM_CLASSES:
         names = load_class_names(
             config.DATA.PATH_TO_DATA_DIR,
@@ -293,22 +293,6 @@ def _of_config(
 def _weights_file(weights: str | Path) -> Path:
     found = resolve_checkpoint(weights, key="weights")
     return fetch(str(found)) if is_url(str(found)) else Path(found)
-
-
-def _notes(path: Path) -> Mapping[str, Any]:
-    """What stands in a checkpoint beside the weights; nothing for other files.
-
-    A file that can't be read is `load_weights`'s to complain about.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # torch.load raises many kinds
-        return {}
-    return content if isinstance(content, Mapping) and "model_state" in content else {}
-
-
-def _stored_names(notes: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(name) for name in notes.get("class_names") or ())
 
 
 def _stored_config(tree: Mapping[str, Any], source: str) -> Config:

@@ -86,12 +86,19 @@ class GloreUnit(nn.Module):
     `order` chooses how the same function is computed. "published": layer by layer, as written
     above. "reassociated": V as W_s (X Bᵀ) + b_s (Σ B)ᵀ and extend(Z B) as (W_e Z) B, with the batch
     norm folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
-    in training it saves only X, B and matrices without a position axis. It reads the layers'
-    parameters without calling them, so their hooks do not run. "auto" takes what needs fewer
-    multiply-adds for the number of positions at hand, the reassociated order in fp16, which
-    overflows in the published one, and the published order wherever a layer was replaced by one of
-    another type (see `resolve_order`). Counters of multiply-adds (fvcore's, torch's) count the order
-    that runs.
+    in training it saves only X, B and matrices without a position axis. "auto" takes what needs
+    fewer multiply-adds for the number of positions at hand, and the reassociated order in fp16.
+    Counters of multiply-adds (fvcore's, torch's) count the order that runs.
+
+    The reassociated order reads the layers' parameters without calling them. So whatever `order`
+    says, the published one runs where that could matter: a layer was exchanged or changed, pruned or
+    parametrised, has hooks or a forward pass of its own (`has_own_layers`), the batch is empty, or
+    torch.func or forward-mode differentiation is at work.
+
+    In fp16 under autocast, inputs with a standard deviation of up to 100 stay in range, in either
+    mode. `unit.half()` puts the running variance of `blocker` into fp16 as well, which it exceeds
+    from a standard deviation of 10 on (of 1 without `normalize`): keep `blocker` in float32, or call
+    `fuse_for_inference` before.
 
     Args:
         channels: channels of the feature map.
@@ -107,7 +114,8 @@ class GloreUnit(nn.Module):
     channels-last in, channels-last out.
 
     Raises:
-        ValueError: for widths below 1, another dimension or order, or an input of another shape.
+        ValueError: for widths below 1, another dimension or order, or an input of another shape or
+            without positions.
     """
 
     conv_state: _ConvNd

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -52,6 +52,18 @@ def decode_all(path: Path | str) -> list[np.ndarray]:
         stream = container.streams.best("video")
         stream.codec_context.thread_count = 1
         return [rgb(frame) for frame in container.decode(stream)]
+
+
+def decode_past_errors(path: Path | str) -> list[np.ndarray]:
+    """The same, going on where a packet fails."""
+    frames = []
+    with av.open(str(path)) as container:
+        stream = container.streams.best("video")
+        stream.codec_context.thread_count = 1
+        for packet in container.demux(stream):
+            with suppress(av.error.FFmpegError):
+                frames += [rgb(frame) for frame in packet.decode()]
+    return frames
 
 
 @contextmanager

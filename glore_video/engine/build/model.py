@@ -12,11 +12,14 @@ import torch
 from torch import nn
 
 from glore_video.config import Config
+from glore_video.datasets.unicode_names import same_letters
 from glore_video.engine.checkpoint import (
     checkpoint_path,
     last_checkpoint,
     read_checkpoint,
+    read_notes,
     resolve_checkpoint,
+    stored_names,
 )
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.errors import MissingFileError, UsageError, naming
@@ -113,6 +116,21 @@ def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) 
             source = {key: value for key, value in state.items() if key != "ema_state"}
     with in_keys(_test_weights_key(config)):
         load_weights(model, source)
+
+
+def check_tested_classes(config: Config, class_names: Sequence[str]) -> None:
+    """Raises UsageError if what is tested has learnt a class under another label than it has here."""
+    checkpoint = Path(checkpoint_to_test(config))
+    learnt = {
+        same_letters(name): label for label, name in enumerate(stored_names(read_notes(checkpoint)))
+    }
+    for label, name in enumerate(class_names):
+        if learnt.get(name, label) != label and class_names.count(name) == 1:
+            raise UsageError(
+                f"{_test_weights_key(config)}: in {checkpoint} {name!r} has label {learnt[name]}, in "
+                f"DATA.PATH_TO_DATA_DIR = {config.DATA.PATH_TO_DATA_DIR} label {label}; for class folders, "
+                "a class_names.txt there (a class a line, that of label 0 first) gives them its labels"
+            )
 
 
 @contextmanager
