@@ -16,14 +16,14 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from glore_video.errors import UsageError
 from glore_video.models.over_processes import gather_over_processes, processes_of
 from glore_video.models.position_products import converted, is_traced
-from glore_video.models.sub_batch_norm import SubBatchNorm3d
+from glore_video.models.sub_batch_norm import SUB_BATCH_NORMS, SubBatchNorm
 
 _FOLDABLE = (
     nn.BatchNorm1d,
     nn.BatchNorm2d,
     nn.BatchNorm3d,
     nn.SyncBatchNorm,
-    SubBatchNorm3d,
+    *SUB_BATCH_NORMS.values(),
 )
 
 
@@ -93,7 +93,7 @@ def _batch_statistics(
     numbers = clips * positions
     count: int | Tensor = numbers
     parts = 1
-    if isinstance(norm, SubBatchNorm3d) and norm.training:
+    if isinstance(norm, SubBatchNorm) and norm.training:
         norm.check_splits(clips)
         parts = norm.num_splits
     # Of Y over the positions of each clip, then over the clips of each part, but for `scale`.
