@@ -130,10 +130,12 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
 
     config = load_config(cfg, pairs)
 
+    from glore_video.engine.build import with_published_input
     from glore_video.engine.distributed import check_gpus, launch, under_torchrun
     from glore_video.engine.run import check_settings, describe_run, prepare
     from glore_video.engine.run_log import setup_logging
 
+    config = with_published_input(config)
     check_settings(config)
     if dry_run:
         print(describe_run(config))

@@ -49,6 +49,7 @@ def _benchmark(args: argparse.Namespace) -> int:
     from glore_video.engine.distributed import Process
     from glore_video.engine.step_times import usable_cores
 
+    config = build.with_published_input(config)
     cores = usable_cores()
     numbers = sorted({min(number, cores) for number in args.workers})
     build.render_synthetic(config)
@@ -62,7 +63,9 @@ def _benchmark(args: argparse.Namespace) -> int:
     speeds: dict[int, float] = {}
     for number in numbers:
         pairs = [*args.pairs, "DATA_LOADER.NUM_WORKERS", str(number)]
-        loader, batches = build.build_train_loader(load_config(args.cfg, pairs), videos, process)
+        loader, batches = build.build_train_loader(
+            build.with_published_input(load_config(args.cfg, pairs)), videos, process
+        )
         speeds[number] = clips_per_second(loader, batches, num_batches=args.batches)
         print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
     print(advice_line(speeds, shares, cores=cores))

@@ -160,7 +160,7 @@ def ready_model(
         ready = _of_zoo(model, path, notes, untrained=untrained)
     else:
         if cfg:
-            config = load_config(cfg)
+            config = build.with_published_input(load_config(cfg))
         elif not weights:
             raise UsageError("name a configuration, a network of the zoo, or weights of a run")
         elif not isinstance(notes.get("config"), Mapping):

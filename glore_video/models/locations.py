@@ -1,7 +1,8 @@
-"""Names of a network's residual blocks, and SlowFast-style locations turned into them."""
+"""Paths of a network's blocks: by stage as SlowFast locates them, or by pattern."""
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 
@@ -81,6 +82,34 @@ def locate(model: nn.Module, location: Sequence[Sequence[Sequence[int]]]) -> lis
                     )
                 paths.append(blocks[index])
     return paths
+
+
+def match_blocks(model: nn.Module, patterns: Sequence[str]) -> list[str]:
+    """Turns patterns into paths of blocks, in the order of the network, each once.
+
+    Args:
+        model: any network.
+        patterns: paths as `model.named_modules()` names them; `*` stands for any part between two
+            dots, or a piece of one: "layer3.*" names layer3.0, layer3.1, ... and not layer3.0.conv1.
+
+    Raises:
+        UsageError: a pattern that names nothing.
+    """
+    paths = [path for path, _ in model.named_modules() if path and not _in_unit(path)]
+    found: set[str] = set()
+    for pattern in patterns:
+        regular = re.compile(re.escape(pattern).replace(r"\*", "[^.]*"))
+        named = [path for path in paths if regular.fullmatch(path)]
+        if not named:
+            near = difflib.get_close_matches(pattern, paths, n=3, cutoff=0.4)
+            hint = f"; nearest: {', '.join(near)}" if near else ""
+            raise UsageError(f"the network has no block {pattern!r}{hint}")
+        found.update(named)
+    return [path for path in paths if path in found]
+
+
+def _in_unit(path: str) -> bool:
+    return not {"glore", "nonlocal_block"}.isdisjoint(path.split("."))
 
 
 def _host_names(stage: nn.Module) -> list[str]:

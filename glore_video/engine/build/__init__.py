@@ -23,6 +23,7 @@ from glore_video.engine.build.model import (
     load_initial_weights,
     load_test_weights,
 )
+from glore_video.engine.build.network import with_published_input
 from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
 from glore_video.engine.build.training import (
     build_trainer,
@@ -59,4 +60,5 @@ __all__ = [
     "num_workers",
     "render_synthetic",
     "training_batches",
+    "with_published_input",
 ]
