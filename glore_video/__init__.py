@@ -9,6 +9,7 @@ if TYPE_CHECKING:
         insert_glore,
         list_models,
         load_weights,
+        remove_glore,
     )
     from glore_video.prediction import predict
 
@@ -19,6 +20,7 @@ __all__ = [
     "list_models",
     "load_weights",
     "predict",
+    "remove_glore",
 ]
 
 __version__ = "0.1.0"

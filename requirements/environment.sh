@@ -60,6 +60,7 @@ if [ "$("$folder/bin/python" -c 'import platform; print(platform.python_version(
     "$python" -m venv "$folder"
 fi
 rm -f "$folder/made-of"
+echo "$folder: installing packages: 5.6 GB where all are new, mostly torch's CUDA libraries, in some minutes" >&2
 here=$folder/bin/python
 package=.${extra:+[$extra]}
 if [ "$versions" = locked ]; then

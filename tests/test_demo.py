@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -32,3 +33,7 @@ def test_demo(tmp_path):
         assert summary["videos_scored"] == 20
         assert f"{summary['video_top1']:.1f}%" in line
         assert f"outputs/{name} " in line
+    page, command = done.stdout.splitlines()[-2:]
+    assert (tmp_path / page.strip()).is_file()
+    shown = subprocess.run(shlex.split(command), cwd=tmp_path, capture_output=True, text=True)
+    assert shown.returncode == 0, shown.stderr

@@ -11,6 +11,7 @@ TOOLS = {path.name: [str(path)] for path in sorted((ROOT / "tools").glob("*.py")
 COMMANDS = {
     **TOOLS,
     "glore-video": ["glore_video.cli"],
+    "python -m glore_video": ["glore_video"],
     "glore-video serve": ["glore_video.cli", "serve"],
 }
 # None of it is needed to read a configuration, which takes pydantic and YAML.
@@ -84,6 +85,42 @@ def test_errors_of_the_configuration_are_light(command, words, message):
     assert done.returncode == 2
     assert message in err
     assert imported.isdisjoint(HEAVY)
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        ("run_net.py", "run_net.py"),
+        ("python -m glore_video", "python -m glore_video"),
+        ("glore-video serve", "glore-video serve"),
+    ],
+)
+def test_usage_says_the_name_that_was_called(command, name):
+    words = COMMANDS[command]
+    words = words if words[0].endswith(".py") else ["-m", *words]
+    done = subprocess.run(
+        [sys.executable, *words, "--help"], capture_output=True, encoding="utf-8", cwd=ROOT
+    )
+    assert done.stdout.startswith(f"usage: {name} [")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "a.mp4", "--weights", "w"], f"python {ROOT / 'tools' / 'predict.py'} does it"),
+        (["compare-runs", "a", "b"], f"python {ROOT / 'tools' / 'compare_runs.py'} does it"),
+        (["fly"], "others are scripts of the checkout, in tools/"),
+        (["train", "--cfg", "a.yaml"], "train: no such command; glore-video --cfg FILE trains and"),
+    ],
+    ids=["predict", "compare-runs", "unknown", "train"],
+)
+def test_commands_that_are_none_name_the_script(words, message, always):
+    done, err, imported = run(*COMMANDS["glore-video"], *words)
+    assert done.returncode == 2
+    assert err.startswith(f"error: {words[0]}: no such command; ")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert imported - always == set()
 
 
 def test_wrong_device_is_light(always):

@@ -7,6 +7,7 @@ from itertools import islice
 
 from glore_video.arguments import Parser, list_of, not_negative, positive
 from glore_video.cli import guarded
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -36,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _benchmark(args: argparse.Namespace) -> int:
     # Imported late, so that help and errors of arguments and configuration do not wait for torch.
-    from glore_video.config import load_config
+    from glore_video.config import load_config, with_values
     from glore_video.engine.run_log import setup_logging
 
     setup_logging(None, is_main=True)
@@ -44,14 +45,14 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     import torch
 
+    from glore_video.cpus import usable_cpus
     from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
     from glore_video.engine import build
     from glore_video.engine.distributed import Process
-    from glore_video.engine.step_times import usable_cores
 
-    config = build.with_published_input(config)
-    cores = usable_cores()
+    cores = usable_cpus()
     numbers = sorted({min(number, cores) for number in args.workers})
+    config = build.settled(config)
     build.render_synthetic(config)
     videos = build.load_list(config, "train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))
@@ -62,10 +63,8 @@ def _benchmark(args: argparse.Namespace) -> int:
     print(f"{'workers':>7}  {'clips/s':>8}")
     speeds: dict[int, float] = {}
     for number in numbers:
-        pairs = [*args.pairs, "DATA_LOADER.NUM_WORKERS", str(number)]
-        loader, batches = build.build_train_loader(
-            build.with_published_input(load_config(args.cfg, pairs)), videos, process
-        )
+        with_workers = with_values(config, {"DATA_LOADER.NUM_WORKERS": number})
+        loader, batches = build.build_train_loader(with_workers, videos, process)
         speeds[number] = clips_per_second(loader, batches, num_batches=args.batches)
         print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
     print(advice_line(speeds, shares, cores=cores))
@@ -73,4 +72,4 @@ def _benchmark(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -1,13 +1,14 @@
 """Decode every video once and write a manifest: python tools/check_data.py data/train.csv --processes 8"""
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video.arguments import Parser, positive, seconds, separator
 from glore_video.cli import guarded
+from glore_video.cpus import usable_cpus
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,7 +20,15 @@ def parser() -> argparse.ArgumentParser:
         "--out",
         type=Path,
         metavar="FILE",
-        help="manifest to write; training takes it as its train.csv (default: beside the source)",
+        help="manifest to write (default: train.manifest.csv beside train.csv or the folder train, "
+        "where runs look for it)",
+    )
+    parser.add_argument(
+        "--like",
+        type=Path,
+        metavar="PATH",
+        help="of class folders: give them the labels of these class folders, this data folder, this "
+        "list, or this .txt with a class name a line",
     )
     parser.add_argument("--prefix", default="", help="folder that relative paths start from")
     parser.add_argument(
@@ -28,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
         default=" ",
         help=r"what stands between path and label; \t: a tab",
     )
-    parser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=positive, default=usable_cpus())
     parser.add_argument(
         "--timeout", type=seconds, default=300.0, metavar="SECONDS", help="for one video"
     )
@@ -48,15 +57,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.datasets.checking import check_videos, list_videos, summary_lines
+    from glore_video.datasets.check_sources import list_videos, manifest_of, use_line
+    from glore_video.datasets.checking import check_videos, summary_lines
     from glore_video.datasets.kinetics import compare_with_names
     from glore_video.datasets.reading_cost import advice_lines
 
     source: Path = args.source
-    manifest: Path = args.out or source.absolute().with_name(f"{source.stem}.manifest.csv")
+    manifest: Path = args.out or manifest_of(source)
     if args.against:
         compare_with_names([], args.against)  # to know now, and not hours later, that it is no list
-    listing = list_videos(source, manifest, prefix=args.prefix, separator=args.separator)
+    listing = list_videos(
+        source, manifest, prefix=args.prefix, separator=args.separator, like=args.like
+    )
+    for note in listing.notes:
+        print(note, flush=True)
     try:
         rows = check_videos(
             listing,
@@ -82,9 +96,9 @@ def _check(args: argparse.Namespace) -> int:
                 "".join(f"{line}\n" for line in each), encoding="utf-8", errors="surrogateescape"
             )
             print(f"  {path}: the names of the {name} ones")
-    print(f"wrote {manifest}")
+    print(f"wrote {manifest}\n{use_line(manifest, args.prefix)}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

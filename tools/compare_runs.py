@@ -1,4 +1,4 @@
-"""Is the difference real? Tests on the same videos, compared one by one: python tools/compare_runs.py outputs/a outputs/b --out comparison"""
+"""Is the difference real? Tests on the same videos, compared one by one: python tools/compare_runs.py outputs/a outputs/b --out outputs/comparison"""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from glore_video.arguments import Parser
 from glore_video.choices import Correction, Match
 from glore_video.cli import guarded
 from glore_video.errors import UsageError
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -80,4 +81,4 @@ def _compare(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from glore_video.arguments import Parser, positive
 from glore_video.cli import guarded
 from glore_video.errors import naming
+from glore_video.streams import as_command
 
 if TYPE_CHECKING:
     from glore_video.models.complexity_table import Row
@@ -40,11 +41,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.models import list_models
     from glore_video.models.complexity_table import markdown, text
+    from glore_video.prediction.terminal import Bar
 
     rows = _rows(args)
     if args.markdown:
-        print(markdown(list(rows)))
+        total = len(args.model) + len(args.cfg) or len(list_models())
+        done: list[Row] = []
+        with Bar("networks") as bar:
+            bar(0, total)
+            for row in rows:
+                done.append(row)
+                bar(len(done), total)
+        print(markdown(done))
     else:
         for number, row in enumerate(rows):
             print(f"{chr(10) if number else ''}{text(row)}", flush=True)
@@ -52,7 +62,7 @@ def _print(args: argparse.Namespace) -> int:
 
 
 def _rows(args: argparse.Namespace) -> Iterator[Row]:
-    from glore_video.config import load_config
+    from glore_video.config import load_config, with_values
     from glore_video.engine.build import build_model
     from glore_video.models import create_model, list_models
     from glore_video.models.complexity_table import measure, protocol
@@ -70,6 +80,8 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
         yield row
     for path in args.cfg:
         config = load_config(path)
+        if not config.MODEL.NUM_CLASSES:  # as many as data have that are not named here
+            config = with_values(config, {"MODEL.NUM_CLASSES": 400})
         yield measure(
             Path(path).stem,
             build_model(config),
@@ -80,4 +92,4 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

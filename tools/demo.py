@@ -5,12 +5,14 @@ python tools/demo.py [KEY VALUE ...], from the root of the checkout; pairs go to
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video import cli
 from glore_video.arguments import Parser
+from glore_video.streams import as_command
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = {
@@ -62,6 +64,24 @@ def table(rows: list[tuple[str, ...]]) -> str:
     )
 
 
+def next_steps(name: str, pairs: list[str]) -> list[str]:
+    """The page of a run's test, and a command that shows where its network looks in a video."""
+    from glore_video.config import load_config
+
+    config = load_config(CONFIGS / f"{name}.yaml", pairs)
+    data = Path(config.DATA.PATH_TO_DATA_DIR)
+    video = (data / "val.csv").read_text(encoding="utf-8").splitlines()[0].rpartition(" ")[0]
+    tool = Path(__file__).resolve().with_name("visualize.py")
+    words = [from_here(Path(sys.executable)), from_here(tool), str(data / video)]
+    words += ["--weights", config.OUTPUT_DIR]
+    return [str(Path(config.OUTPUT_DIR) / "test" / "report.html"), shlex.join(words)]
+
+
+def from_here(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 def demo(pairs: list[str]) -> int:
     for number, (name, (task, network)) in enumerate(RUNS.items(), start=1):
         print(f"\nrun {number} of {len(RUNS)}: {task}: {network} (configs/{name}.yaml)", flush=True)
@@ -71,9 +91,11 @@ def demo(pairs: list[str]) -> int:
     print(f"\n{table([row(name, pairs) for name in RUNS])}")
     print("\nThe plain network and the one with units start from the same weights of run 1 and")
     print("differ in nothing but the units. Each folder above holds log.txt, metrics.jsonl, the")
-    print("checkpoint, and test/ with the scores of every video.")
+    print("checkpoint, and test/ with the scores of every video. To look at:")
+    for line in next_steps(list(RUNS)[-1], pairs):
+        print(f"  {line}")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

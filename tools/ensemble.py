@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, get_args
 from glore_video.arguments import Parser, list_of, positive
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli import guarded
-from glore_video.errors import UsageError
+from glore_video.errors import UsageError, writing
+from glore_video.streams import as_command
 
 if TYPE_CHECKING:
     from glore_video.evaluation import SavedScores
@@ -59,7 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _print(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
     from glore_video.evaluation import ensemble, load_scores
+    from glore_video.evaluation.files import for_json
     from glore_video.evaluation.metrics import accuracies, top5_tells
+    from glore_video.evaluation.ranking import finite_rows
 
     runs = [load_scores(path) for path in args.scores]
     most_clips = min(run.plan.clips for run in runs)
@@ -103,11 +106,16 @@ def _print(args: argparse.Namespace) -> int:
                     }
                 )
                 notes |= {f"{clips} x {crops}, {note}": None for note in choice.notes}
+                bad = int((~finite_rows(result.probabilities)).sum())
+                if bad:
+                    notes[f"{clips} x {crops}, the scores of {bad} videos are not finite"] = None
     for note in notes:
         print(note)
     if args.json:
-        text = json.dumps({"scores": [run.source for run in runs], "ensembles": rows}, indent=2)
-        args.json.write_text(text + "\n", encoding="utf-8")
+        found = {"scores": [run.source for run in runs], "ensembles": for_json(rows)}
+        text = json.dumps(found, indent=2)
+        with writing(args.json):
+            args.json.write_text(text + "\n", encoding="utf-8")
     return 0
 
 
@@ -132,4 +140,4 @@ def _check_views(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

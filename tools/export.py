@@ -1,6 +1,6 @@
 """A network as one file for other runtimes, checked against the network on real frames.
 
-python tools/export.py --model glore_r50_8x8 --weights weights.pth --format onnx --output glore.onnx
+python tools/export.py --model glore_r50_8x8 --weights weights.pth --format onnx --output outputs/glore.onnx
 python tools/export.py --weights outputs/quickstart --format pt2
 """
 
@@ -17,6 +17,7 @@ from glore_video.arguments import Parser, number, positive
 from glore_video.choices import ExportFormat
 from glore_video.cli import guarded
 from glore_video.errors import MissingFileError, UsageError
+from glore_video.streams import as_command
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--format", choices=get_args(ExportFormat), default="onnx")
     parser.add_argument(
-        "--output", metavar="FILE", help="by default network.onnx or network.pt2 (pt2, aoti)"
+        "--output",
+        metavar="FILE",
+        help="by default outputs/network.onnx or outputs/network.pt2 (pt2, aoti)",
     )
     parser.add_argument("--frames", type=positive, help="of a clip; instead of the network's own")
     parser.add_argument(
@@ -56,7 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def export(args: argparse.Namespace) -> int:
-    path = Path(args.output or f"network.{'onnx' if args.format == 'onnx' else 'pt2'}")
+    path = Path(args.output or f"outputs/network.{'onnx' if args.format == 'onnx' else 'pt2'}")
+    if not args.output:
+        path.parent.mkdir(exist_ok=True)
     if not path.parent.is_dir():
         raise MissingFileError(f"--output {path}: no such folder: {path.parent}")
     if args.format == "aoti" and path.suffix != ".pt2":
@@ -90,6 +95,8 @@ def check(
     exported = load_exported(unchecked, format=args.format)
     with torch.no_grad():
         expected, got = model(clips), exported(clips)
+        if not bool(torch.isfinite(expected).all()):
+            raise UsageError("the network's own logits are not finite (NaN or infinity)")
         difference = ((got - expected).norm() / expected.norm()).item()
         seconds = [fastest(run, clips) for run in (model, exported)]
     print(f"{path}: {unchecked.stat().st_size / 1e6:.1f} MB, clips {tuple(clips.shape)}")
@@ -126,15 +133,17 @@ def pictures(video: str | None, frames: int, crop: int) -> Tensor:
     from glore_video.video import open_video
     from glore_video.video.transforms import centre_crop, resize_short_side
 
+    def square(shown: Tensor) -> Tensor:
+        return centre_crop(resize_short_side(shown, crop), crop)
+
     if video:
         with open_video(video) as opened:
             indices = np.linspace(0, opened.num_frames - 1, frames).astype(int).tolist()
-            shown = torch.as_tensor(opened.frames(indices))
-    else:
-        shown = torch.from_numpy(
-            render_video(("up", "left"), seed=0, num_frames=frames, size=max(48, crop + crop % 2))
-        )
-    return centre_crop(resize_short_side(shown, crop), crop)
+            return opened.frames(indices, square)
+    size = max(48, crop + crop % 2)
+    return square(
+        torch.from_numpy(render_video(("up", "left"), seed=0, num_frames=frames, size=size))
+    )
 
 
 def fastest(run: Callable[[Tensor], Tensor], clips: Tensor, rounds: int = 5) -> float:
@@ -152,4 +161,4 @@ def same(a: Tensor, b: Tensor) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

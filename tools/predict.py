@@ -1,8 +1,8 @@
 """What happens in a video, a folder of videos, or in front of a camera.
 
 python tools/predict.py video.mp4 --weights outputs/quickstart
-python tools/predict.py long.mp4 --model glore_r50_8x8 --window 4 --timeline long.png --out named.mp4
-torchrun --nproc-per-node 8 tools/predict.py folder --weights outputs/x --csv predictions.csv
+python tools/predict.py long.mp4 --model glore_r50_8x8 --window 4 --timeline outputs/long.png --out outputs/named.mp4
+torchrun --nproc-per-node 8 tools/predict.py folder --weights outputs/x --csv outputs/x.csv
 python tools/predict.py 0 --weights outputs/x     (camera number 0)
 
 Exit status: 0; 1 if videos of a folder failed; 2 for an error.
@@ -27,6 +27,7 @@ from glore_video.arguments import (
 )
 from glore_video.cli import guarded
 from glore_video.errors import UsageError
+from glore_video.streams import as_command, json_line
 from glore_video.video import VideoError
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
@@ -42,7 +43,12 @@ def parser() -> argparse.ArgumentParser:
     add_model_arguments(parser)
     parser.add_argument("--top", type=positive, default=5, help="how many classes to show")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="a folder's: predictions.csv")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="results; of a folder by default outputs/predictions.csv",
+    )
     parser.add_argument("--clips", type=positive, help="of a video, instead of the test's")
     parser.add_argument("--crops", type=positive, choices=(1, 3), help="of each clip")
     parser.add_argument("--window", type=seconds, metavar="SECONDS", help="slide it")
@@ -115,8 +121,7 @@ def one(args: argparse.Namespace, model: ReadyModel) -> int:
         file.known(row.network)
         args.csv.parent.mkdir(parents=True, exist_ok=True)
         file.finish([args.video], {args.video: row})
-    views = f"{model.num_clips} clip{'s' * (model.num_clips > 1)} x {model.num_crops} crop"
-    show(args, args.video, prediction.top(args.top), views + "s" * (model.num_crops > 1))
+    show(args, args.video, prediction.top(args.top), model.views)
     return 0
 
 
@@ -125,6 +130,8 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
     from glore_video.prediction.terminal import Bar
     from glore_video.prediction.timeline_files import write_annotated, write_timeline
 
+    for path in filter(None, (args.timeline, args.out)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Bar("windows") as bar:
         found = window_timeline(
             args.video, model, window=args.window or 0.0, hop=args.hop or 0.0, progress=bar
@@ -144,12 +151,7 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
     for window in found.windows:
         top = found.top((window.start + window.end) / 2, args.top if args.json else 1)
         if args.json:
-            print(
-                json.dumps(
-                    {"start": window.start, "end": window.end, "top": _pairs(top)},
-                    ensure_ascii=False,
-                )
-            )
+            print(json_line({"start": window.start, "end": window.end, "top": _pairs(top)}))
         else:
             name, value = top[0]
             print(f"{window.start:7.1f} to {window.end:7.1f} s  {100 * value:5.1f}%  {name}")
@@ -165,7 +167,7 @@ def folder(args: argparse.Namespace, source: Path) -> int:
     from glore_video.engine.distributed import Process, launch, under_torchrun
     from glore_video.prediction.folder import predict_videos, videos_below
 
-    file = args.csv or Path("predictions.csv")
+    file = args.csv or Path("outputs/predictions.csv")
     paths = videos_below(source)
     on_gpu = args.device.startswith("cuda")
 
@@ -232,7 +234,7 @@ def show(
     from glore_video.prediction.terminal import table
 
     if args.json:
-        print(json.dumps({"path": path, "top": _pairs(top)}, ensure_ascii=False))
+        print(json_line({"path": path, "top": _pairs(top)}))
     else:
         print(f"{path}{views and f' ({views})'}\n{table(top)}")
 
@@ -242,4 +244,4 @@ def _pairs(top: list[tuple[str, float]]) -> list[dict[str, object]]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -4,14 +4,15 @@ python tools/prepare_kinetics.py --train train.csv --val validate.csv --videos c
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video.arguments import Parser, positive, seconds, whole
 from glore_video.cli import guarded
+from glore_video.cpus import usable_cpus
 from glore_video.errors import naming
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         default=20,
         help="quality of libx264, 0 to 51, smaller is better; 0: without loss",
     )
-    parser.add_argument("--processes", type=positive, default=os.cpu_count() or 1)
+    parser.add_argument("--processes", type=positive, default=usable_cpus())
     parser.add_argument(
         "--timeout",
         type=seconds,
@@ -84,4 +85,4 @@ def _prepare(args: argparse.Namespace, annotations: dict[str, Path]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

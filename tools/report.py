@@ -10,6 +10,7 @@ from typing import get_args
 from glore_video.arguments import Parser
 from glore_video.choices import Backend
 from glore_video.cli import guarded
+from glore_video.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,4 +42,4 @@ def _build(args: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -2,9 +2,9 @@
 
 import sys
 
-from glore_video.cli import main, parser
+from glore_video.cli import command, main, parser
 
 __all__ = ["main", "parser"]
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -1,21 +1,29 @@
 """See where a network's GloRe units look in a video, and which of their nodes matter.
 
-python tools/visualize.py VIDEO --weights outputs/x --out pictures
+python tools/visualize.py VIDEO --weights outputs/x --out outputs/pictures
 python tools/visualize.py VIDEO --model glore_r50_8x8 --unit res4.0 --nodes 0,5,9
 
 Writes a sheet of maps over frames, the same as a film, the nodes' adjacency as a heat map and their
-activity over time.
+activity over time; of a network without units, a sheet and a film of Grad-CAM. The probability is
+that of tools/predict.py, over the same views.
 """
+
+from __future__ import annotations
 
 import argparse
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from glore_video.arguments import Parser, add_model_arguments, list_of, not_negative, positive
 from glore_video.cli import guarded
 from glore_video.errors import UsageError, naming
+from glore_video.streams import as_command
+
+if TYPE_CHECKING:
+    from glore_video.prediction import VideoLook
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,10 +39,20 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--top", type=positive, default=4, help="how many nodes, without --nodes")
     parser.add_argument("--class", dest="target", metavar="NAME", help="instead of the predicted")
-    parser.add_argument("--clips", type=positive, default=12, help="at most, over the whole video")
+    parser.add_argument(
+        "--clips", type=positive, help="of the prediction, instead of the test's, as for predict.py"
+    )
+    parser.add_argument("--crops", type=positive, choices=(1, 3), help="of each clip, likewise")
+    parser.add_argument(
+        "--maps",
+        type=positive,
+        default=12,
+        metavar="CLIPS",
+        help="clips to make maps of, at most, over the whole video (12)",
+    )
     parser.add_argument("--layer", default="", help="of Grad-CAM; by default the last block")
     parser.add_argument("--no-film", dest="film", action="store_false")
-    parser.add_argument("--out", type=Path, default=Path("pictures"), metavar="DIR")
+    parser.add_argument("--out", type=Path, default=Path("outputs/pictures"), metavar="DIR")
     return parser
 
 
@@ -58,54 +76,59 @@ def visualize(args: argparse.Namespace) -> int:
     from glore_video.visualization.charts import draw_adjacency
     from glore_video.visualization.drawing import save
 
-    ready = chosen_model(args)
+    ready = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
     units = list(glore_units(ready.network))
-    if not units:
-        raise UsageError("the network has no GloRe unit: there are no projection maps to draw")
-    with naming(f"--unit {args.unit}"):
-        unit = find_unit(units, args.unit)
+    for flag in ("unit", "nodes"):
+        if getattr(args, flag) and not units:
+            raise UsageError(f"--{flag}: the network has no GloRe unit; without it: Grad-CAM")
+    unit = ""
+    if units:
+        with naming(f"--unit {args.unit}"):
+            unit = find_unit(units, args.unit)
     target = None if args.target is None else _label(args.target, ready.class_names)
     with Bar("clips") as bar:
         seen = look(
-            args.video,
-            ready,
-            target=target,
-            most_clips=args.clips,
-            layer=args.layer,
-            progress=bar,
+            args.video, ready, target=target, most_clips=args.maps, layer=args.layer, progress=bar
         )
-    with naming("--nodes"):
-        nodes = choose_nodes(seen, unit, args.nodes, args.top)
+    nodes = []
+    if unit:
+        with naming("--nodes"):
+            nodes = choose_nodes(seen, unit, args.nodes, args.top)
     args.out.mkdir(parents=True, exist_ok=True)
-    stem = f"{Path(args.video).stem}.{unit.removesuffix('.glore')}"
+    stem = f"{Path(args.video).stem}.{unit.removesuffix('.glore') or 'grad_cam'}"
     reading = {"backend": ready.backend, "damaged": ready.damaged}
-    paths = [
-        save(
-            sheet_of(seen, unit, nodes, ready.class_names, **reading),
-            args.out / f"{stem}.sheet.png",
-        ),
-        save(
-            draw_adjacency(seen.clips[0].units[unit].adjacency, title=unit),
-            args.out / f"{stem}.adjacency.png",
-        ),
-        save(activity_chart(seen, unit, nodes), args.out / f"{stem}.activity.png"),
-    ]
+    pictures = {"sheet": sheet_of(seen, unit, nodes, ready.class_names, **reading)}
+    if unit:
+        adjacency = seen.clips[0].units[unit].adjacency
+        pictures["adjacency"] = draw_adjacency(adjacency, title=unit)
+        pictures["activity"] = activity_chart(seen, unit, nodes)
+    paths = [save(image, args.out / f"{stem}.{name}.png") for name, image in pictures.items()]
     if args.film:
         path = args.out / f"{stem}.mp4"
         with Bar("film") as bar:
             film_of(seen, unit, nodes, ready.class_names, path, progress=bar, **reading)
         paths.append(path)
-    importance = seen.importance(unit)
     print(
-        f"{ready.class_names[seen.target]} {100 * seen.probability:.1f}%, mean over "
-        f"{len(seen.clips)} clips; {unit}"
+        f"{ready.class_names[seen.target]} {100 * seen.probability:.1f}% ({ready.views}, as "
+        f"tools/predict.py says); maps of {len(seen.clips)} clips{unit and f', {unit}'}"
     )
-    if not importance.any():
-        print("  its nodes do not change the logits: the unit was not trained")
-    for node in nodes:
-        print(f"  node {node:<4} mean importance {importance[node]:+.4f}")
+    if unit:
+        print("\n".join(_node_lines(seen, unit, nodes)))
+    else:
+        print("  the network has no GloRe unit: Grad-CAM is drawn, and no projection maps")
     print("\n".join(map(str, paths)))
     return 0
+
+
+def _node_lines(seen: VideoLook, unit: str, nodes: Sequence[int]) -> Iterator[str]:
+    importance, shares = seen.importance(unit), seen.shares(unit)
+    if not importance.any():
+        yield "  its nodes do not change the logits: the unit was not trained"
+    for node in nodes:
+        yield (
+            f"  node {node:<4} mean importance {importance[node]:+.3g}, "
+            f"{100 * shares[node]:.3g}% of the unit's"
+        )
 
 
 def _label(name: str, class_names: Sequence[str]) -> int:
@@ -117,4 +140,4 @@ def _label(name: str, class_names: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(as_command(main))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from glore_video.config.fields import (
     Fraction01,
@@ -38,7 +38,8 @@ class Data(Section):
     )
     CLASS_NAMES_PATH: str = key(
         "",
-        "text file, one class name a line; empty: class_names.txt beside the lists, or Kinetics'",
+        "text file, a class name a line, that of label 0 first, for people and for class folders; "
+        "empty: class_names.txt beside the lists, or Kinetics'",
     )
     NUM_FRAMES: Positive = key(8, "frames a clip (SlowFast networks: of the fast pathway)")
     SAMPLING_RATE: Positive = key(8, "stride: frames between sampled frames, at TARGET_FPS")
@@ -148,8 +149,13 @@ class Data(Section):
 
 
 class Synthetic(Section):
-    LABELS: Literal["", "pair", "same"] = key(
-        "", "render the `relations` videos into DATA.PATH_TO_DATA_DIR if missing: pair or same"
+    LABELS: Annotated[
+        Literal["none", "pair", "same"],
+        BeforeValidator(lambda value: "none" if value in ("", None) else value),
+    ] = key(
+        "none",
+        "render the `relations` videos, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
+        "the videos are there",
     )
     NUM_TRAIN: Positive = key(2000, "training videos to render")
     NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")

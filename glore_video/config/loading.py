@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -38,7 +38,9 @@ _Loader.add_implicit_resolver(
 
 
 def parse_value(text: str) -> Any:
-    """The value of a KEY VALUE pair, read as YAML: numbers, True, [1, 2], text."""
+    """The value of a KEY VALUE pair, read as YAML: numbers, True, [1, 2], text, which may be empty."""
+    if not text.strip():
+        return ""  # not YAML's null: a shell passes KEY '' as an empty word
     try:
         return yaml.load(text, Loader=_Loader)
     except yaml.YAMLError:
@@ -56,7 +58,8 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
         FileNotFoundError: a file is missing.
         ValueError: bad YAML, unknown key, wrong value; the message says which, where, what fits.
     """
-    tree: dict[str, Any] = {} if path is None else _read_yaml(Path(path), seen=())
+    of_slowfast: list[Path] = []
+    tree = {} if path is None else _read_yaml(Path(path), (), of_slowfast)
     _check_brackets(pairs)
     if len(pairs) % 2:
         raise UsageError(
@@ -67,6 +70,12 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
         part: dict[str, Any] = {}
         _assign(part, name, text)
         _merge(tree, _known(part, source="the command line"))
+    if of_slowfast and "CLIP_SPACING" not in tree.get("DATA", {}):
+        logger.warning(
+            "%s: SlowFast's own file, so its frames of a clip: DATA.CLIP_SPACING = linspace",
+            of_slowfast[0],
+        )
+        tree.setdefault("DATA", {})["CLIP_SPACING"] = "linspace"
     return _validate(tree)
 
 
@@ -77,6 +86,23 @@ def _check_brackets(pairs: Sequence[str]) -> None:
             rest = pairs[list(pairs).index(name) + 1 :]
             whole = " ".join(rest[: 1 + next((i for i, w in enumerate(rest) if "]" in w), 0)])
             raise UsageError(f'{name} {text}: a list with spaces needs quotes: {name} "{whole}"')
+
+
+def with_values(config: Config, values: Mapping[str, Any]) -> Config:
+    """The configuration with other values of some keys ("MODEL.NUM_CLASSES"), checked as a whole.
+
+    What was not set counts as not set afterwards. Raises UsageError for values that do not fit.
+    """
+    tree = config.model_dump(exclude_unset=True)
+    for name, value in values.items():
+        part: dict[str, Any] = {}
+        *sections, leaf = name.split(".")
+        inner = part
+        for section in sections:
+            inner = inner.setdefault(section, {})
+        inner[leaf] = value
+        _merge(tree, part)
+    return _validate(tree)
 
 
 def flatten(config: Section, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -117,7 +143,8 @@ def _choices(annotation: Any) -> str:
     return f" (one of {', '.join(repr(x) if x == '' else str(x) for x in get_args(annotation))})"
 
 
-def _read_yaml(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+def _read_yaml(path: Path, seen: tuple[Path, ...], of_slowfast: list[Path]) -> dict[str, Any]:
+    """The keys of a file and those under it; files with keys that only SlowFast has are noted."""
     if not path.is_file():
         names = [each.name for each in path.parent.glob("*.yaml")]
         near = difflib.get_close_matches(path.name, names, n=1)
@@ -141,9 +168,21 @@ def _read_yaml(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
     if base is not None:
         if not isinstance(base, str):
             raise UsageError(f"{path}: _BASE_ = {base!r}: the path of one YAML file is expected")
-        result = _read_yaml(path.parent / base, (*seen, resolved))
+        result = _read_yaml(path.parent / base, (*seen, resolved), of_slowfast)
+    if _has_slowfast_keys(tree):
+        of_slowfast.append(path)
     _merge(result, _known(tree, source=str(path)))
     return result
+
+
+def _has_slowfast_keys(tree: dict[str, Any]) -> bool:
+    names = set(tree).union(
+        f"{section}.{name}"
+        for section, keys in tree.items()
+        if isinstance(keys, dict)
+        for name in keys
+    )
+    return not names.isdisjoint(IGNORED_SECTIONS | IGNORED_KEYS | FIXED_KEYS.keys())
 
 
 def _assign(tree: dict[str, Any], name: str, text: str) -> None:

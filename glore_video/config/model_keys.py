@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import field_validator, model_validator
 
 from glore_video.config.fields import (
     BelowOne,
     BlockLocations,
-    Int,
     NonNegative,
     Positive,
     Section,
@@ -28,7 +27,11 @@ class Model(Section):
     ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny"] = key(
         "preact", "backbone: the paper's pre-activation network, or pytorchvideo's, or the demo's"
     )
-    NUM_CLASSES: Annotated[Int, Field(ge=2)] = key(400, "classes; labels are 0 .. NUM_CLASSES - 1")
+    NUM_CLASSES: NonNegative = key(
+        400,
+        "classes; labels are 0 .. NUM_CLASSES - 1; 0: as many as class_names.txt, train.csv or the "
+        "class folders in train/ have",
+    )
     CHANNELS_LAST: bool = key(
         False, "keep the channels of a position together in memory: often faster"
     )
@@ -40,6 +43,13 @@ class Model(Section):
     )
     COMPILE: bool = key(False, "training steps through torch.compile")
     DROPOUT_RATE: BelowOne = key(0.5, "dropout before the classifier")
+
+    @field_validator("NUM_CLASSES")
+    @classmethod
+    def _several(cls, number: int) -> int:
+        if number == 1:
+            raise UsageError("two classes at least, or 0 for as many as the data have")
+        return number
 
 
 class ResNet(Section):

@@ -6,12 +6,15 @@ frozen and refuse unknown keys; loading.py turns YAML files and command-line pai
 
 from __future__ import annotations
 
-from pydantic import model_validator
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from glore_video.config.augmentation_keys import Aug, Mixup
 from glore_video.config.data_keys import Data, DataLoader, Synthetic
 from glore_video.config.fields import (
     BlockLocations,
+    Int,
     NonNegative,
     Positive,
     Seconds,
@@ -40,9 +43,14 @@ class Config(Section):
     BN: BatchNorm = key(BatchNorm(), "batch norm")
     DATA_LOADER: DataLoader = key(DataLoader(), "reading processes")
     TENSORBOARD: TensorBoard = key(TensorBoard(), "tensorboard")
-    NUM_GPUS: NonNegative = key(1, "GPUs on this machine, one process each; 0: the CPU")
+    NUM_GPUS: Annotated[Int, Field(ge=-1)] = key(
+        1,
+        "GPUs on this machine, one process each; 0: the CPU; -1: one if there is one, else the CPU",
+    )
     CPU_PROCESSES: Positive = key(1, "training processes when NUM_GPUS is 0")
-    CPU_THREADS: NonNegative = key(0, "computing threads a process on the CPU; 0: torch decides")
+    CPU_THREADS: NonNegative = key(
+        0, "computing threads a process on the CPU; 0: the fastest number of a few timed steps"
+    )
     DIST_TIMEOUT: Seconds = key(
         1800, "seconds without progress after which processes that wait for another end; 0: never"
     )
@@ -116,9 +124,10 @@ class Config(Section):
                 f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: at most "
                 f"{list(blocks)}, the blocks of RESNET.DEPTH = {self.RESNET.DEPTH}"
             )
-        if self.SYNTHETIC.LABELS and self.DATA.RANDOM_FLIP:
+        if self.SYNTHETIC.LABELS != "none" and self.DATA.RANDOM_FLIP:
             raise UsageError(
-                "SYNTHETIC.LABELS needs DATA.RANDOM_FLIP False: a mirrored video moves the other way"
+                f"SYNTHETIC.LABELS = {self.SYNTHETIC.LABELS} needs DATA.RANDOM_FLIP False: a mirrored "
+                "video moves the other way (SYNTHETIC.LABELS none: the videos are your own)"
             )
         return self
 

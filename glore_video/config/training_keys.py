@@ -39,6 +39,9 @@ class Train(Section):
         0, "checkpoints after whole epochs to keep, the last ones and the best; 0: all"
     )
     AUTO_RESUME: bool = key(True, "go on from the last checkpoint in OUTPUT_DIR if there is one")
+    RESUME_CHANGED: bool = key(
+        False, "go on from it though settings that change what is trained are others than before"
+    )
     CHECKPOINT_FILE_PATH: str = key(
         "", "weights to start from: a file, or another run's OUTPUT_DIR (its last checkpoint)"
     )
@@ -55,6 +58,9 @@ class FinalTest(Section):
     BATCH_SIZE: Positive = key(8, "clips (views) a forward pass, over all processes together")
     CHECKPOINT_FILE_PATH: str = key(
         "", "weights to test: a file or a run's OUTPUT_DIR; empty: this run's last checkpoint"
+    )
+    SPLIT: Literal["test", "val"] = key(
+        "test", "what is tested; val: the validation videos, where there are no others"
     )
     EMA: bool = key(True, "test the moving average of the weights where a checkpoint has one")
     NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")

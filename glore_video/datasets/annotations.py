@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.datasets.folders import (
-    class_folders,
-    empty_folders,
-    is_video,
-    listed,
-    subfolders,
-    videos_below,
-)
+from glore_video.datasets.class_folders import class_folders, class_videos, empty_folders
+from glore_video.datasets.folders import LeftOut, is_video, listed
 from glore_video.datasets.kinetics import (
     Clip,
     is_annotation_file,
     kinetics400_class_names,
     read_annotations,
 )
+from glore_video.datasets.known_videos import with_manifest
+from glore_video.datasets.list_files import OneLabel, read_list
 from glore_video.datasets.manifest import is_manifest, load_manifest
+from glore_video.datasets.numbering import (
+    SPLITS,
+    Numbering,
+    list_of,
+    manifest_beside,
+    number_classes,
+    read_names,
+)
+from glore_video.datasets.unicode_names import other_form, same_letters
 from glore_video.datasets.video_list import VideoList
 from glore_video.errors import MissingFileError, UsageError
-
-SPLITS = ("train", "val", "test")
 
 
 def load_split(
@@ -35,149 +38,100 @@ def load_split(
     prefix: str | Path = "",
     separator: str = " ",
     use_damaged: bool = False,
+    numbering: Numbering | None = None,
 ) -> VideoList:
     """The videos of one split: `<split>.csv` in the folder, or a folder `<split>` of class folders.
 
     A list holds lines `path label` (split at the last separator), or is a manifest, or Kinetics'
     own annotation file (a header `label,youtube_id,time_start,time_end,...`). Relative paths start
-    from `prefix`, or from the list's folder if that is empty.
+    from `prefix`, or from the list's folder if that is empty. What a `<split>.manifest.csv` beside
+    it knows of the videos is taken from there; alone it is a list too.
 
     Args:
         use_damaged: keep the videos that a manifest calls damaged, for what can be read of them.
+        numbering: labels of class folders; by default those of `number_classes`.
 
     Raises:
         FileNotFoundError: there is no list and no folder, or none of the first videos exists.
-        ValueError: a line can't be read, a label is not in 0 .. num_classes - 1, nothing is listed,
-            or a manifest says that no video can be read.
+        UsageError: a line can't be read, a label is not in 0 .. num_classes - 1, nothing is listed,
+            a video has two labels, nothing tells the labels of class folders, or a manifest says
+            that no video can be read.
     """
     folder = Path(folder)
-    list_file = folder / f"{split}.csv"
-    if list_file.is_file():
-        base = Path(prefix or folder)
-        if is_manifest(list_file):
-            videos = _not_empty(
-                load_manifest(
-                    list_file, prefix=base, num_classes=num_classes, use_damaged=use_damaged
-                )
-            )
-        elif is_annotation_file(list_file):
-            videos = _load_kinetics(list_file, base, split, num_classes)
-        else:
-            videos = _load_list(list_file, base, separator, num_classes)
+    base = Path(prefix or folder)
+    list_file = list_of(folder, split)
+    manifest = manifest_beside(folder, split)
+    if list_file is not None and is_manifest(list_file):
+        videos = load_manifest(
+            list_file, prefix=base, num_classes=num_classes, use_damaged=use_damaged
+        )
+    elif list_file is not None and is_annotation_file(list_file):
+        videos = _load_kinetics(list_file, base, split, num_classes)
+    elif list_file is not None:
+        videos = _load_list(list_file, base, separator, num_classes)
+    elif (folder / split).is_dir():
+        numbering = numbering or number_classes(
+            folder, num_classes=num_classes, separator=separator
+        )
+        videos = _load_class_folders(folder, split, num_classes, numbering)
+    else:
+        raise MissingFileError(
+            f"{folder / split}.csv: no such list (DATA.PATH_TO_DATA_DIR = {folder}); it needs lines "
+            f"such as `videos/a.mp4 12`, a path and a label from 0 to {num_classes - 1}, or instead of "
+            f"it a folder {folder / split} with a folder of videos for each class"
+        )
+    if manifest != list_file and manifest.is_file() and is_manifest(manifest):
+        videos = with_manifest(videos, manifest, prefix=base, use_damaged=use_damaged)
+    _not_empty(videos)
+    if list_file is not None:
         _check_some_exist(videos, bool(prefix))
-        return videos
-    if (folder / split).is_dir():
-        return _load_class_folders(folder, split, num_classes)
-    raise MissingFileError(
-        f"{list_file}: no such list (DATA.PATH_TO_DATA_DIR = {folder}); it needs lines such as "
-        f"`videos/a.mp4 12`, a path and a label from 0 to {num_classes - 1}, or instead of it a "
-        f"folder {folder / split} with a folder of videos for each class"
-    )
+    return videos
 
 
 def load_class_names(
-    folder: str | Path, *, num_classes: int, file: str | Path = ""
+    folder: str | Path, *, num_classes: int, file: str | Path = "", separator: str = " "
 ) -> tuple[str, ...]:
     """Names by label, from: `file`; class_names.txt in the folder; its class folders; Kinetics-400.
 
     Where none of them fits, classes are called "class 0", "class 1", ...
 
+    Args:
+        folder: of the lists or class folders; empty: there is none.
+
     Raises:
-        FileNotFoundError, ValueError: `file` is given and missing, or has not num_classes lines.
+        FileNotFoundError: `file` is given and missing.
+        UsageError: it has not num_classes lines, or what is in the folder contradicts itself.
     """
-    if file:
-        if not Path(file).is_file():
-            raise MissingFileError(f"DATA.CLASS_NAMES_PATH = {file}: no such file")
-        return _read_names(Path(file), num_classes)
-    own = Path(folder) / "class_names.txt"
-    if own.is_file():
-        return _read_names(own, num_classes)
-    folders = _names_by_label(Path(folder), num_classes)
-    if len(folders) == num_classes:
-        return folders
+    if not folder:
+        return read_names(Path(file), num_classes) if file else _default_names(num_classes)
+    numbering = number_classes(
+        Path(folder), names_file=file, num_classes=num_classes, separator=separator
+    )
+    return names_of(numbering, num_classes)
+
+
+def names_of(numbering: Numbering, num_classes: int) -> tuple[str, ...]:
+    """Names by label: those of a numbering that has so many, else Kinetics-400's or "class 0", ..."""
+    fit = len(numbering.names) == num_classes
+    return numbering.names if fit else _default_names(num_classes)
+
+
+def _default_names(num_classes: int) -> tuple[str, ...]:
     if num_classes == 400:
         return kinetics400_class_names()
     return tuple(f"class {label}" for label in range(num_classes))
 
 
-def class_names_of_folders(folder: Path) -> tuple[str, ...]:
-    """Sorted names of the class folders under train/, or else under val/ or test/."""
-    for split in SPLITS:
-        if (folder / split).is_dir():
-            return class_folders(folder / split)
-    return ()
-
-
-def _names_by_label(folder: Path, num_classes: int) -> tuple[str, ...]:
-    """Names of the class folders in the order of their labels; none where that is not known.
-
-    Where there is a list, its labels count: the class folder that all videos of a label lie in.
-    """
-    list_file = next(
-        (file for split in SPLITS if (file := folder / f"{split}.csv").is_file()), None
-    )
-    if list_file is None:
-        return class_names_of_folders(folder)
-    names = set().union(*(class_folders(folder / s) for s in SPLITS if (folder / s).is_dir()))
-    if not names or is_manifest(list_file) or is_annotation_file(list_file):
-        return ()
-    by_label: dict[int, set[str]] = {}
-    for _, line in _lines(list_file):
-        path, _, label = line.rpartition(" ")
-        if not label.isdecimal():
-            return ()
-        by_label.setdefault(int(label), set()).update(names.intersection(Path(path).parts[-2:-1]))
-    found = [next(iter(each)) for _, each in sorted(by_label.items()) if len(each) == 1]
-    whole = sorted(by_label) == list(range(num_classes)) and len(set(found)) == num_classes
-    return tuple(found) if whole else ()
-
-
-def _read_names(path: Path, num_classes: int) -> tuple[str, ...]:
-    names = tuple(path.read_text(encoding="utf-8").splitlines())
-    if len(names) != num_classes:
-        raise UsageError(f"{path}: {len(names)} names, but MODEL.NUM_CLASSES = {num_classes}")
-    return names
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield number, line.strip()
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
-
-
 def _load_list(path: Path, prefix: Path, separator: str, num_classes: int) -> VideoList:
     paths, labels = [], []
-    for number, name, label in read_list(path, separator):
-        _check_label(label, num_classes, f"{path}:{number}")
+    one_label = OneLabel(path)
+    for line, name, label in read_list(path, separator):
+        _check_label(label, num_classes, f"{path}:{line}")
+        one_label.add(name, label, line)
         paths.append(os.path.join(prefix, name))
         labels.append(label)
-    return _not_empty(VideoList(path, paths, labels))
-
-
-def read_list(path: Path, separator: str) -> Iterator[tuple[int, str, int]]:
-    """Line number, path and label of each line of a list.
-
-    Raises ValueError that names file and line for one that can't be read.
-    """
-    for number, line in _lines(path):
-        name, found, text = line.rpartition(separator)
-        if not found or not name.strip():
-            raise UsageError(
-                f"{path}:{number}: {line!r}: a path and a label with {separator!r} between them "
-                "are expected (DATA.PATH_LABEL_SEPARATOR)"
-            )
-        try:
-            label = int(text)
-        except ValueError:
-            raise UsageError(
-                f"{path}:{number}: label {text!r} is not a whole number (after the last "
-                f"{separator!r}, DATA.PATH_LABEL_SEPARATOR)"
-            ) from None
-        yield number, name.strip(), label
+    one_label.check()
+    return VideoList(path, paths, labels)
 
 
 def _check_label(label: int, num_classes: int, where: str) -> None:
@@ -188,27 +142,31 @@ def _check_label(label: int, num_classes: int, where: str) -> None:
         )
 
 
-def _load_class_folders(root: Path, split: str, num_classes: int) -> VideoList:
+def _load_class_folders(
+    root: Path, split: str, num_classes: int, numbering: Numbering
+) -> VideoList:
     folder = root / split
-    videos = {name: list(videos_below(folder / name)) for name in subfolders(folder)}
-    videos = {name: paths for name, paths in videos.items() if paths}
-    numbered_by = root / next(each for each in SPLITS if (root / each).is_dir())
-    names = tuple(videos) if folder == numbered_by else class_names_of_folders(root)
+    left_out = LeftOut()
+    videos = class_videos(folder, left_out)
+    names = list(numbering.labels)
     if not videos:
         raise UsageError(f"{folder}: no videos in it or below it{_differences(root, names)}")
-    if len(names) != num_classes:
+    if numbering.by_order and len(names) != num_classes:
         raise UsageError(
-            f"{numbered_by}: {len(names)} class folders, but MODEL.NUM_CLASSES = {num_classes}: "
+            f"{numbering.source}: {len(names)} class folders, but MODEL.NUM_CLASSES = {num_classes}: "
             f"{listed(names) or 'none with a video'}{_differences(root, names)}"
         )
-    label_of = {name: label for label, name in enumerate(names)}
+    label_of = numbering.of_folders(folder, videos)
     paths, labels = [], []
     for name, found in videos.items():
-        if name not in label_of:
-            raise UsageError(f"{folder / name}: class {name!r} is not among those of train/")
+        _check_label(label_of[name], num_classes, f"{folder / name} ({numbering.source})")
         paths += found
         labels += [label_of[name]] * len(found)
-    return _not_empty(VideoList(folder, paths, labels))
+    notes = list(left_out.notes(folder))
+    there = set(label_of.values())
+    if lacking := [name for name, label in numbering.labels.items() if label not in there]:
+        notes.append(f"{folder}: no videos of {listed(lacking)}")
+    return VideoList(folder, paths, labels, notes=notes)
 
 
 def _differences(root: Path, names: Sequence[str]) -> str:
@@ -218,15 +176,15 @@ def _differences(root: Path, names: Sequence[str]) -> str:
         if (root / split).is_dir():
             if empty := empty_folders(root / split):
                 parts.append(f"in {split}/ there are no videos in {listed(empty)}")
-            others = class_folders(root / split)
-            if surplus := sorted(set(others) - set(names)):
+            others = {same_letters(name) for name in class_folders(root / split)}
+            if surplus := sorted(others - set(names)):
                 parts.append(f"{split}/ has {listed(surplus)} as well")
-            if missing := sorted(set(names) - set(others)):
+            if missing := sorted(set(names) - others):
                 parts.append(f"{split}/ lacks {listed(missing)}")
     return "".join(f"; {part}" for part in parts)
 
 
-def _not_empty(videos: VideoList) -> VideoList:
+def _not_empty(videos: VideoList) -> None:
     if len(videos) == 0:
         if videos.left_out:
             path, reason = videos.left_out[0]
@@ -235,7 +193,6 @@ def _not_empty(videos: VideoList) -> VideoList:
                 f"example {path}: {reason}"
             )
         raise UsageError(f"{videos.source}: no videos in it")
-    return videos
 
 
 def _check_some_exist(videos: VideoList, has_prefix: bool, among: int = 50) -> None:
@@ -244,7 +201,7 @@ def _check_some_exist(videos: VideoList, has_prefix: bool, among: int = 50) -> N
         key = "DATA.PATH_PREFIX" if has_prefix else "DATA.PATH_PREFIX (empty: the list's folder)"
         raise MissingFileError(
             f"{videos.source}: none of its first {len(first)} videos exists, for example "
-            f"{first[0]}; relative paths start from {key}"
+            f"{first[0]}{other_form(first[0])}; relative paths start from {key}"
         )
 
 
@@ -256,18 +213,21 @@ def _load_kinetics(path: Path, prefix: Path, split: str, num_classes: int) -> Vi
         )
     label_of = {name: label for label, name in enumerate(kinetics400_class_names())}
     clips, labels = [], []
+    one_label = OneLabel(path)
     for line, clip in read_annotations(path):
         if clip.label not in label_of:
             raise UsageError(f"{path}:{line}: {clip.label!r} is no class of Kinetics-400")
         clips.append(clip)
         labels.append(label_of[clip.label])
+        one_label.add(clip.name, label_of[clip.label], line)
+    one_label.check()
     folders = [f"{above}{below}" for above in ("", split) for below in ("", "/{label}", "/{under}")]
     files = _FilesByName()
     layout = max(
         folders, key=lambda each: sum(files.has(prefix, each, clip) for clip in clips[:100])
     )
     paths = [files.path(prefix, layout, clip) for clip in clips]
-    return _not_empty(VideoList(path, paths, labels))
+    return VideoList(path, paths, labels)
 
 
 class _FilesByName:
@@ -291,5 +251,9 @@ class _FilesByName:
     def _names(self, folder: str) -> dict[str, str]:
         if folder not in self._folders:
             names = os.listdir(folder) if os.path.isdir(folder) else []
-            self._folders[folder] = {os.path.splitext(n)[0]: n for n in names if is_video(n)}
+            self._folders[folder] = {
+                os.path.splitext(name)[0]: name
+                for name in names
+                if is_video(os.path.join(folder, name))
+            }
         return self._folders[folder]

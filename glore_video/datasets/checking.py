@@ -3,108 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from glore_video.datasets.annotations import SPLITS, class_names_of_folders, read_list
-from glore_video.datasets.folders import (
-    class_folders,
-    is_video,
-    listed,
-    subfolders,
-    videos_below,
-)
+from glore_video.datasets.check_sources import Listing
 from glore_video.datasets.killable_pool import Outcome, map_killable
-from glore_video.datasets.kinetics import is_annotation_file
-from glore_video.datasets.manifest import ManifestWriter, Row, is_manifest, read_rows
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.datasets.manifest import ManifestWriter, Row
+from glore_video.datasets.unicode_names import other_form
+from glore_video.errors import UsageError
 from glore_video.video import VideoError, read_index
 from glore_video.video.errors import faults_of_a_file
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Videos to check.
-
-    Attributes:
-        videos: (path, label) as a manifest holds them; label -1 if there is none.
-        base: folder that relative paths start from.
-    """
-
-    videos: tuple[tuple[str, int], ...]
-    base: Path
-
-    def file(self, path: str) -> str:
-        return os.path.join(self.base, path)
-
-
-def list_videos(source: Path, manifest: Path, *, prefix: str = "", separator: str = " ") -> Listing:
-    """The videos of a list, a manifest, a folder of class folders or a folder of videos.
-
-    Paths become relative to `prefix`, or to the manifest's folder if that is empty, where the
-    videos lie below it, and absolute elsewhere: training finds them with the same
-    DATA.PATH_PREFIX. Class folders are numbered in the order of their names; those of a folder val or
-    test as the ones of the folder train beside it.
-
-    Raises FileNotFoundError or ValueError if there is nothing to check.
-    """
-    base = Path(os.path.abspath(prefix or manifest.parent))
-    if source.is_dir():
-        found = list(_of_folder(source))
-    elif source.is_file():
-        origin = os.path.abspath(prefix or source.parent)
-        found = [(os.path.join(origin, path), label) for path, label in _of_file(source, separator)]
-    else:
-        raise MissingFileError(f"{source}: no such list or folder")
-    if not found:
-        raise UsageError(f"{source}: no videos in it")
-    return Listing(tuple((_below(base, path), label) for path, label in found), base)
-
-
-def _of_file(source: Path, separator: str) -> Iterator[tuple[str, int]]:
-    if is_manifest(source):
-        return ((row.path, row.label) for row in read_rows(source))
-    if is_annotation_file(source):
-        raise UsageError(
-            f"{source}: an annotation file of Kinetics; tools/prepare_kinetics.py makes a list of "
-            "it and of the videos that are there"
-        )
-    return ((path, label) for _, path, label in read_list(source, separator))
-
-
-def _of_folder(folder: Path) -> Iterator[tuple[str, int]]:
-    """Videos that lie in the folder itself have no label, those of its class folders their class'."""
-    splits = set(SPLITS).intersection(subfolders(folder))
-    if splits and splits == set(class_folders(folder)):
-        raise UsageError(
-            f"{folder}: holds splits, not classes: check each by itself, {folder / min(splits)} say"
-        )
-    classes = class_folders(folder)
-    # Of a split the labels are those that training and testing give.
-    names = class_names_of_folders(folder.absolute().parent) if folder.name in SPLITS else classes
-    unknown = sorted(set(classes) - set(names))
-    if unknown:
-        raise UsageError(
-            f"{folder}: {listed(unknown)}: not among the classes of the folder train beside it, "
-            f"{listed(names)}"
-        )
-    for name in sorted(os.listdir(folder)):
-        if is_video(name):
-            yield os.path.abspath(folder / name), -1
-    for label, name in enumerate(names):
-        for video in videos_below(folder / name):
-            yield os.path.abspath(video), label
-
-
-def _below(base: Path, path: str) -> str:
-    absolute = os.path.abspath(path)
-    inside = absolute.startswith(os.path.join(base, ""))
-    return os.path.relpath(absolute, base) if inside else absolute
 
 
 def check_videos(
@@ -185,7 +98,7 @@ def _file_state(file: str, row: Row) -> Row:
     try:
         status = os.stat(file)
     except FileNotFoundError:
-        return replace(row, reason="no such file")
+        return replace(row, reason=f"no such file{other_form(file)}")
     except (OSError, ValueError) as error:
         return replace(row, reason=getattr(error, "strerror", None) or str(error))
     return replace(row, status="ok", size=status.st_size, modified_ns=status.st_mtime_ns)

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from glore_video.datasets.remote_errors import pack_error, unpack_error
+from glore_video.stop_signals import ignore_stop_signals, stop_signals_held_back
 
 _PR_SET_PDEATHSIG = 1  # of Linux' prctl
 _SILENCE = 10.0  # seconds
@@ -63,13 +64,14 @@ class Child:
         libc = ctypes.CDLL(None) if sys.platform == "linux" else None
         here, there = multiprocessing.Pipe()
         parent = os.getpid()
-        self.pid = os.fork()
-        if self.pid == 0:
-            # A copy of a sibling's end would keep it from seeing this process' parent go.
-            for sibling in Child._alive:
-                sibling.connection.close()
-            here.close()
-            _serve(function, there, self._buffer, parent, libc)
+        with stop_signals_held_back():
+            self.pid = os.fork()
+            if self.pid == 0:
+                # A copy of a sibling's end would keep it from seeing this process' parent go.
+                for sibling in Child._alive:
+                    sibling.connection.close()
+                here.close()
+                _serve(function, there, self._buffer, parent, libc)
         there.close()
         self.connection: Connection = here
         _limit_silence(here)
@@ -153,7 +155,7 @@ def _serve(
 ) -> NoReturn:
     """Answer calls until the parent closes its end."""
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
+        ignore_stop_signals()
         if libc is not None:
             die_with_parent(libc)
         if os.getppid() != parent:

@@ -1,16 +1,17 @@
-"""What counts as a video or a class in a folder: not what systems and programs leave there."""
+"""Videos in folders, through links too: not what systems and programs leave there."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
-# Containers that every backend reads, by the suffixes of their files.
+# Containers and raw streams that the readers know, by the suffixes of their files.
 VIDEO_SUFFIXES = frozenset(
     """
-    .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gif .m1v .m2ts .m2v .m4v .mjpeg .mjpg .mkv .mov .mp4 .mpe
-    .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .rm .rmvb .ts .vob .webm .wmv .y4m
+    .264 .265 .3g2 .3gp .3gp2 .3gpp .amv .asf .av1 .avc .avi .divx .dv .dvr-ms .f4v .flv .gif .h264 .h265
+    .hevc .ivf .m1v .m2p .m2t .m2ts .m2v .m4v .mjpeg .mjpg .mk3d .mkv .mod .mov .mp4 .mp4v .mpe .mpeg
+    .mpeg4 .mpg .mpv .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb .tod .trp .ts .vob .vro .webm .wmv .wtv
+    .xvid .y4m
     """.split()
 )
 
@@ -23,52 +24,186 @@ _LEFT_BEHIND = frozenset(
     """.split()
 ) | {"system volume information"}
 
+# Of Matroska and WebM, FLV, ASF (WMV), MPEG-1 and 2.
+_BEGINNINGS = (
+    b"\x1a\x45\xdf\xa3",
+    b"FLV\x01",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+    b"\x00\x00\x01\xba",
+    b"\x00\x00\x01\xb3",
+)
+
+HIDDEN = "hidden or of a system"
+EMPTY = "empty folders"
+LINK_BACK = "links back to a folder they lie in"
+UNCLASSED = "videos in no class folder"
+
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is nobody's data: hidden, or left there by a system."""
     return name.startswith(".") or name.lower() in _LEFT_BEHIND
 
 
-def is_video(name: str) -> bool:
-    """Whether a file of this name is a video that somebody put there."""
-    return os.path.splitext(name)[1].lower() in VIDEO_SUFFIXES and not is_hidden(name)
+def is_video(path: str) -> bool:
+    """Whether a file is a video that somebody put there: by its suffix, or its beginning without one."""
+    name = os.path.basename(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if is_hidden(name) or (suffix and suffix not in VIDEO_SUFFIXES):
+        return False
+    return bool(suffix) or _begins_like_a_video(path)
 
 
-def videos_below(folder: str | os.PathLike[str]) -> Iterator[str]:
-    """Paths of the videos in a folder and below it, those of one folder before those below it, sorted."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_hidden(name))
-        yield from (os.path.join(parent, name) for name in sorted(names) if is_video(name))
-
-
-def subfolders(folder: str | os.PathLike[str]) -> list[str]:
-    """Sorted names of the folders in a folder that somebody put there."""
-    with os.scandir(folder) as entries:
-        return sorted(each.name for each in entries if each.is_dir() and not is_hidden(each.name))
-
-
-def class_folders(folder: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Sorted names of the class folders in a folder: those with a video in them or below them."""
-    return tuple(
-        name
-        for name in subfolders(folder)
-        if any(True for _ in videos_below(os.path.join(folder, name)))
+def _begins_like_a_video(path: str) -> bool:
+    """Whether a file begins as those of the usual containers do: what no suffix tells."""
+    if not os.path.isfile(path):  # opening a FIFO would wait
+        return False
+    try:
+        with open(path, "rb") as file:
+            head = file.read(400)
+    except OSError:
+        return False
+    return (
+        head[4:8] in (b"ftyp", b"moov")  # MP4, QuickTime
+        or head.startswith(_BEGINNINGS)
+        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
+        or head[:377:188] == b"GGG"  # the packets of a transport stream
     )
 
 
-def empty_folders(folder: str | os.PathLike[str]) -> list[str]:
-    """Those that are no class folders for want of videos, each with what it holds instead."""
-    found = []
-    for name in sorted(set(subfolders(folder)) - set(class_folders(folder))):
-        kinds = Counter(
-            os.path.splitext(file)[1].lower() or "no suffix"
-            for _, _, files in os.walk(os.path.join(folder, name))
-            for file in files
-            if not is_hidden(file)
-        )
-        holds = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common(3))
-        found.append(f"{name} ({holds or 'empty'})")
-    return found
+class LeftOut:
+    """What a search for videos passed over, counted by kind, with the first of each kind."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str]] = {}  # kind -> count, first path
+
+    def add(self, kind: str, path: str) -> None:
+        count, first = self._found.get(kind, (0, path))
+        self._found[kind] = (count + 1, first)
+
+    def forget(self, kind: str) -> None:
+        self._found.pop(kind, None)
+
+    def unreadable(self, error: OSError) -> None:
+        """For os.walk's onerror."""
+        self.add(f"folders that can't be read ({error.strerror})", str(error.filename))
+
+    def notes(self, folder: str | os.PathLike[str]) -> tuple[str, ...]:
+        """A line that counts and names it all; none if nothing was passed over."""
+        parts = [
+            f"{kind} ({count}: {os.path.relpath(first, folder)}{', ...' if count > 1 else ''})"
+            for kind, (count, first) in self._found.items()
+        ]
+        return (f"{os.fspath(folder)}: not taken: {', '.join(parts)}",) if parts else ()
+
+    def counts(self) -> str:
+        """Without names and empty folders, the most frequent first."""
+        found = sorted(self._found.items(), key=lambda item: -item[1][0])
+        return ", ".join(f"{count} {kind}" for kind, (count, _) in found[:3] if kind != EMPTY)
+
+
+def videos_below(
+    folder: str | os.PathLike[str],
+    left_out: LeftOut | None = None,
+    *,
+    taken: Collection[tuple[int, int]] = (),
+) -> Iterator[str]:
+    """Paths of the videos in a folder and below it, those of one folder before those below it, sorted.
+
+    Links to folders are followed after all else. No folder is entered twice, by whatever ways it is
+    reached, nor is one that holds the link to it.
+
+    Args:
+        left_out: to be told what is passed over.
+        taken: device and inode of folders that are not to be entered below this one.
+    """
+    left_out = LeftOut() if left_out is None else left_out
+    entered = set(taken) - {identity(folder)}
+    starts = [os.fspath(folder)]
+    for start in starts:
+        for parent, folders, names in os.walk(start, onerror=left_out.unreadable):
+            here = identity(parent)
+            if here in entered:
+                left_out.add("second ways to a folder", parent)
+                folders.clear()
+                continue
+            if here is not None:
+                entered.add(here)
+            if not folders and not names:
+                left_out.add(EMPTY, parent)
+            folders[:] = _to_enter(parent, folders, starts, left_out)
+            for name in sorted(names):
+                path = os.path.join(parent, name)
+                if is_video(path):
+                    yield path
+                else:
+                    left_out.add(_kind(path), path)
+
+
+def _to_enter(parent: str, names: list[str], links: list[str], left_out: LeftOut) -> list[str]:
+    """Sorted names of the folders in a folder that are to be entered; links join the others."""
+    inside = []
+    for name in sorted(names):
+        path = os.path.join(parent, name)
+        if is_hidden(name):
+            left_out.add(HIDDEN, path)
+        elif not os.path.islink(path):
+            inside.append(name)
+        elif _leads_back(path):
+            left_out.add(LINK_BACK, path)
+        else:
+            links.append(path)
+    return inside
+
+
+def identity(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Device and inode, the same for all ways to a file or folder; None if it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _leads_back(link: str) -> bool:
+    here, there = os.path.realpath(os.path.dirname(link)), os.path.realpath(link)
+    return os.path.join(here, "").startswith(os.path.join(there, ""))
+
+
+def _kind(path: str) -> str:
+    """Of a file that is no video, in words."""
+    if is_hidden(os.path.basename(path)):
+        return HIDDEN
+    if os.path.islink(path) and not os.path.exists(path):
+        return "links that lead nowhere"
+    return os.path.splitext(path)[1].lower() or "no suffix"
+
+
+def subfolders(folder: str | os.PathLike[str], left_out: LeftOut | None = None) -> list[str]:
+    """Sorted names of the folders in a folder that somebody put there, links to others included.
+
+    Args:
+        left_out: to be told what else lies there, files that are videos included.
+    """
+    names = []
+    with os.scandir(folder) as entries:
+        for entry in entries if left_out is None else sorted(entries, key=lambda each: each.name):
+            # entry.is_dir() raises for a link that leads to itself.
+            is_folder = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+            if is_folder and not is_hidden(entry.name) and not _is_link_back(entry):
+                names.append(entry.name)
+            elif left_out is not None:
+                left_out.add(_kind_beside_classes(entry, is_folder), entry.path)
+    return sorted(names)
+
+
+def _is_link_back(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and _leads_back(entry.path)
+
+
+def _kind_beside_classes(entry: os.DirEntry[str], is_folder: bool) -> str:
+    if is_folder:
+        return HIDDEN if is_hidden(entry.name) else LINK_BACK
+    return UNCLASSED if is_video(entry.path) else _kind(entry.path)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

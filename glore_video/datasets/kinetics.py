@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from glore_video.datasets.folders import VIDEO_SUFFIXES, videos_below
+from glore_video.datasets.folders import VIDEO_SUFFIXES, LeftOut, videos_below
+from glore_video.datasets.list_files import text_lines
+from glore_video.datasets.unicode_names import same_letters
 from glore_video.errors import MissingFileError, UsageError
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
@@ -94,21 +96,25 @@ def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> Clip
         ) from None
     if not youtube_id:
         raise UsageError(f"{where}: youtube_id is empty")
-    return Clip(label.replace("_", " ").strip(), youtube_id, first, last)
+    return Clip(same_letters(label.replace("_", " ").strip()), youtube_id, first, last)
 
 
-def find_video_files(folder: Path) -> dict[str, str]:
+def find_video_files(folder: Path, left_out: LeftOut | None = None) -> dict[str, str]:
     """Paths of all videos below a folder by their names without suffix; the first of equal ones.
+
+    left_out: to be told what is passed over.
 
     Raises FileNotFoundError if there is no such folder, ValueError if it holds no videos.
     """
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: no such folder")
+    left_out = left_out or LeftOut()
     found: dict[str, str] = {}
-    for path in videos_below(folder):
+    for path in videos_below(folder, left_out):
         found.setdefault(os.path.splitext(os.path.basename(path))[0], path)
     if not found:
-        raise UsageError(f"{folder}: no videos in it or in folders below it")
+        words = f"{folder}: no videos in it or in folders below it"
+        raise UsageError("; ".join((words, *left_out.notes(folder))))
     return found
 
 
@@ -181,11 +187,7 @@ def compare_with_names(paths: Iterable[str], official: Path) -> Comparison:
     if is_annotation_file(official):
         wanted = {clip.name for _, clip in read_annotations(official)}
     else:
-        try:
-            lines = official.read_text(encoding="utf-8-sig").splitlines()
-        except UnicodeDecodeError as error:
-            raise UsageError(f"{official}: not a text file in UTF-8 ({error.reason})") from None
-        wanted = {_stem(line) for line in lines if line.strip()}
+        wanted = {_stem(line) for _, line in text_lines(official)}
     if not wanted:
         raise UsageError(f"{official}: no names in it")
     there: dict[str, str] = {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from glore_video.datasets.folders import LeftOut, listed
 from glore_video.datasets.kinetics import (
     Clip,
     Coverage,
@@ -16,6 +17,8 @@ from glore_video.datasets.kinetics import (
     read_annotations,
     video_of,
 )
+from glore_video.datasets.list_files import OneLabel
+from glore_video.datasets.numbering import SPLITS, read_names
 from glore_video.datasets.reencoding import Encoding, reencode_all
 from glore_video.datasets.video_list import Failure
 from glore_video.errors import MissingFileError, UsageError
@@ -29,11 +32,13 @@ class Prepared:
         covered: how much of each split's annotation file has a video.
         listed: videos in each list that was written. A split without labels has none.
         not_encoded: videos left out because they could not be encoded anew.
+        notes: what was passed over in the folder of videos, a line.
     """
 
     covered: dict[str, Coverage]
     listed: dict[str, int]
     not_encoded: tuple[Failure, ...]
+    notes: tuple[str, ...] = ()
 
 
 def prepare_kinetics(
@@ -64,11 +69,17 @@ def prepare_kinetics(
     for split, path in annotations.items():
         if not path.is_file():
             raise MissingFileError(f"{path}: no such annotation file")
-        clips[split] = [clip for _, clip in read_annotations(path)]
+        one_class = OneLabel(path)
+        clips[split] = []
+        for line, clip in read_annotations(path):
+            one_class.add(clip.name, clip.label, line)
+            clips[split].append(clip)
+        one_class.check()
         if not clips[split]:
             raise UsageError(f"{path}: no clips in it")
-    names = class_names_of(clip for each in clips.values() for clip in each)
-    files = find_video_files(videos)
+    names = _names(clips, out)
+    left_out = LeftOut()
+    files = find_video_files(videos, left_out)
     covered = {split: coverage(each, files) for split, each in clips.items()}
     if not any(each.found for each in covered.values()):
         raise UsageError(
@@ -95,7 +106,28 @@ def prepare_kinetics(
         if any(clip.label for clip in each)
     }
     _write(out / "class_names.txt", [*names])
-    return Prepared(covered, listed, tuple(failures))
+    return Prepared(covered, listed, tuple(failures), left_out.notes(videos))
+
+
+def _names(clips: Mapping[str, list[Clip]], out: Path) -> tuple[str, ...]:
+    """Class names by label: of lists that are there already and stay, or else of these clips.
+
+    Raises UsageError if those lack a class.
+    """
+    names = class_names_of(clip for each in clips.values() for clip in each)
+    staying = [
+        file for split in SPLITS if split not in clips and (file := out / f"{split}.csv").is_file()
+    ]
+    written = out / "class_names.txt"
+    if not staying or not written.is_file():
+        return names
+    there = read_names(written)
+    if lacking := sorted({clip.label for each in clips.values() for clip in each} - {*there, ""}):
+        raise UsageError(
+            f"{written}: {listed(lacking)}: not among the classes by which {staying[0]} is numbered; "
+            "make the lists of all splits in one call, or name another folder"
+        )
+    return there
 
 
 def _write_list(
@@ -127,7 +159,8 @@ def _write(path: Path, lines: list[str]) -> None:
 
 def report_lines(prepared: Prepared) -> list[str]:
     """What is there and what lacks, for the terminal."""
-    lines = [f"{'split':<8}{'clips':>9}{'there':>9}{'':>9}{'listed':>11}"]
+    lines = [*prepared.notes]
+    lines += [f"{'split':<8}{'clips':>9}{'there':>9}{'':>9}{'listed':>11}"]
     for split, each in prepared.covered.items():
         listed = str(prepared.listed[split]) if split in prepared.listed else "no labels"
         share = f"{100 * each.found / each.expected:.1f}%"

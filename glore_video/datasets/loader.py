@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import ctypes
-import multiprocessing
-import os
-import signal
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from types import TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from glore_video.datasets.children import die_with_parent
+from glore_video.datasets.reading_workers import reading_context, start_worker
 from glore_video.datasets.remote_errors import Reports, raise_in_place_of
 from glore_video.datasets.video_dataset import ClipItem
 from glore_video.datasets.video_list import Failure
@@ -223,32 +217,11 @@ def _workers(num_workers: int, *, pin_memory: bool, patience: float) -> dict[str
     }
     if not num_workers:
         return common
-    # Not what multiprocessing takes by default: in a process that was spawned, its workers would be
-    # spawned too, each of which imports everything anew and has a copy of the list.
-    context = multiprocessing.get_context("fork" if sys.platform == "linux" else None)
+    context = reading_context()
     return {
         **common,
         "multiprocessing_context": context,
         "persistent_workers": True,
-        "worker_init_fn": partial(_start_worker, Reports(context.SimpleQueue())),
+        "worker_init_fn": partial(start_worker, Reports(context.SimpleQueue())),
         "timeout": patience,
     }
-
-
-def _start_worker(reports: Reports, worker: int) -> None:
-    """One computing thread a worker, and Ctrl-C is the trainer's to answer, with whom it dies."""
-    if sys.platform == "linux":
-        die_with_parent(ctypes.CDLL(None))
-    reports.begin()
-    # Of multiprocessing's thread that hands tensors over, when the trainer has stopped taking them.
-    sys.excepthook = _all_but_lost_connections
-    torch.set_num_threads(1)
-    os.environ["OMP_NUM_THREADS"] = "1"
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _all_but_lost_connections(
-    kind: type[BaseException], error: BaseException, trace: TracebackType | None
-) -> None:
-    if not issubclass(kind, (ConnectionError, EOFError)):
-        sys.__excepthook__(kind, error, trace)

@@ -2,7 +2,8 @@
 
 `train.csv` with `train.csv.index` is a manifest and its indices. Rows are written as they become
 known to `train.csv.partial` and `train.csv.partial.index`, from which a check that was stopped goes
-on; the whole manifest takes its place at the end.
+on; the whole manifest takes its place at the end. A path that a spreadsheet would run as a formula
+has an apostrophe in front in the file (see csv_cells); what a spreadsheet saved is read too.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, get_args
 
+from glore_video.csv_cells import original, protected
+from glore_video.datasets.list_files import OneLabel
 from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.errors import UsageError
+from glore_video.file_locks import lock_file
+from glore_video.video.video_index import MAGIC, is_other_version
 
 Status = Literal["ok", "damaged", "unreadable", "missing", "timeout"]
 _STATUSES = get_args(Status)
@@ -40,7 +45,7 @@ class Row:
         width, height: of a frame as shown, pixels.
         codec: FFmpeg's name.
         gop: greatest number of frames from one keyframe to the next; 0: not known.
-        duration: frames / fps, seconds.
+        duration: from the start of the first frame to the end of the last, seconds.
         size, modified_ns: of the file, bytes and nanoseconds since 1970, when it was checked.
         reason: what is wrong; empty for "ok".
         index_offset, index_size: bytes of the video's index in the file beside the manifest.
@@ -64,9 +69,23 @@ class Row:
 
 
 COLUMNS = tuple(field.name for field in fields(Row))
-_cells = attrgetter(*COLUMNS)
-_TYPES = {"int": int, "float": float, "str": str, "Status": str}
-_CONVERT: tuple[Any, ...] = tuple(_TYPES[str(field.type)] for field in fields(Row))
+_values = attrgetter(*COLUMNS)
+
+
+def _decimal(cell: str) -> float:
+    return float(cell.replace(",", "."))  # as spreadsheets write it in half of the world
+
+
+def _nanoseconds(cell: str) -> int:
+    """0, which no file has, where a spreadsheet has rounded them to 1.7E+18."""
+    return 0 if "e+" in cell.lower() else int(cell)
+
+
+_TYPES = {"int": int, "float": _decimal, "str": original, "Status": str}
+_CONVERT: tuple[Any, ...] = tuple(
+    _nanoseconds if field.name == "modified_ns" else _TYPES[str(field.type)]
+    for field in fields(Row)
+)
 
 
 def index_file(manifest: Path) -> Path:
@@ -74,9 +93,39 @@ def index_file(manifest: Path) -> Path:
 
 
 def is_manifest(path: Path) -> bool:
-    """Whether the file's first line is a manifest's."""
+    """Whether the file's first line is a manifest's, as we or a spreadsheet wrote it.
+
+    Raises UsageError if it is one whose columns somebody changed.
+    """
+    return _delimiter(path) is not None
+
+
+def _delimiter(path: Path) -> str | None:
+    """What stands between the cells of a manifest: a comma, or what a spreadsheet made of it."""
     with path.open("rb") as file:
-        return file.readline(1000).decode("latin-1").strip("\r\n") == ",".join(COLUMNS)
+        line = file.readline(1000).decode("utf-8-sig", "replace").strip("\r\n").replace("\0", " ")
+    for delimiter in ",;\t":
+        cells = tuple(next(csv.reader([line], delimiter=delimiter), []))
+        if cells == COLUMNS:
+            return delimiter
+        if cells[:3] == COLUMNS[:3]:
+            raise UsageError(
+                f"{path}: a manifest with other columns, {delimiter.join(cells)}; as tools/check_data.py "
+                f"writes it, it has {','.join(COLUMNS)}"
+            )
+    return None
+
+
+def read_labels(path: Path) -> Iterator[tuple[str, int]]:
+    """Paths and labels alone, many times as fast as `read_rows`.
+
+    Raises UsageError that names file and line for a label that is no number.
+    """
+    for line, cells in _lines(path):
+        try:
+            yield original(cells[0]), int(cells[1])
+        except ValueError as error:
+            raise UsageError(f"{path}:{line}: not a row of a manifest ({error})") from None
 
 
 def read_rows(path: Path) -> Iterator[Row]:
@@ -84,13 +133,49 @@ def read_rows(path: Path) -> Iterator[Row]:
     return (_row(cells, f"{path}:{line}") for line, cells in _lines(path))
 
 
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """What a run needs of a row whose video it can use."""
+
+    label: int
+    index_place: tuple[int, int]
+
+
+def read_known(path: Path, *, use_damaged: bool) -> Iterator[tuple[str, Usable | Row]]:
+    """Paths, and what is known of each: `Usable`, or the whole Row of one that can't be used.
+
+    A Row for each of 240,000 lines takes seconds.
+
+    Raises UsageError that names file and line for a line that is no row.
+    """
+    usable = _usable(use_damaged)
+    for line, cells in _lines(path):
+        try:
+            known: Usable | Row
+            if cells[2] in usable and int(cells[3]) > 0:
+                known = Usable(int(cells[1]), (int(cells[-2]), int(cells[-1])))
+            else:
+                known = _row(cells, f"{path}:{line}")
+        except UsageError:
+            raise
+        except ValueError as error:
+            raise UsageError(f"{path}:{line}: not a row of a manifest ({error})") from None
+        yield original(cells[0]), known
+
+
+def _usable(use_damaged: bool) -> tuple[Status, ...]:
+    return ("ok", "damaged") if use_damaged else ("ok",)
+
+
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Numbers and cells of the lines after the header, as many cells as there are columns."""
     with _open(path) as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, delimiter=_delimiter(path) or ",")
         try:
             next(reader, None)
             for cells in reader:
+                if not any(cells):  # spreadsheets leave such lines at the end
+                    continue
                 if len(cells) != len(COLUMNS):
                     raise UsageError(
                         f"{path}:{reader.line_num}: {len(cells)} columns, a manifest has "
@@ -102,8 +187,14 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _open(path: Path, mode: str = "r") -> IO[str]:
-    # Names that are no UTF-8 come back from the file as they were.
-    return path.open(mode, encoding="utf-8", errors="surrogateescape", newline="")
+    # Names that are no UTF-8 come back from the file as they were; spreadsheets add a mark.
+    encoding = "utf-8-sig" if mode == "r" else "utf-8"
+    return path.open(mode, encoding=encoding, errors="surrogateescape", newline="")
+
+
+def _cells(row: Row) -> list[object]:
+    values = _values(row)
+    return [protected(value) if isinstance(value, str) else value for value in values]
 
 
 def _row(cells: list[str], where: str) -> Row:
@@ -131,13 +222,15 @@ def load_manifest(
         use_damaged: keep damaged videos that have whole frames.
 
     Raises:
-        ValueError: a row can't be read or has no label in 0 .. num_classes - 1.
+        UsageError: a row can't be read, has no label in 0 .. num_classes - 1, or gives a video another
+            label than one before.
     """
-    usable = ("ok", "damaged") if use_damaged else ("ok",)
+    usable = _usable(use_damaged)
     left_out: list[Failure] = []
     paths: list[str] = []
     labels: list[int] = []
     places: list[tuple[int, int]] = []
+    one_label = OneLabel(path)
     for line, cells in _lines(path):
         # Only what is needed here: a Row for each of 240,000 lines takes seconds.
         name, label_text, status, frames, *_, reason, offset, size = cells
@@ -151,15 +244,18 @@ def load_manifest(
                 f"{path}:{line}: label {label} is not in 0 .. {num_classes - 1} "
                 f"(MODEL.NUM_CLASSES = {num_classes})"
             )
+        name = original(name)
+        one_label.add(name, label, line)
         video = os.path.join(prefix, name)
         if readable:
             paths.append(video)
             labels.append(label)
             places.append(place)
         elif status in _STATUSES:
-            left_out.append((video, reason or status))
+            left_out.append((video, original(reason) or status))
         else:
             raise UsageError(f"{path}:{line}: {_unknown(status)}")
+    one_label.check()
     return VideoList(
         path,
         paths,
@@ -176,7 +272,7 @@ class ManifestWriter:
     What was written is found again by the next writer of the same manifest, even if this process
     is killed in between: in `known`, rows by path, those of the manifest that is there included.
 
-    Raises ValueError if another process writes this manifest.
+    Raises UsageError if another process writes this manifest, where the file system has locks.
     """
 
     def __init__(self, manifest: Path) -> None:
@@ -188,7 +284,10 @@ class ManifestWriter:
         manifest.parent.mkdir(parents=True, exist_ok=True)
         self._rows = self._files.enter_context(_open(self.partial, "a+"))
         try:
-            _lock(self._rows, manifest)
+            try:
+                lock_file(self._rows)
+            except BlockingIOError:
+                raise UsageError(f"{manifest}: another process is writing it") from None
             self._indices = self._files.enter_context(index_file(self.partial).open("ab"))
             if manifest.is_file() and is_manifest(manifest):
                 self._know(read_rows(manifest), index_file(manifest))
@@ -199,9 +298,15 @@ class ManifestWriter:
         self._csv = csv.writer(self._rows, lineterminator="\n")
 
     def _know(self, rows: Iterable[Row], indices: Path) -> None:
+        # What another version of this package found, such as frame rates, is found out again.
+        outdated = _of_another_version(indices)
         for row in rows:
-            self.known[row.path] = row
-            self._sources[row.path] = indices
+            if not (outdated and row.index_size):
+                self._remember(row, indices)
+
+    def _remember(self, row: Row, indices: Path) -> None:
+        self.known[row.path] = row
+        self._sources[row.path] = indices
 
     def _written(self) -> Iterator[Row]:
         """Rows of the partial file; what a killed process left of one at the end is cut off."""
@@ -222,7 +327,7 @@ class ManifestWriter:
         self._indices.flush()
         self._csv.writerow(_cells(row))
         self._rows.flush()
-        self._know([row], index_file(self.partial))
+        self._remember(row, index_file(self.partial))
 
     def finish(self, rows: Iterable[Row]) -> None:
         """Write the manifest: for each row what is known under its path, with its label."""
@@ -276,12 +381,9 @@ class ManifestWriter:
         self._files.close()
 
 
-def _lock(file: IO[str], manifest: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UsageError(f"{manifest}: another process is writing it") from None
+def _of_another_version(indices: Path) -> bool:
+    """Whether the first index in a file can't be used by this version."""
+    if not indices.is_file():
+        return False
+    with indices.open("rb") as file:
+        return is_other_version(file.read(len(MAGIC)))

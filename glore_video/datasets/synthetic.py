@@ -26,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from glore_video.cpus import usable_cpus
+from glore_video.datasets.folders import listed
 from glore_video.datasets.synthetic_rendering import DIRECTIONS, check_shape, render_video
 from glore_video.errors import UsageError
 from glore_video.video.frame_conversion import FrameConverter
@@ -77,11 +79,14 @@ class OtherParametersError(UsageError):
     def __init__(self, root: Path, differing: dict[str, tuple[object, object]]) -> None:
         words = "; ".join(f"{name} is {a!r}, not {b!r}" for name, (a, b) in differing.items())
         super().__init__(
-            f"{root} holds a relations dataset with other parameters: {words}; delete it or name "
-            "another folder"
+            f"{root} holds a relations dataset with other parameters: {words}; name another folder"
         )
         self.root = root
         self.differing = differing
+
+
+class OtherFilesError(UsageError):
+    """The folder is there and holds what was not rendered here: it may be somebody's only copy."""
 
 
 def render_relations(
@@ -191,10 +196,7 @@ def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
     except (OSError, ValueError):
         found = None
     if not isinstance(found, dict) or found.get("dataset") != "relations":
-        raise UsageError(
-            f"{root} is there, but holds no relations dataset (no readable {METADATA_NAME}); "
-            "delete it or name another folder"
-        )
+        raise OtherFilesError(f"{root} is no rendered dataset; there is {_what_is_in(root)}")
     differing = {
         name: (found.get(name), value)
         for name, value in parameters.items()
@@ -211,9 +213,16 @@ def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
     if missing:
         raise UsageError(
             f"{root} holds an incomplete relations dataset: {len(missing)} of {len(needed)} files "
-            f"are missing, such as {missing[0]}; delete it or name another folder"
+            f"are missing, such as {missing[0]}; name another folder"
         )
     return True
+
+
+def _what_is_in(path: Path) -> str:
+    if not path.is_dir():
+        return "a file of that name"
+    names = sorted(f"{each.name}/" if each.is_dir() else each.name for each in path.iterdir())
+    return f"{listed(names, most=4)} in it"
 
 
 def _render_split(
@@ -242,7 +251,7 @@ def _render_split(
         return f"{path} {label}"
 
     # The encoder releases the GIL, and threads, unlike processes, need nothing of the caller.
-    executor = ThreadPoolExecutor(min(4, os.cpu_count() or 1))
+    executor = ThreadPoolExecutor(min(4, usable_cpus()))
     try:
         lines = executor.map(render, range(count))
         return list(

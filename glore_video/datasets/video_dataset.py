@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, TypeVar
 
 import torch
@@ -25,6 +26,7 @@ from glore_video.video.clip_sampling import (
     centre_start,
     clip_indices,
     num_starts,
+    playback,
     view_starts,
 )
 from glore_video.video.errors import VideoError
@@ -93,13 +95,27 @@ class VideoViews:
 
         They are those whose numbers the clips name, each once, in rising order.
         """
-        place = {n: i for i, n in enumerate(sorted({n for clip in clips for n in clip}))}
+        place = {number: i for i, number in enumerate(_distinct(clips))}
         return cls(
             to_clip(frames),
             tuple(tuple(place[number] for number in clip) for clip in clips),
             (0, 1, 2) if num_crops == 3 else (1,),
             crop_size,
         )
+
+    @classmethod
+    def read(
+        cls,
+        video: VideoReader,
+        clips: Sequence[Sequence[int]],
+        *,
+        num_crops: Literal[1, 3],
+        short_side: int,
+        crop_size: int,
+    ) -> VideoViews:
+        """Views of the video's frames that the clips name, scaled to short_side as they are decoded."""
+        frames = video.frames(_distinct(clips), partial(resize_short_side, short_side=short_side))
+        return cls.cut(frames, clips, num_crops=num_crops, crop_size=crop_size)
 
     def __len__(self) -> int:
         return len(self.clips) * len(self.crops)
@@ -115,6 +131,10 @@ class VideoViews:
         """uint8 (at most size, 3, frames, crop_size, crop_size), all views in order."""
         for start in range(0, len(self), size):
             yield torch.stack([self.view(n) for n in range(start, min(start + size, len(self)))])
+
+
+def _distinct(clips: Sequence[Sequence[int]]) -> list[int]:
+    return sorted({number for clip in clips for number in clip})
 
 
 @dataclass(frozen=True)
@@ -188,22 +208,6 @@ class TrainingClips(Dataset[ClipItem]):
     def _clips(self, epoch: int, index: int, attempt: int) -> Tensor:
         """uint8 (num_clips, 3, frames, crop_size, crop_size)."""
         key = (self.seed, epoch, index, attempt)
-        index, first = self._draw(epoch, index, attempt)
-        # SeedSequence takes (1, 2) and (1, 2, 0) for the same: a key never ends with a zero.
-        generators = [first, *(generator_for(*key, n) for n in range(1, self.num_clips))]
-
-        def choose(video: VideoReader) -> list[int]:
-            starts = num_starts(video.num_frames, self.sampling, video.fps)
-            return [
-                frame
-                for generator in generators
-                for frame in clip_indices(
-                    randint(starts, generator), video.num_frames, self.sampling, video.fps
-                )
-            ]
-
-        with _open(self.videos, index, self.backend, self.damaged) as video:
-            frames = _frames(video, choose, self.damaged)
         framing = Framing(
             short_sides=self.short_sides,
             crop_size=self.crop_size,
@@ -213,21 +217,42 @@ class TrainingClips(Dataset[ClipItem]):
             areas=self.areas,
             area_aspects=self.area_aspects,
         )
-        clips = [
-            self.augmentation(
-                clip,
-                framing,
-                generator=generator,
-                colours=generator_for(*key, number, 1),
-                number=number,
+
+        def read(video: VideoReader) -> Tensor:
+            # SeedSequence takes (1, 2) and (1, 2, 0) for the same: a key never ends with a zero.
+            generators = [
+                self._draw(epoch, index, attempt)[1],
+                *(generator_for(*key, n) for n in range(1, self.num_clips)),
+            ]
+            colours = [generator_for(*key, n, 1) for n in range(self.num_clips)]
+            played = playback(video.times, self.sampling)
+            count, fps = len(played), played.fps
+            starts = num_starts(count, self.sampling, fps)
+            clips = video.clips(
+                [
+                    played.frames(clip_indices(randint(starts, each), count, self.sampling, fps))
+                    for each in generators
+                ],
+                [
+                    self.augmentation.scaling(framing, generator=each, colours=others)
+                    for each, others in zip(generators, colours, strict=True)
+                ],
             )
-            for number, (clip, generator) in enumerate(
-                zip(frames.split(self.sampling.num_frames), generators, strict=True)
-            )
-        ]
-        if self.num_clips == 1:
-            return to_clip(clips[0])[None]
-        return torch.stack([to_clip(clip) for clip in clips])
+            finished = [
+                self.augmentation.finish(
+                    clip, framing, generator=each, colours=others, number=number
+                )
+                for number, (clip, each, others) in enumerate(
+                    zip(clips, generators, colours, strict=True)
+                )
+            ]
+            if self.num_clips == 1:
+                return to_clip(finished[0])[None]
+            return torch.stack([to_clip(clip) for clip in finished])
+
+        return _read(
+            self.videos, self._draw(epoch, index, attempt)[0], read, self.backend, self.damaged
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,14 +280,16 @@ class CentreClips(Dataset[ClipItem]):
         return ClipItem(clip[None], label, index)
 
     def _clip(self, index: int) -> Tensor:
-        def choose(video: VideoReader) -> list[int]:
-            start = centre_start(video.num_frames, self.sampling, video.fps)
-            return clip_indices(start, video.num_frames, self.sampling, video.fps)
+        def scale(frame: Tensor) -> Tensor:
+            return centre_crop(resize_short_side(frame, self.short_side), self.crop_size)
 
-        with _open(self.videos, index, self.backend, self.damaged) as video:
-            frames = _frames(video, choose, self.damaged)
-        frames = centre_crop(resize_short_side(frames, self.short_side), self.crop_size)
-        return to_clip(frames)
+        def read(video: VideoReader) -> Tensor:
+            played = playback(video.times, self.sampling)
+            start = centre_start(len(played), self.sampling, played.fps)
+            places = clip_indices(start, len(played), self.sampling, played.fps)
+            return video.frames(played.frames(places), scale)
+
+        return to_clip(_read(self.videos, index, read, self.backend, self.damaged))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,34 +322,41 @@ class EvalViews(Dataset[ViewsItem]):
         return ViewsItem(views, label, index)
 
     def _views(self, index: int) -> VideoViews:
-        clips: list[list[int]] = []
-
-        def choose(video: VideoReader) -> list[int]:
-            count, fps = video.num_frames, video.fps
+        def read(video: VideoReader) -> VideoViews:
+            played = playback(video.times, self.sampling)
+            count, fps = len(played), played.fps
             starts = view_starts(self.num_clips, count, self.sampling, fps, spacing=self.spacing)
-            clips[:] = [clip_indices(start, count, self.sampling, fps) for start in starts]
-            return sorted({frame for clip in clips for frame in clip})
+            return VideoViews.read(
+                video,
+                [played.frames(clip_indices(each, count, self.sampling, fps)) for each in starts],
+                num_crops=self.num_crops,
+                short_side=self.short_side,
+                crop_size=self.crop_size,
+            )
 
-        with _open(self.videos, index, self.backend, self.damaged) as video:
-            frames = _frames(video, choose, self.damaged)
-        frames = resize_short_side(frames, self.short_side)
-        return VideoViews.cut(frames, clips, num_crops=self.num_crops, crop_size=self.crop_size)
+        return _read(self.videos, index, read, self.backend, self.damaged)
 
 
-def _open(videos: VideoList, index: int, backend: Backend, damaged: Damaged) -> VideoReader:
-    return open_video(
+def _read(
+    videos: VideoList,
+    index: int,
+    read: Callable[[VideoReader], T],
+    backend: Backend,
+    damaged: Damaged,
+) -> T:
+    """What read gives of the opened video at index."""
+    with open_video(
         videos.path(index), backend=backend, index=videos.index(index), damaged=damaged
-    )
+    ) as video:
+        return _again_if_shorter(video, read, damaged)
 
 
-def _frames(
-    video: VideoReader, choose: Callable[[VideoReader], list[int]], damaged: Damaged
-) -> Tensor:
-    """The frames that are chosen for the video, anew where decoding finds it shorter than it said."""
+def _again_if_shorter(video: VideoReader, read: Callable[[VideoReader], T], damaged: Damaged) -> T:
+    """read(video), anew where decoding finds it shorter than it said, to choose other frames."""
     while True:
         known = video.num_frames
         try:
-            return video.frames(choose(video))
+            return read(video)
         except VideoError:
             if damaged != "use_prefix" or not 0 < video.num_frames < known:
                 raise

@@ -25,6 +25,7 @@ class VideoList:
     Attributes:
         source: the list file or the folder.
         left_out: videos that the manifest says can't be read; they have no place in the list.
+        notes: what else the user should know of how the list came about, a line each.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class VideoList:
         labels: Sequence[int],
         *,
         left_out: Sequence[Failure] = (),
+        notes: Sequence[str] = (),
         index_file: str | Path | None = None,
         index_places: Sequence[tuple[int, int]] = (),
     ) -> None:
@@ -47,6 +49,7 @@ class VideoList:
         text = np.frombuffer(b"".join(encoded), dtype=np.uint8).copy()
         self.source = source
         self.left_out = tuple(left_out)
+        self.notes = tuple(notes)
         self._text = torch.from_numpy(text)  # (bytes of all paths,)
         self._ends = torch.tensor([len(path) for path in encoded], dtype=torch.int64).cumsum(0)
         self._labels = torch.tensor(labels, dtype=torch.int64)  # (videos,)

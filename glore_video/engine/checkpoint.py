@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
 
-from glore_video.errors import FileError, MissingFileError, UsageError
+from glore_video.errors import NO_SPACE, FileError, MissingFileError, UsageError
 from glore_video.models.weight_files import load_failure
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 _NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d+))?\.pyth")
 BEST_NAME = "checkpoint_best.pyth"
 _TEMPORARY = ".tmp"
-_NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def checkpoint_path(output_dir: str | Path, epoch: int, step: int = 0) -> Path:
@@ -99,7 +98,7 @@ def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> FileError:
     """The error in words: what could not be written, how large it is, what to do."""
     reason = error.strerror or str(error)
     text = f"could not save {path}: {reason}"
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         with suppress(OSError):
             free = shutil.disk_usage(path.parent).free
             text += f" ({_size(state) / 1e6:.1f} MB to write, {free / 1e6:.1f} MB free there)"
@@ -131,10 +130,13 @@ def last_checkpoint(output_dir: str | Path) -> Path | None:
     return found[-1][1] if found else None
 
 
-def latest_readable(output_dir: str | Path) -> tuple[Path, dict[str, Any]] | None:
+def latest_readable(
+    output_dir: str | Path, *, warn: bool = True
+) -> tuple[Path, dict[str, Any]] | None:
     """The latest checkpoint in a run's OUTPUT_DIR that can be read, and what is in it.
 
-    Warns of each damaged one that it passes over. None if the run has no checkpoint yet.
+    Warns of each damaged one that it passes over, unless told not to. None if the run has no
+    checkpoint yet.
 
     Raises ValueError if there are checkpoints and none can be read: starting anew is not for a
     program to decide.
@@ -146,7 +148,7 @@ def latest_readable(output_dir: str | Path) -> tuple[Path, dict[str, Any]] | Non
             state = read_checkpoint(path)
         except ValueError as error:
             reasons.append(str(error))
-            if len(reasons) < len(found):
+            if warn and len(reasons) < len(found):
                 logger.warning("%s; the one before it is taken", error)
         else:
             return path, state
@@ -212,3 +214,20 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "model_state" not in state or "epoch" not in state:
         raise UsageError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
     return state
+
+
+def read_notes(path: Path) -> Mapping[str, Any]:
+    """What stands in a checkpoint beside the weights; nothing for other files.
+
+    A file that can't be read is `load_weights`'s to complain about.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # torch.load raises many kinds
+        return {}
+    return content if isinstance(content, Mapping) and "model_state" in content else {}
+
+
+def stored_names(notes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Class names by label, as a run wrote them into its checkpoint; none in other files."""
+    return tuple(str(name) for name in notes.get("class_names") or ())

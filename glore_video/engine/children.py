@@ -81,13 +81,15 @@ def rank_error(
 
 
 @contextmanager
-def signals_handed_on(pids: Sequence[int]) -> Iterator[None]:
+def signals_handed_on(pids: Sequence[int]) -> Iterator[list[int]]:
     """Hand signals that ask to stop on to the processes, which save their state and end.
 
-    A terminal sends Ctrl-C to all of them by itself.
+    A terminal sends Ctrl-C to all of them by itself. Gives a list of the signals that came.
     """
+    received: list[int] = []
 
     def hand_on(number: int, frame: FrameType | None) -> None:
+        received.append(number)
         for pid in pids:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
@@ -98,7 +100,7 @@ def signals_handed_on(pids: Sequence[int]) -> Iterator[None]:
             number = getattr(signal, name)
             previous[number] = signal.signal(number, hand_on)
     try:
-        yield
+        yield received
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import multiprocessing
 import os
+import signal
 import socket
 import sys
 import time
@@ -21,7 +22,9 @@ from glore_video.engine.activity import Activity
 from glore_video.engine.children import environment, rank_error, signals_handed_on, wait_for_all
 from glore_video.engine.ending import UNFORESEEN, end_anyway
 from glore_video.engine.failures import Failures
+from glore_video.engine.interruption import StoppedBySignal
 from glore_video.engine.rendezvous import STORE_SERVED, joined
+from glore_video.engine.threads import bound_threads
 from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -32,11 +35,17 @@ _SECONDS_TO_BE_ENDED = 2.0
 
 @dataclass(frozen=True)
 class Process:
-    """This process among those of the run."""
+    """This process among those of the run.
+
+    Attributes:
+        most_threads: that may be chosen for computing on the CPU; 0: there is no choice, since
+            CPU_THREADS gives the number or a GPU computes.
+    """
 
     rank: int
     world_size: int
     device: torch.device
+    most_threads: int = 0
     activity: Activity = field(default_factory=Activity, compare=False, repr=False)
     failures: Failures | None = field(default=None, compare=False, repr=False)
 
@@ -118,8 +127,8 @@ def check_gpus(wanted: int) -> None:
     available = torch.cuda.device_count()
     if wanted > available:
         raise UsageError(
-            f"NUM_GPUS = {wanted}, but torch sees {available} GPUs on this machine "
-            "(NUM_GPUS 0 runs on the CPU)"
+            f"NUM_GPUS = {wanted}, but torch sees {available} GPU{'s' * (available != 1)} on this "
+            "machine (NUM_GPUS 0 runs on the CPU)"
         )
 
 
@@ -137,6 +146,8 @@ def launch(
     cpu_processes on the CPU if that is 0, start here; `main` must be picklable if they are several.
 
     Args:
+        cpu_threads: computing threads of each process on the CPU; 0: at most as many as CPUs for
+            each, and Process.most_threads says that there is a choice.
         timeout: seconds without progress after which the run ends and says who holds it up
             (see heartbeat.py); 0: never.
 
@@ -150,28 +161,32 @@ def launch(
         rank, world_size = _number_in_environment("RANK"), _number_in_environment("WORLD_SIZE")
         if not 0 <= rank < world_size:
             raise UsageError(f"RANK = {rank}, but WORLD_SIZE = {world_size}")
-        return _run(main, rank, world_size, local_rank, num_gpus > 0, cpu_threads, timeout)
+        here = _number_in_environment("LOCAL_WORLD_SIZE", 1)
+        return _run(main, rank, world_size, local_rank, here, num_gpus > 0, cpu_threads, timeout)
     check_gpus(num_gpus)
     world_size = num_gpus or cpu_processes
     if world_size == 1:
-        return _run(main, 0, 1, 0, num_gpus > 0, cpu_threads, timeout)
+        return _run(main, 0, 1, 0, 1, num_gpus > 0, cpu_threads, timeout)
     # Its server lives in this process, on a port that the system picks: none can be taken.
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), STORE_SERVED: "1"}
-    threads = cpu_threads or max(1, (os.cpu_count() or 1) // world_size)
     # What `main` returned in each of them: another exit status is one that nobody has explained.
     returned = multiprocessing.get_context("spawn").Array("i", world_size, lock=False)
+    logger.info("starting %d processes", world_size)
     with environment(address):
         context = torch.multiprocessing.spawn(
             _spawned,
-            args=(main, world_size, num_gpus > 0, threads, timeout, returned),
+            args=(main, world_size, num_gpus > 0, cpu_threads, timeout, returned),
             nprocs=world_size,
             join=False,
         )
-    with signals_handed_on(context.pids()):
+    with signals_handed_on(context.pids()) as received:
         try:
             wait_for_all(context)
         except torch.multiprocessing.ProcessExitedException as error:
+            if -error.exit_code in received:  # before it had anything to save
+                name = signal.Signals(-error.exit_code).name
+                raise StoppedBySignal(f"stopped by {name}", -error.exit_code) from None
             if error.exit_code in (UNFORESEEN, returned[error.error_index]):
                 return error.exit_code
             raise rank_error(error) from None
@@ -193,11 +208,13 @@ def _spawned(
     main: Callable[[Process], int],
     world_size: int,
     on_gpu: bool,
-    threads: int,
+    cpu_threads: int,
     timeout: float,
     returned: Any,
 ) -> None:
-    returned[rank] = status = _run(main, rank, world_size, rank, on_gpu, threads, timeout)
+    returned[rank] = status = _run(
+        main, rank, world_size, rank, world_size, on_gpu, cpu_threads, timeout
+    )
     if status:
         sys.exit(status)
 
@@ -207,16 +224,20 @@ def _run(
     rank: int,
     world_size: int,
     local_rank: int,
+    local_world_size: int,
     on_gpu: bool,
     cpu_threads: int,
     timeout: float,
 ) -> int:
-    if cpu_threads and not on_gpu:
-        torch.set_num_threads(cpu_threads)
     device = torch.device("cuda", local_rank) if on_gpu else torch.device("cpu")
+    most_threads = 0
     if on_gpu:
         torch.cuda.set_device(device)
-    process = Process(rank, world_size, device)
+    elif cpu_threads:
+        torch.set_num_threads(cpu_threads)
+    else:
+        most_threads = bound_threads(max(1, local_world_size))
+    process = Process(rank, world_size, device, most_threads)
     if world_size == 1:
         return main(process)
     with joined(

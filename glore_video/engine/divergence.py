@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glore_video.models.glore_unit import GloreUnit
+
 
 def first_non_finite(model: nn.Module, losses: Iterable[Tensor]) -> str | None:
     """What is first not finite when losses are computed, and their gradients; None if all is.
@@ -42,7 +44,10 @@ def first_non_finite(model: nn.Module, losses: Iterable[Tensor]) -> str | None:
 
 @contextmanager
 def _watched(model: nn.Module, found: list[str]) -> Iterator[None]:
-    """Notes what is not finite; inner modules come before those that they are part of."""
+    """Notes what is not finite; inner modules come before those that they are part of.
+
+    A unit is watched as a whole: it may not call its layers, and must compute what the step did.
+    """
 
     def watch(name: str, kind: str) -> Callable[..., None]:
         def after(module: nn.Module, args: Any, output: Any) -> None:
@@ -63,9 +68,17 @@ def _watched(model: nn.Module, found: list[str]) -> Iterator[None]:
 
         return arrived
 
+    within = {
+        layer
+        for unit in model.modules()
+        if isinstance(unit, GloreUnit) and unit.order != "published"
+        for layer in unit.modules()
+        if layer is not unit
+    }
     handles = [
         module.register_forward_hook(watch(_public(name) or "the network", type(module).__name__))
         for name, module in model.named_modules()
+        if module not in within
     ]
     try:
         yield

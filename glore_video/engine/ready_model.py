@@ -12,14 +12,14 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
-from glore_video.config import Config, load_config
+from glore_video.config import Config, load_config, with_values
 from glore_video.datasets.annotations import load_class_names
 from glore_video.datasets.kinetics import kinetics400_class_names
 from glore_video.datasets.video_dataset import EvalViews, VideoViews
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine import build
-from glore_video.engine.checkpoint import resolve_checkpoint
+from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.tester import score_views
 from glore_video.errors import UsageError
@@ -78,6 +78,12 @@ class ReadyModel:
             raise UsageError(
                 f"crop_size {self.crop_size} does not fit in frames of short side {self.short_side}"
             )
+
+    @property
+    def views(self) -> str:
+        """The views of a video in words: "10 clips x 3 crops"."""
+        clips = f"{self.num_clips} clip{'s' * (self.num_clips > 1)}"
+        return f"{clips} x {self.num_crops} crop{'s' * (self.num_crops > 1)}"
 
     def videos(
         self,
@@ -154,13 +160,16 @@ def ready_model(
     if cfg and model:
         raise UsageError("a configuration and a name of the zoo exclude each other")
     path = _weights_file(weights) if weights else None
-    notes = _notes(path) if path is not None else {}
+    notes = read_notes(path) if path is not None else {}
     target = torch.device(device)
     if model:
         ready = _of_zoo(model, path, notes, untrained=untrained)
     else:
         if cfg:
-            config = build.with_published_input(load_config(cfg))
+            config = load_config(cfg)
+            if not config.MODEL.NUM_CLASSES and (names := stored_names(notes)):
+                config = with_values(config, {"MODEL.NUM_CLASSES": len(names)})
+            config = build.settled(config)
         elif not weights:
             raise UsageError("name a configuration, a network of the zoo, or weights of a run")
         elif not isinstance(notes.get("config"), Mapping):
@@ -236,7 +245,7 @@ def _as_published(
 def _of_zoo(
     name: str, path: Path | None, notes: Mapping[str, Any], *, untrained: bool
 ) -> ReadyModel:
-    names = _stored_names(notes)
+    names = stored_names(notes)
     network = create_model(
         name,
         num_classes=len(names) if names else None,
@@ -252,15 +261,16 @@ def _of_config(
     network = build.build_model(config)
     if path is None and not untrained:
         path = _weights_file(build.checkpoint_to_test(config))
-        notes = _notes(path)
+        notes = read_notes(path)
     if path is not None:
         load_weights(network, path)
-    names = _stored_names(notes)
+    names = stored_names(notes)
     if len(names) != config.MODEL.NUM_CLASSES:
         names = load_class_names(
             config.DATA.PATH_TO_DATA_DIR,
             num_classes=config.MODEL.NUM_CLASSES,
             file=config.DATA.CLASS_NAMES_PATH,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
         )
     data, crops = config.DATA, config.TEST.NUM_SPATIAL_CROPS
     return ReadyModel(
@@ -283,22 +293,6 @@ def _of_config(
 def _weights_file(weights: str | Path) -> Path:
     found = resolve_checkpoint(weights, key="weights")
     return fetch(str(found)) if is_url(str(found)) else Path(found)
-
-
-def _notes(path: Path) -> Mapping[str, Any]:
-    """What stands in a checkpoint beside the weights; nothing for other files.
-
-    A file that can't be read is `load_weights`'s to complain about.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # torch.load raises many kinds
-        return {}
-    return content if isinstance(content, Mapping) and "model_state" in content else {}
-
-
-def _stored_names(notes: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(name) for name in notes.get("class_names") or ())
 
 
 def _stored_config(tree: Mapping[str, Any], source: str) -> Config:

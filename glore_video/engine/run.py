@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -14,9 +17,12 @@ import torch
 from glore_video.config import Config, flatten, to_yaml
 from glore_video.datasets.video_list import VideoList
 from glore_video.engine import build
+from glore_video.engine.build.preparation import prepare
+from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, last_checkpoint
 from glore_video.engine.distributed import Process
 from glore_video.engine.optimizer import group_table
-from glore_video.engine.run_log import MetricsLog
+from glore_video.engine.output_dir import FolderLock, InUseError, set_aside, waited_for
+from glore_video.engine.run_log import MetricsLog, setup_logging
 from glore_video.engine.tester import (
     fingerprint_of_test,
     model_costs,
@@ -25,6 +31,7 @@ from glore_video.engine.tester import (
 )
 from glore_video.errors import UsageError
 from glore_video.evaluation import ScoreParts, Summary, ViewPlan, summarize, write_results
+from glore_video.evaluation.files import replace_file
 from glore_video.evaluation.metrics import top5_tells
 from glore_video.evaluation.report import write_report
 from glore_video.models import count_complexity
@@ -33,17 +40,40 @@ from glore_video.video import span
 logger = logging.getLogger(__name__)
 
 
-def prepare(config: Config, *, world_size: int) -> None:
-    """Render what is to be rendered and check all that can be checked before processes start."""
-    if config.TRAIN.ENABLE:
-        build.load_initial_weights(config, build.build_model(config))
-    else:
-        build.checkpoint_to_test(config)
-    build.render_synthetic(config)
-    data = build.load_data(config)
-    if data.train is not None:
-        build.training_batches(config, data.train, Process(0, world_size, torch.device("cpu")))
-        build.check_batch(config, world_size=world_size)
+@contextmanager
+def accepted(
+    config: Config, *, doing: Callable[[str], None], world_size: int | None = None
+) -> Iterator[None]:
+    """Within it, OUTPUT_DIR is this run's, which has passed all checks; the log goes there.
+
+    A run that is refused writes nothing there. One that trains keeps others from training there
+    until the end; one that starts anew moves what an earlier run has left aside.
+
+    Args:
+        doing: is told what is done at each moment.
+        world_size: as `prepare` has it.
+    """
+    folder = Path(config.OUTPUT_DIR)
+    with FolderLock(folder) as lock:
+        if config.TRAIN.ENABLE:
+            _take(lock, create=False)  # to say at once that another run is there
+        prepare(config, doing=doing, world_size=world_size)
+        if config.TRAIN.ENABLE:
+            _take(lock, create=True)
+            if not config.TRAIN.AUTO_RESUME:
+                set_aside(folder)
+        setup_logging(folder, is_main=True)
+        yield
+
+
+def _take(lock: FolderLock, *, create: bool) -> None:
+    try:
+        lock.take(create=create)
+    except InUseError as error:
+        raise UsageError(
+            f"OUTPUT_DIR = {lock.folder}: {error}: two runs can't train there at once; end that one "
+            "or choose another OUTPUT_DIR"
+        ) from None
 
 
 def check_settings(config: Config) -> None:
@@ -72,20 +102,23 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         The test's summary on the main process; None on others, or if nothing is tested.
     """
     output_dir = Path(config.OUTPUT_DIR)
-    if process.is_main:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        (output_dir / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
+    process.doing("reading the lists of videos")
     data = build.load_data(config)
     for videos in (data.train, data.val):
         if videos is not None and videos.left_out:
             logger.warning("%s: %d videos are left out", videos.source, len(videos.left_out))
     for videos in (data.train, data.val, data.test) if process.is_main else ():
         if videos is not None:
+            for note in videos.notes:
+                logger.warning("%s", note)
             _warn_of_repeated(videos)
     with MetricsLog(
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
     ) as metrics:
         if config.TRAIN.ENABLE:
+            if process.is_main:
+                _write_config(config, output_dir)
+            process.doing("building the network")
             torch.manual_seed(config.RNG_SEED)
             model = build.build_model(config)
             build.load_initial_weights(config, model)
@@ -100,7 +133,18 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
                 *(build.clips_a_step(config), _processes(process)),
             )
             trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)
-        return _test(config, data, process, metrics) if config.TEST.ENABLE else None
+        if not config.TEST.ENABLE:
+            return None
+        if not process.is_main:
+            return _test(config, data, process, metrics)
+        with waited_for(output_dir / "test", process.doing):
+            _write_config(config, output_dir / "test")
+            return _test(config, data, process, metrics)
+
+
+def _write_config(config: Config, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    replace_file(folder / "config.yaml", to_yaml(config).encode())
 
 
 def _test(
@@ -109,6 +153,7 @@ def _test(
     if data.test is None:
         raise AssertionError("testing needs its list")
     start = time.perf_counter()
+    process.doing("reading the weights to test")
     checkpoint = build.checkpoint_to_test(config)
     model = build.build_model(config)
     build.load_test_weights(config, model, checkpoint)
@@ -116,6 +161,13 @@ def _test(
     views = build.build_test_views(config, data.test)
     num_views = views.num_clips * views.num_crops
     logger.info("testing %s on %d videos, %d views each", checkpoint, len(data.test), num_views)
+    best = checkpoint_path(config.OUTPUT_DIR, 0).with_name(BEST_NAME)
+    if checkpoint == last_checkpoint(config.OUTPUT_DIR) and best.is_file():
+        logger.info(
+            "it is the run's last one; TRAIN.ENABLE False TEST.CHECKPOINT_FILE_PATH %s tests the one "
+            "that was best in validation",
+            shlex.quote(str(best)),
+        )
     folder = Path(config.OUTPUT_DIR) / "test"
     parts = ScoreParts(
         folder / "parts",
@@ -149,6 +201,7 @@ def _test(
         raise
     if scores is None:
         return None
+    process.doing("writing the results of the test")
     for path, reason in scores.failed:
         logger.warning("not scored, unreadable: %s: %s", path, reason)
     for path, reason in scores.left_out:
@@ -183,6 +236,8 @@ def _test(
             *(summary.video_top1, top5, summary.clip_top1),
             *(summary.videos_scored, summary.videos_expected, num_views, folder),
         )
+        if summary.videos_not_finite:
+            logger.warning("%s; %s names them", _not_finite(summary), folder / "summary.json")
     write_report(
         folder,
         scores=saved,
@@ -190,7 +245,17 @@ def _test(
     )
     if not summary.videos_scored:
         raise UsageError(f"none of the {summary.videos_expected} test videos could be read")
+    if summary.videos_not_finite == summary.videos_scored:
+        raise UsageError(f"{checkpoint}: {_not_finite(summary)}")
     return summary
+
+
+def _not_finite(summary: Summary) -> str:
+    return (
+        f"the network's scores of {summary.videos_not_finite} of {summary.videos_scored} test "
+        "videos are not finite: its weights or statistics may have diverged, or half precision "
+        "does not hold what it computes (TRAIN.MIXED_PRECISION)"
+    )
 
 
 def _warn_of_repeated(videos: VideoList) -> None:
@@ -250,16 +315,18 @@ def _steps(config: Config) -> str:
     if not config.DATA.PATH_TO_DATA_DIR:
         return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
     videos = config.SYNTHETIC.NUM_TRAIN
-    if not config.SYNTHETIC.LABELS:
+    if config.SYNTHETIC.LABELS == "none":
         try:
             videos = len(build.load_list(config, "train"))
         except FileNotFoundError as error:
             return f"not known: {error}"
     batch, clips = config.TRAIN.BATCH_SIZE, build.clips_a_step(config)
-    few = "" if videos >= batch else " (too few videos to train on)"
+    few = "" if videos >= batch else f" (too few videos for TRAIN.BATCH_SIZE = {batch})"
     return f"{videos} videos, {videos // batch} steps of {clips} clips{few}"
 
 
 def _processes(process: Process) -> str:
-    kind = "GPU" if process.device.type == "cuda" else "CPU process"
-    return f"{process.world_size} {kind}{'s' if process.world_size > 1 else ''}"
+    one, several = (
+        ("GPU", "GPUs") if process.device.type == "cuda" else ("CPU process", "CPU processes")
+    )
+    return f"{process.world_size} {one if process.world_size == 1 else several}"

@@ -13,8 +13,10 @@ Policy = Literal["cosine", "steps_with_relative_lrs"]
 class Schedule:
     """Linear warm-up, then cosine or steps, with SlowFast's rules (utils/lr_policy.py).
 
-    The warm-up ends at the rate that the policy gives at `warmup_epochs`. `steps` are the epochs
-    at which each of `relative_lrs` (times base_lr) begins, the first of them 0.
+    The warm-up ends at the rate that the policy gives at `warmup_epochs`; one that is no shorter
+    than the run, where the policy gives none, rises towards the rate that the policy begins with.
+    `steps` are the epochs at which each of `relative_lrs` (times base_lr) begins, the first of them
+    0.
     """
 
     policy: Policy
@@ -30,9 +32,14 @@ class Schedule:
     def at(self, epoch: float) -> float:
         """Learning rate at a fractional epoch, 0 <= epoch <= max_epoch."""
         if epoch < self.warmup_epochs:
-            end = self._policy_at(self.warmup_epochs)
+            end = self._after_warmup()
             return self.warmup_start_lr + (end - self.warmup_start_lr) * epoch / self.warmup_epochs
         return self._policy_at(epoch)
+
+    def _after_warmup(self) -> float:
+        if self.warmup_epochs < self.max_epoch:
+            return self._policy_at(self.warmup_epochs)
+        return self.base_lr * (1.0 if self.policy == "cosine" else self.relative_lrs[0])
 
     def _policy_at(self, epoch: float) -> float:
         if self.policy == "cosine":

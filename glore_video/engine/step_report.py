@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import torch
 from torch import Tensor
 
+from glore_video.cpus import usable_cpus
 from glore_video.engine.run_log import MetricsLog
-from glore_video.engine.step_times import StepTimes, shares, time_left, usable_cores, verdict
+from glore_video.engine.slowdown import Slowdown
+from glore_video.engine.step_times import StepTimes, shares, time_left, verdict
 
 logger = logging.getLogger(__name__)
 
@@ -22,19 +25,29 @@ class StepReport:
         steps: of an epoch.
         epochs: of the run.
         world_size: processes, each with as many clips.
+        slowdown: on the CPU, what watches over the whole run.
     """
 
     def __init__(
-        self, times: StepTimes, *, num_workers: int, steps: int, epochs: int, world_size: int
+        self,
+        times: StepTimes,
+        *,
+        num_workers: int,
+        steps: int,
+        epochs: int,
+        world_size: int,
+        slowdown: Slowdown | None = None,
     ) -> None:
         self._times = times
         self._num_workers = num_workers
         self._steps = steps
         self._epochs = epochs
         self._world_size = world_size
+        self._slowdown = slowdown
         self._sums: Tensor | float = 0.0
         self._count = 0
         self._advised = False
+        self.spoken_at = time.monotonic()  # the time of the latest line
 
     def add(self, sums: Tensor) -> None:
         """What an Update returned."""
@@ -64,6 +77,7 @@ class StepReport:
             **({} if gigabytes is None else {"gpu_gigabytes": gigabytes}),
         )
         memory = "" if gigabytes is None else f", {gigabytes:.1f} GB"
+        self.spoken_at = time.monotonic()
         logger.info(
             "epoch %d step %d/%d: loss %.4f, top-1 %.1f%%, lr %.3g, gradient %.2g; "
             "%.0f ms a step (%s), %.3g clips/s%s, %s left",
@@ -71,8 +85,11 @@ class StepReport:
             *(norm / self._count, 1000 * total, shares(seconds), clips_per_second, memory),
             time_left(left, [total]),
         )
-        advice = verdict(seconds, num_workers=self._num_workers, cores=usable_cores())
+        advice = verdict(seconds, num_workers=self._num_workers, cores=usable_cpus())
         if advice and not self._advised and self._count > 1:  # once an epoch; not of the first step
             self._advised = True
             logger.warning("%s", advice)
+        slower = self._slowdown and self._slowdown.advice(total - seconds["data"], self._count)
+        if slower:
+            logger.warning("%s", slower)
         self._sums, self._count = 0.0, 0

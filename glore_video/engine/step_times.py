@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 
@@ -86,13 +85,6 @@ def verdict(seconds: dict[str, float], *, num_workers: int, cores: int) -> str |
         f"waiting for data {100 * share:.0f}% of the time: {cure}make videos smaller and their GOPs "
         "shorter: see tools/check_data.py and tools/benchmark_loader.py"
     )
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def time_left(steps: int, seconds: Sequence[float]) -> str:

@@ -6,7 +6,8 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from glore_video.datasets.video_list import Failure, VideoList
 from glore_video.engine.distributed import Process
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.run_log import progress
+from glore_video.engine.threads import choose_threads, trial_length
 from glore_video.errors import UsageError
 from glore_video.evaluation import ScoreParts, Scores
 from glore_video.models import count_complexity
+from glore_video.models.idle_units import refuse_idle_units
 from glore_video.video import open_video
 
 logger = logging.getLogger(__name__)
@@ -38,11 +41,15 @@ def score_views(
     preprocessing: Preprocessing,
     precision: Precision,
 ) -> Tensor:
-    """Logits of all views of one video, float32 (views, classes), on the CPU."""
+    """Logits of all views of one video, float32 (views, classes), on the CPU.
+
+    Raises UsageError if the network has inserted units that it does not run.
+    """
     logits = []
     for clips in views.batches(batch_size):
         with precision.autocast():
             logits.append(model(preprocessing(clips, precision.device)).float())
+        refuse_idle_units(model)
     return torch.cat(logits).cpu()
 
 
@@ -74,11 +81,33 @@ def score_videos(
         The scores of the whole list on the main process, None on the others.
     """
     model.eval()
+    score = partial(
+        score_views,
+        model,
+        batch_size=batch_size,
+        preprocessing=preprocessing,
+        precision=precision,
+    )
     done = set(process.gather(parts.finished() if process.is_main else [])[0])
     if done:
         logger.info("going on: %d of %d videos are scored already", len(done), len(videos))
     left = [index for index in range(len(videos)) if index not in done]
     own = left[process.rank :: process.world_size]
+    if most := process.most_threads:
+
+        def trial_steps() -> Generator[None, None, None]:
+            for item in load(own[: trial_length(most)]):
+                process.doing("timing videos")
+                if item.views is not None:
+                    score(item.views)
+                    yield
+
+        choose_threads(
+            trial_steps(),
+            most=most,
+            steps_to_come=len(left) // process.world_size,
+            gather=process.gather,
+        )
     initial = len(done) // process.world_size
     failed: list[tuple[int, Failure]] = []
     items = progress(
@@ -90,14 +119,7 @@ def score_videos(
             if item.views is None:
                 failed.extend((item.index, failure) for failure in item.failures)
                 continue
-            scores = score_views(
-                model,
-                item.views,
-                batch_size=batch_size,
-                preprocessing=preprocessing,
-                precision=precision,
-            )
-            parts.add(item.index, scores.numpy())
+            parts.add(item.index, score(item.views).numpy())
     finally:
         parts.flush()
     all_failed = sorted(failure for part in process.gather(failed) for failure in part)
@@ -151,10 +173,11 @@ def fingerprint_of_test(
 
 
 def sample_frames(path: str, *, backend: Backend = "pyav", count: int = 3) -> np.ndarray:
-    """Frames spread over a video, uint8 (count, height, width, 3). Raises VideoError."""
+    """Frames spread over the time of a video, uint8 (count, height, width, 3). Raises VideoError."""
     with open_video(path, backend=backend, damaged="use_prefix") as video:
-        length = video.num_frames
-        return video.frames([(2 * n + 1) * length // (2 * count) for n in range(count)]).numpy()
+        times = video.times
+        middles = [times.duration * (2 * n + 1) / (2 * count) for n in range(count)]
+        return video.frames([times.shown_at(each) for each in middles]).numpy()
 
 
 def model_costs(model: nn.Module, *, num_frames: int, crop_size: int) -> dict[str, float]:

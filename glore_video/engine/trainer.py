@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,13 +34,20 @@ from glore_video.engine.optimizer import set_learning_rate
 from glore_video.engine.rng import set_rng_state
 from glore_video.engine.run_log import MetricsLog, progress
 from glore_video.engine.schedule import Schedule
+from glore_video.engine.slowdown import Slowdown
 from glore_video.engine.step_report import StepReport
+from glore_video.engine.threads import choose_threads
 from glore_video.engine.training_state import Start, collect_state, restore_state
 from glore_video.engine.update import Update
 from glore_video.engine.validation import validate
 from glore_video.errors import UsageError
+from glore_video.models.idle_units import refuse_idle_units
 
 logger = logging.getLogger(__name__)
+
+
+class _AskedToStopError(Exception):
+    """A signal came while an epoch ends, which is then done anew."""
 
 
 @dataclass(kw_only=True)
@@ -81,31 +89,90 @@ class Trainer:
     _best_top1: float = -1.0
     _at: tuple[int, int] = (0, 0)  # epoch and step, both from 0
     _first_step: int = 0  # of this process, over all epochs
+    _slowdown: Slowdown | None = None
 
     def train(self, *, auto_resume: bool) -> None:
         """Train up to max_epoch. Leaves metrics and checkpoints in output_dir.
 
         Raises StoppedBySignal after a signal, once the state is saved.
         """
+        self.process.doing("looking for a checkpoint")
         start = self._resume() if auto_resume else Start()
         self._best_top1 = start.best_top1
         self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
-        with StopSignals() as self._signals:
+        with StopSignals(says=self.process.is_main) as self._signals:
+            self._settle_threads(start)
+            if self.process.device.type == "cpu":
+                self._slowdown = Slowdown(torch.get_num_threads())
+            if start.end_due:
+                self.batches.epoch = start.epoch - 1
+                self._end_epoch(start.epoch, saves=True)
             for epoch in range(start.epoch, self.max_epoch):
                 self._train_epoch(epoch, start if epoch == start.epoch else Start(epoch))
                 self._end_epoch(epoch + 1)
 
-    def _end_epoch(self, done: int) -> None:
+    def _settle_threads(self, start: Start) -> None:
+        """Computing threads on the CPU: those of the run before it stopped, or the fastest number.
+
+        How sums are rounded depends on it: it stays the same over a run.
+        """
+        most = self.process.most_threads
+        if not most:
+            return
+        if start.cpu_threads:
+            torch.set_num_threads(start.cpu_threads)
+            if start.cpu_threads > most:
+                logger.warning(
+                    "the run goes on with %d threads as before, but only %d CPUs are free for them: "
+                    "CPU_THREADS %d is faster, and rounds otherwise",
+                    *(start.cpu_threads, most, most),
+                )
+            return
+        steps = self.batches.batches_an_epoch
+        choose_threads(
+            self._trial_steps(start),
+            most=most,
+            steps_to_come=(self.max_epoch - start.epoch) * steps - start.step,
+            gather=self.process.gather,
+        )
+        # Not a step is made with a number that nobody has chosen, and that the run would keep.
+        if number := max(self.process.gather(self._signals.received)):
+            name = signal.Signals(number).name
+            raise StoppedBySignal(f"stopped by {name} before a step; start again to go on", number)
+
+    def _trial_steps(self, start: Start) -> Generator[None, None, None]:
+        """Forward and backward passes of a copy of the network, a batch at each next()."""
+        network = copy.deepcopy(self.update.model).train()
+        if self.freeze_norms:
+            freeze_batch_norms(network)
+        self.batches.epoch, self.batches.first = start.epoch, start.step
+        while not self._signals.received:
+            for batch in self.train_loader:
+                self.process.doing("timing steps")
+                if batch.clips is not None:
+                    generator = self._generator(start.epoch, start.step)
+                    losses = self.update.losses(batch.clips, batch.labels, generator, network)
+                    for loss in losses:
+                        loss.backward()
+                    network.zero_grad()
+                yield
+                if self._signals.received:
+                    return
+
+    def _end_epoch(self, done: int, *, saves: bool = False) -> None:
         last = done == self.max_epoch
         validates = last or done % self.eval_period == 0
-        saves = last or done % self.checkpoint_period == 0
-        if validates or saves:
-            self._settle_batch_norm()
-        if validates:
-            top1 = self._validate(done)
-            if top1 > self._best_top1:
-                self._best_top1 = top1
-                self._save(Start(done), path=self.output_dir / "checkpoints" / BEST_NAME)
+        saves = saves or last or done % self.checkpoint_period == 0
+        try:
+            if validates or saves:
+                self._settle_batch_norm()
+            top1 = self._validate(done) if validates else float("nan")
+        except _AskedToStopError:
+            self._stop_if_asked(Start(done, end_due=True), saved=False)
+            raise
+        if top1 > self._best_top1:
+            self._best_top1 = top1
+            self._save(Start(done), path=self.output_dir / "checkpoints" / BEST_NAME)
         if saves:
             self._save(Start(done), last=last)
         self._stop_if_asked(Start(done), saved=saves)
@@ -126,6 +193,7 @@ class Trainer:
             steps=steps,
             epochs=self.max_epoch,
             world_size=self.process.world_size,
+            slowdown=self._slowdown,
         )
         epoch_start = time.perf_counter()
         bar = progress(
@@ -134,7 +202,8 @@ class Trainer:
             initial=start.step,
             name=f"epoch {epoch + 1}/{self.max_epoch}",
             is_main=self.process.is_main,
-            plain_seconds=0,  # the report speaks
+            plain_seconds=10,
+            spoken_at=lambda: report.spoken_at,
         )
         self.update.times.skip()
         self.process.doing("reading data", step=epoch * steps + start.step)
@@ -184,10 +253,11 @@ class Trainer:
 
     def _step(self, batch: ClipBatch) -> Tensor:
         """One update. Returns (sum of losses, correct clips, clips, norm of the gradient)."""
-        if batch.clips is None:
-            raise UsageError("no readable video among 20 drawn for each clip of a batch")
+        clips = _readable(batch)
         self.process.doing("forward and backward")
-        return self.update(batch.clips, batch.labels, self._generator(*self._at))
+        sums = self.update(clips, batch.labels, self._generator(*self._at))
+        refuse_idle_units(self.update.model)
+        return sums
 
     def _generator(self, epoch: int, step: int) -> torch.Generator:
         # The last number keeps it apart from the generators of clips, (seed, epoch, index, attempt).
@@ -223,9 +293,8 @@ class Trainer:
 
     def _stop_if_asked(self, at: Start, *, saved: bool) -> None:
         """Save and stop, all processes at the same step, if one of them got a signal."""
-        self.process.doing("agreeing to go on")
-        number = max(self.process.gather(self._signals.received))
-        if not number or at.epoch == self.max_epoch:
+        number = self._asked_to_stop()
+        if not number:
             return
         if not saved:
             self._save(at, last=True)
@@ -233,30 +302,45 @@ class Trainer:
         path = checkpoint_path(self.output_dir, at.epoch, at.step)
         raise StoppedBySignal(f"stopped by {name}; {path} is saved, start again to go on", number)
 
+    def _asked_to_stop(self) -> int:
+        """The signal that one of the processes got; 0 if none did. Every process must call it."""
+        self.process.doing("agreeing to go on")
+        return max(self.process.gather(self._signals.received))
+
     def _settle_batch_norm(self) -> None:
         """Batch norm statistics for what follows: precise ones if wanted, one for all processes."""
+        average = self.update.average
+        models = [self.update.model, *([average.module] if average else [])]
         if self.precise_bn_batches and not self.freeze_norms:
             self.process.doing("precise batch norm")
             count = min(self.precise_bn_batches, self.batches.batches_an_epoch)
             self.batches.first = 0
-            average = self.update.average
-            for model in (self.update.model, *([average.module] if average else [])):
+            for model in models:
                 with self.update.precision.autocast():
-                    take_precise_statistics(model, self._training_clips(), count)
-                self.process.average_buffers(model)
-        else:
-            self.process.average_buffers(self.update.model)
+                    unseen = take_precise_statistics(
+                        model, self._training_clips(), count, self.process
+                    )
+            if unseen:
+                logger.warning(
+                    "batch norms that no clip goes through keep their statistics: %s",
+                    ", ".join(unseen),
+                )
+        for model in models:
+            self.process.average_buffers(model)
 
     def _training_clips(self) -> Iterator[Tensor]:
-        for batch in self.train_loader:
+        alone = self.process.world_size == 1
+        for number, batch in enumerate(self.train_loader):
+            if (alone or number % self.log_period == 0) and self._asked_to_stop():
+                raise _AskedToStopError
             self.process.doing("precise batch norm")
-            if batch.clips is not None:
-                yield self.update.preprocessing(batch.clips, self.process.device)
+            yield self.update.preprocessing(_readable(batch), self.process.device)
 
     def _validate(self, epoch: int) -> float:
         """Top-1 in percent over the whole validation list, the centre clip of each video.
 
         Of the moving average of the weights if there is one; the network's is logged beside it.
+        NaN if the scores of any video are not finite: such a network is not the best.
         """
         self.process.doing("validation")
         step = epoch * self.batches.batches_an_epoch
@@ -271,7 +355,10 @@ class Trainer:
                 preprocessing=self.update.preprocessing,
                 precision=self.update.precision,
                 process=self.process,
+                stops=lambda: bool(self._signals.received),
             )
+            if self._asked_to_stop():
+                raise _AskedToStopError
             if not result.scored:
                 raise UsageError(f"none of the {self.num_val} validation videos could be read")
             values |= {f"{prefix}loss": result.loss, f"{prefix}top1": result.top1}
@@ -280,6 +367,15 @@ class Trainer:
                 *(epoch, ", moving average" if prefix else "", result.top1, result.loss),
                 *(result.scored, self.num_val),
             )
+            if result.not_finite:
+                bad = result.not_finite
+                logger.warning(
+                    "validation after epoch %d%s: the network's scores of %d videos are not finite; "
+                    "they count as wrong, and this is no best checkpoint: %s%s",
+                    *(epoch, ", moving average" if prefix else "", len(bad)),
+                    *(", ".join(bad[:4]), ", ... (log.txt)" if len(bad) > 4 else ""),
+                )
+                logger.debug("not finite: %s", ", ".join(bad))
         for path, reason in result.failed:
             logger.warning("not validated, unreadable: %s: %s", path, reason)
         self.metrics.write(
@@ -289,8 +385,9 @@ class Trainer:
             **values,
             videos_expected=self.num_val,
             videos_scored=result.scored,
+            videos_not_finite=len(result.not_finite),
         )
-        return result.top1
+        return float("nan") if result.not_finite else result.top1
 
     def _save(self, at: Start, *, path: Path | None = None, last: bool = False) -> None:
         """Save the state at this point. If it can't be written, only the `last` one stops the run."""
@@ -321,7 +418,7 @@ class Trainer:
         path, state = found
         start = restore_state(state, path, self.update, self.batches, self.process)
         self.metrics.forget_after(start.epoch * self.batches.batches_an_epoch + start.step)
-        if start.epoch >= self.max_epoch:
+        if start.epoch >= self.max_epoch and not start.end_due:
             logger.info(
                 "%s: all %d epochs are trained already (TRAIN.AUTO_RESUME False starts anew)",
                 *(path, self.max_epoch),
@@ -329,3 +426,9 @@ class Trainer:
         else:
             logger.info("resuming from %s", path)
         return start
+
+
+def _readable(batch: ClipBatch) -> Tensor:
+    if batch.clips is None:
+        raise UsageError("no readable video among 20 drawn for each clip of a batch")
+    return batch.clips

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.step_times import StepTimes
+from glore_video.evaluation.ranking import predicted_classes
 
 # (clips float, labels int64, generator) -> (clips, soft targets)
 Mix = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
@@ -89,7 +90,7 @@ class Update:
                 self.scaler.scale(loss).backward()
                 self.times.mark("backward")
             total = total + loss.detach()
-            correct = correct + (logits.detach().argmax(dim=1) == label).sum()
+            correct = correct + (predicted_classes(logits.detach()) == label).sum()
         norm = self._step(total)
         self.times.mark("update")
         self.times.steps += 1
@@ -111,14 +112,23 @@ class Update:
             logits = (network or self.compiled)(pixels).float()
         return F.cross_entropy(logits, targets), logits
 
-    def losses(self, clips: Tensor, labels: Tensor, generator: torch.Generator) -> Iterator[Tensor]:
-        """The losses of a batch's parts, of the bare network: for looking into a step again."""
+    def losses(
+        self,
+        clips: Tensor,
+        labels: Tensor,
+        generator: torch.Generator,
+        network: nn.Module | None = None,
+    ) -> Iterator[Tensor]:
+        """The losses of a batch's parts, for what is no step of the run.
+
+        Of the bare network, or of another that takes its place.
+        """
         device = self.precision.device
         pixels, targets = self.targets(
             self.preprocessing(clips, device), labels.to(device), generator
         )
         for part, target in self._parts(pixels, targets):
-            yield self.loss(part, target, self.model)[0]
+            yield self.loss(part, target, network or self.model)[0]
 
     def _parts(self, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
         """What is computed at a time."""

@@ -11,6 +11,7 @@ import torch
 
 from glore_video.choices import Match
 from glore_video.errors import UsageError
+from glore_video.evaluation.ranking import NO_CLASS, predicted_classes
 from glore_video.evaluation.saved_scores import (
     check_same_classes,
     load_scores,
@@ -27,7 +28,7 @@ class Predictions:
         source: where it was read from.
         class_names: one a class.
         keys: of each video its path, and how often that came before in the list.
-        labels, predicted: int64 (videos,).
+        labels, predicted: int64 (videos,); NO_CLASS is predicted where scores are not finite.
     """
 
     source: str
@@ -38,15 +39,23 @@ class Predictions:
 
 
 def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
-    """From scores.npz, its test folder or OUTPUT_DIR; see load_scores and video_keys for errors."""
+    """From scores.npz, its test folder or OUTPUT_DIR.
+
+    Raises:
+        ValueError: no video has finite scores; and as load_scores and video_keys do.
+    """
     scores = load_scores(path)
-    probabilities = video_probabilities(torch.from_numpy(scores.logits))
+    predicted = predicted_classes(video_probabilities(torch.from_numpy(scores.logits))).numpy()
+    if len(predicted) and (predicted == NO_CLASS).all():
+        raise UsageError(
+            f"{scores.source}: the network's scores of all {len(predicted)} videos are not finite"
+        )
     return Predictions(
         source=scores.source,
         class_names=scores.class_names,
         keys=tuple(video_keys(scores, match)),
         labels=scores.labels,
-        predicted=probabilities.argmax(dim=1).numpy() if len(probabilities) else scores.labels,
+        predicted=predicted,
     )
 
 

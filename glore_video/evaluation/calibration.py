@@ -6,12 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from glore_video.evaluation.metrics import CALIBRATION_BINS
+CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Videos whose greatest probability is in (low, high]: how many, and their means in 0 .. 1."""
+    """Videos whose greatest probability is in (low, high]: how many, and their means in 0 .. 1.
+
+    A probability of 0 is in the first bin.
+    """
 
     low: float
     high: float

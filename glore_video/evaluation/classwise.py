@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.classification import multiclass_confusion_matrix
 
+from glore_video.evaluation.ranking import NO_CLASS
+
 
 @dataclass(frozen=True)
 class ClassRow:
@@ -43,10 +45,16 @@ class ConfusedPair:
 
 
 def confusion(predicted: Tensor, labels: Tensor, *, num_classes: int) -> np.ndarray:
-    """int64 (classes, classes): videos by label (rows) and prediction (columns)."""
-    if not len(labels):
+    """int64 (classes, classes): videos by label (rows) and prediction (columns).
+
+    Videos without a prediction (NO_CLASS) are not in it.
+    """
+    some = predicted != NO_CLASS
+    if not some.any():
         return np.zeros((num_classes, num_classes), dtype=np.int64)
-    return multiclass_confusion_matrix(predicted, labels, num_classes=num_classes).numpy()
+    return multiclass_confusion_matrix(
+        predicted[some], labels[some], num_classes=num_classes
+    ).numpy()
 
 
 def class_rows(matrix: np.ndarray, in_top5: np.ndarray, labels: np.ndarray) -> Iterator[ClassRow]:
@@ -57,7 +65,7 @@ def class_rows(matrix: np.ndarray, in_top5: np.ndarray, labels: np.ndarray) -> I
         in_top5: bool (videos,), whether the label is among the first five.
     """
     num_classes = len(matrix)
-    videos, called = matrix.sum(axis=1), matrix.sum(axis=0)
+    videos, called = np.bincount(labels, minlength=num_classes), matrix.sum(axis=0)
     top5 = np.bincount(labels, weights=in_top5, minlength=num_classes)
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
@@ -91,11 +99,14 @@ def confused_pairs(matrix: np.ndarray, most: int) -> list[ConfusedPair]:
 
 
 def worst_mistakes(probabilities: Tensor, labels: Tensor, most: int) -> list[int]:
-    """Places of the wrong videos whose wrong class is furthest above the right one, worst first."""
+    """Places of the wrong videos whose wrong class is furthest above the right one, worst first.
+
+    Those without a prediction are not among them.
+    """
     if not len(labels):
         return []
     of_label = probabilities.gather(1, labels[:, None])[:, 0]
-    margin = probabilities.amax(dim=1) - of_label
+    margin = (probabilities.amax(dim=1) - of_label).nan_to_num(nan=-1.0)
     order = torch.argsort(margin, descending=True, stable=True)[:most]
     return [place for place in order.tolist() if margin[place] > 0]
 

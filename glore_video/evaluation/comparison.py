@@ -11,6 +11,7 @@ from glore_video.choices import Correction, check_choice
 from glore_video.errors import UsageError
 from glore_video.evaluation.alignment import Predictions, aligned, common_videos
 from glore_video.evaluation.intervals import mean_interval, percent_interval
+from glore_video.evaluation.ranking import NO_CLASS
 from glore_video.evaluation.significance import (
     benjamini_hochberg,
     holm,
@@ -67,6 +68,8 @@ class Comparison:
             both groups have the same number of runs, two or more.
         videos: that are compared.
         missing: of each run, the videos that others have and it has not.
+        not_finite: of each run, how many of the videos have no finite scores, if there are any:
+            they count as wrong.
         gained, lost: videos that flipped to right and to wrong.
     """
 
@@ -84,6 +87,7 @@ class Comparison:
     seed_p: float | None
     videos: int
     missing: dict[str, tuple[str, ...]]
+    not_finite: dict[str, int]
     correction: Correction
     classes: tuple[ClassChange, ...]
     gained: tuple[Flip, ...]
@@ -130,7 +134,7 @@ def compare(
         first_interval=percent_interval(before.mean(axis=0)),
         second_interval=percent_interval(after.mean(axis=0)),
         difference=float(per_video.mean()),
-        interval=mean_interval(per_video),
+        interval=mean_interval(per_video, bounds=(-100.0, 100.0)),
         only_first=only_first,
         only_second=only_second,
         mcnemar=mcnemar,
@@ -139,6 +143,11 @@ def compare(
         else None,
         videos=len(keys),
         missing=missing,
+        not_finite={
+            run.source: count
+            for run, row in zip(runs, predicted, strict=True)
+            if (count := int((row == NO_CLASS).sum()))
+        },
         correction=correction,
         classes=_class_changes(before, after, labels, names, correction),
         gained=_flips(keys, labels, predicted, names, len(first), ~before.any(0) & after.all(0)),
@@ -192,8 +201,12 @@ def _flips(
         Flip(
             path=keys[place][0],
             label=names[labels[place]],
-            first=tuple(names[n] for n in predicted[:num_first, place]),
-            second=tuple(names[n] for n in predicted[num_first:, place]),
+            first=tuple(_name(names, n) for n in predicted[:num_first, place]),
+            second=tuple(_name(names, n) for n in predicted[num_first:, place]),
         )
         for place in np.flatnonzero(chosen).tolist()
     )
+
+
+def _name(names: Sequence[str], number: int) -> str:
+    return "not finite" if number == NO_CLASS else names[number]

@@ -33,14 +33,16 @@ def verdict(comparison: Comparison, *, p: float | None) -> str:
 
 
 def deciding_p(comparisons: Sequence[Comparison]) -> list[float | None]:
-    """McNemar's p, or that over seeds; of several comparisons corrected after Holm."""
+    """McNemar's p, or that over seeds; corrected after Holm for as many comparisons as have one."""
     values = [one.mcnemar if one.seed_p is None else one.seed_p for one in comparisons]
-    known = [p for p in values if p is not None]
-    return list(holm(known)) if len(known) == len(values) else values
+    corrected = iter(holm([p for p in values if p is not None]))
+    return [None if p is None else next(corrected) for p in values]
 
 
 def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
-    for one, p in zip(comparisons, deciding_p(comparisons), strict=True):
+    decided = deciding_p(comparisons)
+    tests = sum(p is not None for p in decided)
+    for one, p in zip(comparisons, decided, strict=True):
         yield f"first   {', '.join(one.first)}"
         yield f"second  {', '.join(one.second)}"
         for name, values, ends in (
@@ -63,8 +65,8 @@ def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
             )
         if one.seed_p is not None:
             yield f"paired t test over {len(one.first)} seeds: p {p_value(one.seed_p)}"
-        if len(comparisons) > 1 and p is not None:
-            yield f"corrected for {len(comparisons)} comparisons: p {p_value(p)}"
+        if tests > 1 and p is not None:
+            yield f"corrected for {tests} comparisons: p {p_value(p)}"
         yield verdict(one, p=p)
         changed = [row for row in one.classes if row.adjusted is not None and row.adjusted < 0.05]
         for row in sorted(changed, key=lambda row: row.second - row.first):
@@ -72,6 +74,8 @@ def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
         if one.classes and one.classes[0].adjusted is not None:
             yield f"{len(changed)} of {len(one.classes)} classes change (corrected p < 0.05)"
         yield f"{len(one.gained)} videos flipped to right, {len(one.lost)} to wrong"
+        for source, count in one.not_finite.items():
+            yield f"{source}: the scores of {count} videos are not finite, they count as wrong"
         for source, paths in one.missing.items():
             yield f"{source} lacks {len(paths)} videos, {printable(paths[0])} among them"
 

@@ -3,6 +3,11 @@
 A bootstrap sample draws as many videos as there are, with replacement. What counts of a sample is
 how often each distinct value is in it, and these counts are multinomial: they are drawn at once,
 which is the same distribution as drawing videos one by one, for a fraction of the time.
+
+Where all videos have the same value all samples are alike, and their interval would be a point.
+That n videos are all alike is still likely (in one of 40 tests) where a share of 1 - 0.025 ** (1 / n)
+of all videos is not, so the interval reaches as far as such a share could move the mean. For right
+or wrong this is the exact interval of a binomial (Clopper and Pearson 1934).
 """
 
 from __future__ import annotations
@@ -20,13 +25,20 @@ _CHUNK_COUNTS = 2_000_000
 
 
 def mean_interval(
-    values: np.ndarray, *, level: float = LEVEL, samples: int = SAMPLES, seed: int = 0
+    values: np.ndarray,
+    *,
+    bounds: tuple[float, float] | None = None,
+    level: float = LEVEL,
+    samples: int = SAMPLES,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Percentile interval of the mean of one value a video; (NaN, NaN) without videos.
 
     Args:
         values: real (videos,), for instance 100 where the prediction is right and 0 elsewhere, or
             the difference of two runs.
+        bounds: least and greatest value that a video can have. Without them the interval of values
+            that are all alike is a point.
         level: share of the samples inside.
     """
     _check(level, samples)
@@ -34,20 +46,15 @@ def mean_interval(
         raise UsageError(f"values must be one a video, got shape {values.shape}")
     if not len(values):
         return float("nan"), float("nan")
+    if bounds is not None and np.all(values == values[0]):
+        return _of_alike(float(values[0]), bounds, len(values), level)
     means = bootstrap_means(values, samples=samples, seed=seed)
     return _ends(means, level)
 
 
 def percent_interval(shares: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
-    """Interval of the mean of one share in 0..1 a video, in percent.
-
-    The bootstrap's, or where all are 1 or all 0, so that its samples are all alike, the exact one
-    of a binomial (Clopper and Pearson 1934).
-    """
-    if len(shares) and np.all(shares == shares[0]) and shares[0] in (0, 1):
-        reached = 100 * ((1 - level) / 2) ** (1 / len(shares))
-        return (reached, 100.0) if shares[0] else (0.0, 100 - reached)
-    return mean_interval(100.0 * shares, level=level)
+    """Interval of the mean of one share in 0..1 a video, in percent."""
+    return mean_interval(100.0 * shares, bounds=(0.0, 100.0), level=level)
 
 
 def bootstrap_means(values: np.ndarray, *, samples: int, seed: int) -> np.ndarray:
@@ -67,7 +74,9 @@ def class_mean_interval(
 ) -> tuple[float, float]:
     """Percentile interval of the mean class accuracy, in percent; (NaN, NaN) without videos.
 
-    Classes that a sample misses are left out of its mean.
+    Classes that a sample misses are left out of its mean. Where the videos of each class are all
+    alike, the interval is as wide as that of so many alike videos as a mean over classes is worth
+    (Kish's effective number; all videos, if classes have equally many).
 
     Args:
         right: bool (videos,).
@@ -84,7 +93,22 @@ def class_mean_interval(
         totals = wrong_right.sum(axis=2)
         shares = wrong_right[:, :, 1] / np.maximum(totals, 1)
         means.append(100 * shares.sum(axis=1) / (totals > 0).sum(axis=1))
-    return _ends(np.concatenate(means), level)
+    low, high = _ends(np.concatenate(means), level)
+    of_class = np.bincount(places)
+    shares = counts[1::2] / of_class
+    if np.isin(shares, (0, 1)).all():
+        worth = len(present) ** 2 / float((1 / of_class).sum())
+        ends = _of_alike(100 * float(shares.mean()), (0.0, 100.0), worth, level)
+        return min(low, ends[0]), max(high, ends[1])
+    return low, high
+
+
+def _of_alike(
+    value: float, bounds: tuple[float, float], videos: float, level: float
+) -> tuple[float, float]:
+    """Interval of a mean within bounds, of which so many videos all have this value."""
+    other = 1 - ((1 - level) / 2) ** (1 / videos)
+    return value - other * (value - bounds[0]), value + other * (bounds[1] - value)
 
 
 def _counts(counts: np.ndarray, samples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -1,4 +1,8 @@
-"""Figures of a whole test, by torchmetrics, in percent."""
+"""Figures of a whole test, in percent.
+
+A video whose scores are not finite counts as wrong in accuracies; in figures that rank or weigh
+probabilities it does not count at all.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,16 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import (
-    multiclass_accuracy,
-    multiclass_calibration_error,
-    multilabel_average_precision,
-)
+from torchmetrics.functional.classification import multilabel_average_precision
 
+from glore_video.evaluation.calibration import Bin, reliability
+from glore_video.evaluation.ranking import finite_rows, predicted_classes
 from glore_video.evaluation.views import top_k_accuracy
-
-CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
 class Accuracies:
-    """Percent; NaN without videos.
+    """Percent; NaN without videos, or if none has finite scores.
 
     Attributes:
         top1, top5: videos whose label is the most probable class, or among the first five.
@@ -33,6 +33,8 @@ class Accuracies:
 
 def accuracies(probabilities: Tensor, labels: Tensor) -> Accuracies:
     """For float (videos, classes) and int64 (videos,)."""
+    if not finite_rows(probabilities).any():
+        return Accuracies(float("nan"), float("nan"), float("nan"))
     return Accuracies(
         top1=top_k_accuracy(probabilities, labels, 1),
         top5=top_k_accuracy(probabilities, labels, 5),
@@ -49,10 +51,8 @@ def class_accuracies(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Top-1 in percent of each class, float64 (classes,); NaN for those without videos."""
     num_classes = probabilities.shape[1]
     counts = torch.bincount(labels, minlength=num_classes)
-    if not len(labels):
-        return torch.full((num_classes,), float("nan"), dtype=torch.float64)
-    right = multiclass_accuracy(probabilities, labels, num_classes=num_classes, average=None)
-    return torch.where(counts > 0, 100 * right.double(), float("nan"))
+    right = labels[predicted_classes(probabilities) == labels]
+    return 100 * torch.bincount(right, minlength=num_classes).double() / counts
 
 
 def mean_class_accuracy(probabilities: Tensor, labels: Tensor) -> float:
@@ -65,6 +65,8 @@ def mean_average_precision(probabilities: Tensor, labels: Tensor) -> float:
 
     What is reported where a video may have several labels; classes without videos are left out.
     """
+    finite = finite_rows(probabilities)
+    probabilities, labels = probabilities[finite], labels[finite]
     present = torch.unique(labels)
     if not len(present):
         return float("nan")
@@ -78,16 +80,18 @@ def mean_average_precision(probabilities: Tensor, labels: Tensor) -> float:
     )
 
 
+def calibration_bins(probabilities: Tensor, labels: Tensor) -> list[Bin]:
+    """Accuracy by confidence, the greatest probability, in bins of equal width."""
+    finite = finite_rows(probabilities)
+    probabilities, labels = probabilities[finite], labels[finite]
+    right = predicted_classes(probabilities) == labels
+    return reliability(probabilities.amax(dim=1).double().numpy(), right.numpy())
+
+
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
     """Expected calibration error: |confidence - accuracy| over bins of confidence, by videos."""
-    if not len(labels):
+    bins = calibration_bins(probabilities, labels)
+    if not bins:
         return float("nan")
-    return 100 * float(
-        multiclass_calibration_error(
-            probabilities,
-            labels,
-            num_classes=probabilities.shape[1],
-            n_bins=CALIBRATION_BINS,
-            norm="l1",
-        )
-    )
+    gaps = sum(each.videos * abs(each.confidence - each.accuracy) for each in bins)
+    return 100 * gaps / sum(each.videos for each in bins)

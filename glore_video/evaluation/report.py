@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ import torch
 from torch import Tensor
 
 from glore_video.errors import MissingFileError, UsageError
-from glore_video.evaluation.calibration import reliability
 from glore_video.evaluation.charts import reliability_chart, views_chart
 from glore_video.evaluation.classwise import (
     class_rows,
@@ -24,11 +24,13 @@ from glore_video.evaluation.files import replace_file
 from glore_video.evaluation.intervals import class_mean_interval, percent_interval
 from glore_video.evaluation.metrics import (
     accuracies,
+    calibration_bins,
     calibration_error,
     mean_average_precision,
     top5_tells,
 )
 from glore_video.evaluation.pages import render
+from glore_video.evaluation.ranking import finite_rows
 from glore_video.evaluation.saved_scores import SavedScores, load_scores
 from glore_video.evaluation.thumbnails import FramesOf, thumbnails
 from glore_video.evaluation.view_curve import ViewCurve, view_curve
@@ -45,7 +47,7 @@ def write_report(
     """Write report.html beside a test's scores.npz and summary.json.
 
     Args:
-        folder: the test folder. If its parent holds config.yaml, the page shows it.
+        folder: the test folder. If it holds config.yaml, or else its parent, the page shows it.
         scores: what scores.npz holds, if it is at hand.
         frames_of: for pictures of the worst mistakes.
 
@@ -54,7 +56,9 @@ def write_report(
     """
     if scores is None:
         scores = load_scores(folder / "scores.npz")
-    summary_path, config_path = folder / "summary.json", folder.parent / "config.yaml"
+    summary_path, config_path = folder / "summary.json", folder / "config.yaml"
+    if not config_path.is_file():
+        config_path = folder.parent / "config.yaml"
     if not summary_path.is_file():
         raise MissingFileError(f"{summary_path}: no such file")
     try:
@@ -104,7 +108,10 @@ def make_report(
     }
     mistakes = worst_mistakes(probabilities, labels, MISTAKES_SHOWN)
     pictures = thumbnails([scores.paths[place] for place in mistakes], frames_of)
-    bins = reliability(values[:, 0].numpy(), right)
+    bins = calibration_bins(probabilities, labels)
+    finite = finite_rows(probabilities)
+    shown = [point for point in curve.points if not math.isnan(point.top1)]
+    bad = (~finite).nonzero()[:, 0].tolist()
     return render(
         "report.html",
         name=name,
@@ -113,7 +120,7 @@ def make_report(
         plan=scores.plan,
         videos=len(labels),
         figures=_figures(scores, curve, probabilities, labels, right, in_top5),
-        views_plot=views_chart(curve.points) if len(curve.points) > 1 and len(labels) else None,
+        views_plot=views_chart(shown) if len(shown) > 1 else None,
         points=curve.points,
         any_nearest=any(not point.exact for point in curve.points),
         reliability_plot=reliability_chart(bins) if bins else None,
@@ -135,6 +142,10 @@ def make_report(
             kind: (found[:UNSCORED_SHOWN], len(found[UNSCORED_SHOWN:]))
             for kind, found in unscored.items()
         },
+        not_finite=(
+            [scores.paths[place] for place in bad[:UNSCORED_SHOWN]],
+            len(bad[UNSCORED_SHOWN:]),
+        ),
         expected=len(labels) + sum(len(found) for found in unscored.values()),
     )
 
@@ -149,16 +160,17 @@ def _figures(
 ) -> list[tuple[str, float, tuple[float, float] | None, str]]:
     """(name, percent, 95% interval, what it is)."""
     numbers = accuracies(probabilities, labels)
-    clip = 100.0 * float(curve.clips_right.mean()) if len(right) else float("nan")
-    top5 = [("video top-5", numbers.top5, percent_interval(in_top5), "")]
+    count = len(right) if finite_rows(probabilities).any() else 0  # of none there is no interval
+    clip = 100.0 * float(curve.clips_right.mean()) if count else float("nan")
+    top5 = [("video top-5", numbers.top5, percent_interval(in_top5[:count]), "")]
     return [
-        ("video top-1", numbers.top1, percent_interval(right), ""),
+        ("video top-1", numbers.top1, percent_interval(right[:count]), ""),
         *(top5 if top5_tells(len(scores.class_names)) else ()),
-        ("clip top-1", clip, percent_interval(curve.clips_right), "one view alone"),
+        ("clip top-1", clip, percent_interval(curve.clips_right[:count]), "one view alone"),
         (
             "mean class accuracy",
             numbers.class_mean,
-            class_mean_interval(right, scores.labels),
+            class_mean_interval(right[:count], scores.labels[:count]),
             "",
         ),
         (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +13,26 @@ from typing import Any
 import numpy as np
 import torch
 
-from glore_video.evaluation.files import replace_file
+from glore_video.csv_cells import protected
+from glore_video.evaluation.files import for_json, replace_file
 from glore_video.evaluation.intervals import percent_interval
 from glore_video.evaluation.metrics import (
     accuracies,
     calibration_error,
     mean_average_precision,
 )
+from glore_video.evaluation.ranking import NO_CLASS, finite_rows, predicted_classes
 from glore_video.evaluation.saved_scores import SavedScores, ViewPlan, save_scores
 from glore_video.evaluation.views import clip_accuracy, top_predictions, video_probabilities
+
+_ACCURACIES = (
+    "video_top1",
+    "video_top1_interval",
+    "video_top5",
+    "clip_top1",
+    "mean_class_accuracy",
+)
+_OF_PROBABILITIES = ("mean_average_precision", "calibration_error")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +53,20 @@ class Scores:
     failed: tuple[tuple[str, str], ...]
     left_out: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def finite(self) -> np.ndarray:
+        """Of each video whether its logits are neither NaN nor infinite, bool (videos,)."""
+        return np.isfinite(self.logits).all(axis=(1, 2))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Figures in percent; NaN if no video was scored.
+    """Figures in percent; NaN if no video was scored, or none has finite scores.
 
     videos_expected counts all: those that were scored, those that failed and those left out.
-    video_top1_interval holds 95% of the bootstrap's samples of videos.
+    videos_not_finite, of those that were scored, count as wrong in accuracies, and do not count in
+    what ranks or weighs probabilities. video_top1_interval holds 95% of the bootstrap's samples of
+    videos.
     """
 
     video_top1: float
@@ -58,6 +75,7 @@ class Summary:
     num_views: int
     videos_expected: int
     videos_scored: int
+    videos_not_finite: int
     video_top1_interval: tuple[float, float]
     mean_class_accuracy: float
     mean_average_precision: float
@@ -68,15 +86,17 @@ def summarize(scores: Scores, num_views: int) -> Summary:
     logits, labels = torch.from_numpy(scores.logits), torch.from_numpy(scores.labels)
     probabilities = video_probabilities(logits)
     figures = accuracies(probabilities, labels)
-    right = probabilities.argmax(dim=1) == labels if len(labels) else labels > 0
+    finite = scores.finite
+    right = predicted_classes(probabilities) == labels
     return Summary(
         video_top1=figures.top1,
         video_top5=figures.top5,
-        clip_top1=clip_accuracy(logits, labels),
+        clip_top1=clip_accuracy(logits, labels) if finite_rows(logits).any() else float("nan"),
         num_views=num_views,
         videos_expected=len(labels) + len(scores.failed) + len(scores.left_out),
         videos_scored=len(labels),
-        video_top1_interval=percent_interval(right.numpy()),
+        videos_not_finite=int((~finite).sum()),
+        video_top1_interval=percent_interval(right.numpy() if finite.any() else np.zeros(0)),
         mean_class_accuracy=figures.class_mean,
         mean_average_precision=mean_average_precision(probabilities, labels),
         calibration_error=calibration_error(probabilities, labels),
@@ -117,10 +137,12 @@ def write_results(
     save_scores(folder / "scores.npz", saved)
     table = _predictions(scores, class_names).encode("utf-8", "surrogateescape")
     replace_file(folder / "predictions.csv", table)
-    numbers = {name: _without_nan(value) for name, value in vars(summary).items()}
+    bad = [path for path, finite in zip(scores.paths, scores.finite, strict=True) if not finite]
     text = json.dumps(
         {
-            **numbers,
+            **for_json(vars(summary)),
+            "reasons": reasons(summary),
+            "not_finite": bad,
             "failed": [{"path": path, "reason": reason} for path, reason in scores.failed],
             "left_out": [{"path": path, "reason": reason} for path, reason in scores.left_out],
             "seconds": round(seconds, 3),
@@ -133,11 +155,22 @@ def write_results(
     return saved
 
 
-def _without_nan(value: Any) -> Any:
-    """None for NaN, which JSON does not know."""
-    if isinstance(value, tuple):
-        return [_without_nan(part) for part in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+def reasons(summary: Summary) -> dict[str, str]:
+    """Why a figure is missing, or of what it does not tell: figure -> a phrase."""
+    scored, bad = summary.videos_scored, summary.videos_not_finite
+    if not scored:
+        missing = "no video was scored"
+    elif bad == scored:
+        missing = f"the network's scores of all {scored} videos are not finite"
+    elif bad:
+        found = f"the scores of {bad} of {scored} videos are not finite: they "
+        return {
+            **dict.fromkeys(_ACCURACIES, f"{found}count as wrong"),
+            **dict.fromkeys(_OF_PROBABILITIES, f"{found}are left out"),
+        }
+    else:
+        return {}
+    return dict.fromkeys((*_ACCURACIES, *_OF_PROBABILITIES), missing)
 
 
 def _predictions(scores: Scores, class_names: Sequence[str]) -> str:
@@ -151,8 +184,9 @@ def _predictions(scores: Scores, class_names: Sequence[str]) -> str:
         + [column for n in places for column in (f"top{n}_name", f"top{n}_probability")]
     )
     for path, label, row, best in zip(scores.paths, scores.labels, values, classes, strict=True):
-        cells = [path, int(label), class_names[label]]
+        cells = [protected(path), int(label), protected(class_names[label])]
         for value, index in zip(row.tolist(), best.tolist(), strict=True):
-            cells += [class_names[index], f"{value:.6f}"]
+            named = index != NO_CLASS
+            cells += [protected(class_names[index]), f"{value:.6f}"] if named else ["", ""]
         writer.writerow(cells)
     return text.getvalue()

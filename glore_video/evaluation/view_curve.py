@@ -10,14 +10,16 @@ from torch import Tensor
 
 from glore_video.evaluation.ensembling import ViewChoice, choose_views
 from glore_video.evaluation.intervals import percent_interval
+from glore_video.evaluation.ranking import finite_rows, predicted_classes
 from glore_video.evaluation.saved_scores import SavedScores, ViewPlan
+from glore_video.evaluation.views import view_probabilities
 
 _CHUNK_NUMBERS = 4_000_000
 
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Top-1 of so many views, percent, with its 95% bootstrap interval.
+    """Top-1 of so many views, percent, with its 95% bootstrap interval; NaN if nothing is finite.
 
     `exact`: a test with so many views takes these very ones.
     """
@@ -52,22 +54,24 @@ def view_curve(scores: SavedScores) -> ViewCurve:
     probabilities = torch.empty(videos, classes, dtype=torch.float64)
     clips_right = torch.empty(videos, dtype=torch.float64)
     right = torch.empty(len(choices), videos, dtype=torch.bool)
+    finite = torch.zeros(len(choices), dtype=torch.bool)
     step = max(1, _CHUNK_NUMBERS // max(1, views * classes))
     for start in range(0, videos, step):
         part = slice(start, start + step)
-        single = logits[part].double().softmax(dim=-1)  # (videos, views, classes)
+        single = view_probabilities(logits[part])  # (videos, views, classes)
         own = labels[part]
-        clips_right[part] = (single.argmax(dim=-1) == own[:, None]).double().mean(dim=1)
+        clips_right[part] = (predicted_classes(single) == own[:, None]).double().mean(dim=1)
         for number, (_, _, choice) in enumerate(choices):
             mean = single[:, list(choice.views)].mean(dim=1)
-            right[number, part] = mean.argmax(dim=-1) == own
+            right[number, part] = predicted_classes(mean) == own
+            finite[number] |= finite_rows(mean).any()
         probabilities[part] = mean  # all views come last
     points = tuple(
         CurvePoint(
             clips=clips,
             crops=crops,
-            top1=float(100 * right[number].double().mean()) if videos else float("nan"),
-            interval=percent_interval(right[number].numpy()),
+            top1=float(100 * right[number].double().mean()) if finite[number] else float("nan"),
+            interval=percent_interval(right[number, : videos if finite[number] else 0].numpy()),
             exact=choice.exact,
         )
         for number, (clips, crops, choice) in enumerate(choices)

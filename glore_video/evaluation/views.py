@@ -6,9 +6,9 @@ import math
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_accuracy
 
 from glore_video.choices import Merging, check_choice
+from glore_video.evaluation.ranking import first_classes, label_among_first
 
 _CHUNK_NUMBERS = 4_000_000  # logits that are turned to float64 at a time: 32 MB
 
@@ -22,7 +22,7 @@ def video_probabilities(logits: Tensor, *, method: Merging = "mean") -> Tensor:
             softmax, scaled to sum to 1; "logit_mean": softmax of the mean logits.
 
     Returns:
-        float64 (..., classes), each row sums to 1.
+        float64 (..., classes), each row sums to 1. NaN where a logit of any view is not finite.
 
     Raises:
         ValueError: for an unknown method.
@@ -38,37 +38,54 @@ def video_probabilities(logits: Tensor, *, method: Merging = "mean") -> Tensor:
     return combined.reshape(*leading, classes)
 
 
+def view_probabilities(logits: Tensor) -> Tensor:
+    """The softmax of each view, float64 (..., classes); NaN where a logit is not finite."""
+    finite = torch.isfinite(logits).all(dim=-1, keepdim=True)
+    return logits.double().softmax(dim=-1).masked_fill_(~finite, float("nan"))
+
+
 def _combined(logits: Tensor, method: Merging) -> Tensor:
     """float (videos, views, classes) -> float64 (videos, classes)."""
     if method == "logit_mean":
-        return logits.double().mean(dim=-2).softmax(dim=-1)
-    probabilities = logits.double().softmax(dim=-1)
-    if method == "mean":
-        return probabilities.mean(dim=-2)
-    greatest = probabilities.amax(dim=-2)
-    return greatest / greatest.sum(dim=-1, keepdim=True)
+        combined = logits.double().mean(dim=-2).softmax(dim=-1)
+    elif method == "mean":
+        combined = logits.double().softmax(dim=-1).mean(dim=-2)
+    else:
+        greatest = logits.double().softmax(dim=-1).amax(dim=-2)
+        combined = greatest / greatest.sum(dim=-1, keepdim=True)
+    finite = torch.isfinite(logits).flatten(-2).all(dim=-1, keepdim=True)
+    return combined.masked_fill_(~finite, float("nan"))
 
 
 def top_k_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:
-    """Percent of rows of scores (rows, classes) whose label is among the k greatest.
+    """Percent of rows of scores (rows, classes) whose label is among the k first; see `ranking`.
 
-    k is cut to the number of classes. No rows give NaN.
+    No rows give NaN.
     """
     if not len(labels):
         return float("nan")
-    num_classes = scores.shape[1]
-    accuracy = multiclass_accuracy(
-        scores, labels, num_classes=num_classes, top_k=min(k, num_classes), average="micro"
-    )
-    return 100 * float(accuracy)
+    return 100 * float(label_among_first(scores, labels, k).double().mean())
 
 
 def clip_accuracy(logits: Tensor, labels: Tensor) -> float:
     """Percent of single views, (videos, views, classes), that are right by themselves."""
-    views = logits.shape[1]
-    return top_k_accuracy(logits.flatten(0, 1), labels.repeat_interleave(views), 1)
+    if not logits.numel():
+        return float("nan")
+    step = max(1, _CHUNK_NUMBERS // (logits.shape[1] * logits.shape[2]))
+    right = [
+        label_among_first(
+            view_probabilities(part).flatten(0, 1), own.repeat_interleave(part.shape[1]), 1
+        )
+        for part, own in zip(logits.split(step), labels.split(step), strict=True)
+    ]
+    return 100 * float(torch.cat(right).double().mean())
 
 
 def top_predictions(probabilities: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Values and classes (videos, min(k, classes)), the most probable first."""
-    return torch.topk(probabilities, min(k, probabilities.shape[-1]), dim=-1)
+    """Values and classes (videos, min(k, classes)), the first first; see `ranking`.
+
+    Without a prediction the values are NaN, and the classes NO_CLASS.
+    """
+    classes = first_classes(probabilities, k)
+    values = probabilities.gather(-1, classes.clamp(min=0))
+    return values.masked_fill_(classes < 0, float("nan")), classes

@@ -15,6 +15,7 @@ from glore_video.models.insertion import (
     insert_glore,
     insert_nonlocal,
     inserted_units,
+    remove_glore,
     zero_init_units,
 )
 from glore_video.models.locations import locate, match_blocks, stage_blocks
@@ -58,6 +59,7 @@ __all__ = [
     "load_weights",
     "locate",
     "match_blocks",
+    "remove_glore",
     "save_weights",
     "stage_blocks",
     "zero_init_units",

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
+from glore_video.models.classifier import Classifier
 from glore_video.models.plain_numbers import make_numbers_plain
 
 _STAGE_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -278,6 +279,8 @@ def _temporal_kernels(
 
 def _finish(network: nn.Module, zero_init_final_bn: bool) -> nn.Module:
     for module in network.modules():
+        if type(module) is nn.Linear:
+            module.__class__ = Classifier
         if getattr(module, "block_final_bn", False) and not zero_init_final_bn:
             nn.init.ones_(module.weight)  # type: ignore[arg-type]
         for name in ("kernel_size", "stride", "padding", "dilation"):

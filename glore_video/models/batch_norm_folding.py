@@ -15,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from glore_video.errors import UsageError
 from glore_video.models.over_processes import gather_over_processes, processes_of
+from glore_video.models.plain_layers import has_global_hooks, is_plain
 from glore_video.models.position_products import converted, is_traced
 from glore_video.models.sub_batch_norm import SUB_BATCH_NORMS, SubBatchNorm
 
@@ -28,8 +29,11 @@ _FOLDABLE = (
 
 
 def is_foldable(norm: nn.Module) -> TypeGuard[_BatchNorm]:
-    """Whether `fold_batch_norm` computes what the norm would: torch's own, synchronised or split."""
-    return type(norm) in _FOLDABLE
+    """Whether `fold_batch_norm` computes what the norm would: torch's own, synchronised or split.
+
+    One with hooks is called instead, so that who collects its inputs (precise batch norm) sees them.
+    """
+    return is_plain(norm, *_FOLDABLE) and not has_global_hooks()
 
 
 def takes_batch_statistics(norm: _BatchNorm) -> bool:
@@ -72,10 +76,10 @@ def fold_batch_norm(
         means = cast(Tensor, norm.running_mean).to(mean.dtype)[None]  # (1, channels)
         variances = cast(Tensor, norm.running_var).to(mean.dtype)[None]
     factor = torch.rsqrt(variances + norm.eps)
-    if norm.affine:
+    if norm.weight is not None:
         factor = norm.weight * factor
     bias = -means * factor
-    if norm.affine:
+    if norm.bias is not None:
         bias = bias + norm.bias
     return mixing * (factor * scale).to(mixing.dtype)[:, None], bias
 
@@ -120,7 +124,7 @@ def _batch_statistics(
             "with one position"
         )
     means, variances = means * scale, variances * scale**2
-    if norm.training and norm.running_mean is not None:
+    if norm.training and norm.track_running_stats and norm.running_mean is not None:
         _update_running_statistics(norm, means, variances, count)
     if parts > 1:
         means = means.repeat_interleave(clips // parts, 0)
@@ -173,12 +177,14 @@ def _update_running_statistics(
     norm: _BatchNorm, means: Tensor, variances: Tensor, count: int | Tensor
 ) -> None:
     """With the statistics of so many numbers, given as those of equal parts, (parts, channels)."""
-    assert norm.num_batches_tracked is not None
     mean, variance = (values[0] for values in _pooled(means[None], variances[None]))
-    norm.num_batches_tracked.add_(1)
+    batches = norm.num_batches_tracked
+    if batches is not None:
+        batches.add_(1)
     unbiased = variance * (count / (count - 1))
     for running, value in ((norm.running_mean, mean), (norm.running_var, unbiased)):
         assert running is not None
-        momentum = norm.momentum
-        weight = 1 / norm.num_batches_tracked.to(running.dtype) if momentum is None else momentum
+        weight: Tensor | float | None = norm.momentum
+        if weight is None:  # the average of all batches; torch takes in none that is not counted
+            weight = 0.0 if batches is None else 1 / batches.to(running.dtype)
         running.lerp_(value.to(running.dtype), weight)

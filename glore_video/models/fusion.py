@@ -8,12 +8,14 @@ from collections import Counter, OrderedDict
 from typing import Any, TypeVar, cast
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from glore_video.errors import UsageError
-from glore_video.models.glore_unit import GloreUnit, GraphConvolution
+from glore_video.models.consecutive_layers import consecutive_layers
+from glore_video.models.glore_unit import GloreUnit
+from glore_video.models.plain_layers import is_plain
 from glore_video.models.position_products import is_channels_last
 from glore_video.models.preact_resnet3d import PreactConv3d
 
@@ -23,11 +25,13 @@ _CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-def fuse_for_inference(model: Model) -> Model:
+def fuse_for_inference(model: Model, example: Any = None) -> Model:
     """A copy of a network that computes the same with fewer operations; for inference only.
 
-    Batch norms whose input is one convolution's output fold into that convolution: found in any
-    network whose modules torch.fx can trace, part by part. In GloRe units the blocker and the
+    Batch norms whose input is one convolution's output fold into that convolution, where torch.fx can
+    trace the network. Of a network that it can't trace, parts are folded that an example shows to be
+    called whole; without one, those of this package's and pytorchvideo's networks. In GloRe units
+    whose layers are their own (`GloreUnit.has_own_layers`) the blocker and the
     second half of the graph convolution fold into `conv_extend`, two linear layers in a row.
     3D convolutions without spatial extent run as 2D ones, for which kernels are better. Where the
     paper's network normalises a whole map of which a strided 1 x 1 x 1 convolution reads a part,
@@ -36,6 +40,7 @@ def fuse_for_inference(model: Model) -> Model:
 
     Args:
         model: a network in eval mode, unchanged.
+        example: an input of it. The network is run on it once, if torch.fx can't trace it.
 
     Returns:
         The copy, in eval mode, its parameters without gradients; outputs equal the network's to
@@ -52,7 +57,16 @@ def fuse_for_inference(model: Model) -> Model:
         )
     fused = copy.deepcopy(model).requires_grad_(False)
     shared = _shared_modules(fused)
-    _fuse_traceable_parts(fused, shared)
+    edges = {
+        (first, second)
+        for first, second in consecutive_layers(fused, example)
+        if not {id(fused.get_submodule(path)) for path in (first, second)} & shared
+    }
+    for first, second in edges:
+        conv, norm = fused.get_submodule(first), fused.get_submodule(second)
+        if _foldable(conv, norm):
+            fused.set_submodule(first, fuse_conv_bn_eval(cast(Any, conv), cast(Any, norm)))
+            fused.set_submodule(second, nn.Identity())
     left_alone = set(shared)
     for module in list(fused.modules()):
         if isinstance(module, GloreUnit):
@@ -63,8 +77,8 @@ def fuse_for_inference(model: Model) -> Model:
             continue
         if _is_temporal(module):
             fused.set_submodule(path, _TemporalConv3d(cast(nn.Conv3d, module)))
-        elif isinstance(module, PreactConv3d) and _reads_a_part(module.conv, left_alone):
-            fused.set_submodule(path, _strided_first(module))
+        elif _reads_a_part(module, path, edges):
+            fused.set_submodule(path, _strided_first(cast(PreactConv3d, module)))
     return fused
 
 
@@ -86,10 +100,14 @@ class _Stride(nn.Module):
         return f"stride={self.stride}"
 
 
-def _reads_a_part(conv: nn.Module, left_alone: set[int]) -> bool:
-    return (
-        type(conv) is nn.Conv3d
-        and id(conv) not in left_alone
+def _reads_a_part(block: nn.Module, path: str, edges: set[tuple[str, str]]) -> bool:
+    """Whether the block normalises a whole map of which its convolution reads a part."""
+    return bool(
+        is_plain(block, PreactConv3d)
+        and {(f"{path}.bn", f"{path}.relu"), (f"{path}.relu", f"{path}.conv")} <= edges
+        and is_plain(cast(nn.Module, block.bn), *_BATCH_NORMS, nn.Identity)
+        and is_plain(cast(nn.Module, block.relu), nn.ReLU)
+        and is_plain(conv := cast(Any, block.conv), nn.Conv3d)
         and conv.kernel_size == (1, 1, 1)
         and conv.padding == (0, 0, 0)
         and conv.stride != (1, 1, 1)
@@ -137,9 +155,9 @@ class _TemporalConv3d(nn.Conv3d):
         return y.unflatten(3, x.shape[3:])
 
 
-def _is_temporal(module: nn.Module) -> bool:
-    return (
-        type(module) is nn.Conv3d
+def _is_temporal(module: Any) -> bool:
+    return bool(
+        is_plain(module, nn.Conv3d)
         and module.kernel_size[1:] == module.stride[1:] == (1, 1)
         and not isinstance(module.padding, str)
         and tuple(module.padding[1:]) == (0, 0)
@@ -162,53 +180,10 @@ def _shared_modules(model: nn.Module) -> set[int]:
     return {i for i, count in places.items() if count > 1} | hooked
 
 
-class _Tracer(fx.Tracer):
-    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        # What has a hook, as blocks with a unit do, is looked into by itself.
-        return (
-            isinstance(m, GloreUnit)
-            or bool(m._forward_hooks)
-            or super().is_leaf_module(m, module_qualified_name)
-        )
-
-
-def _fuse_traceable_parts(module: nn.Module, shared: set[int]) -> None:
-    """Folds pairs in the module if it can be traced, else in each of its children."""
-    if isinstance(module, GloreUnit) or next(module.children(), None) is None:
-        return
-    try:
-        graph = _Tracer().trace(module)
-    except Exception:  # whatever a forward raises when it meets a proxy
-        graph = None
-    if graph is None:
-        for child in module.children():
-            _fuse_traceable_parts(child, shared)
-        return
-    modules = dict(module.named_modules(remove_duplicate=False))
-    calls = [node for node in graph.nodes if node.op == "call_module"]
-    times = Counter(node.target for node in calls)
-    for node in calls:
-        source = node.args[0] if len(node.args) == 1 else None
-        if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) != 1:
-            continue
-        paths = [cast(str, source.target), cast(str, node.target)]
-        conv, norm = (modules[path] for path in paths)
-        if any(times[path] > 1 for path in paths) or {id(conv), id(norm)} & shared:
-            continue
-        if _foldable(conv, norm):
-            module.set_submodule(paths[0], fuse_conv_bn_eval(conv, norm))
-            module.set_submodule(paths[1], nn.Identity())
-            modules.update({path: module.get_submodule(path) for path in paths})
-    for path in times:
-        leaf = modules[cast(str, path)]
-        if leaf._forward_hooks:
-            _fuse_traceable_parts(leaf, shared)
-
-
 def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
     return (
-        type(conv) in _CONVOLUTIONS
-        and type(norm) in _BATCH_NORMS
+        is_plain(conv, *_CONVOLUTIONS)
+        and is_plain(norm, *_BATCH_NORMS)
         and norm.running_mean is not None
         and norm.running_var is not None
     )
@@ -216,25 +191,24 @@ def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
 
 @torch.no_grad()
 def _fuse_unit(unit: GloreUnit, shared: set[int]) -> None:
-    """Folds `blocker` and `gcn.conv2` into `conv_extend`."""
-    ends = {id(unit.conv_extend), id(unit.blocker)}
-    if _foldable(unit.conv_extend, unit.blocker) and not ends & shared:
+    """Folds `blocker` and `gcn.conv2` into `conv_extend`, in a unit of known layers."""
+    if not unit.has_own_layers() or {id(layer) for layer in unit.modules()} - {id(unit)} & shared:
+        return
+    if _foldable(unit.conv_extend, unit.blocker):
         unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, cast(Any, unit.blocker))
         unit.blocker = nn.Identity()
-    gcn = unit.gcn
-    if type(gcn) is not GraphConvolution or type(gcn.conv2) is not nn.Conv1d:
+    conv2: Any = unit.gcn.conv2
+    if isinstance(conv2, nn.Identity):
         return
-    if (
-        type(unit.conv_extend) in _CONVOLUTIONS
-        and not {id(gcn.conv2), id(unit.conv_extend)} & shared
-    ):
-        extend = unit.conv_extend.weight
-        product = extend.flatten(1).double() @ gcn.conv2.weight.squeeze(2).double()
-        # Without `normalize` the batch norm divides by about the number of positions: the rest is
-        # what fp16 can hold. A power of two changes no digit.
-        largest = 0.0 if product.is_meta else product.abs().max().item()
-        if 0 < largest < math.inf:
-            unit.extend_scale = 2.0 ** math.floor(math.log2(largest))
-            product /= unit.extend_scale
-        extend.copy_(product.reshape_as(extend))
-        gcn.conv2 = nn.Identity()
+    weight = unit.conv_extend.weight
+    product = weight.flatten(1).double() @ conv2.weight.squeeze(2).double()
+    # Without `normalize` the batch norm divides by about the number of positions: the rest is
+    # what fp16 can hold. A power of two changes no digit.
+    largest = 0.0 if product.is_meta else product.abs().max().item()
+    if 0 < largest < math.inf:
+        unit.extend_scale = 2.0 ** math.floor(math.log2(largest))
+        product /= unit.extend_scale
+    # Not in place: another layer may share the weight.
+    weight = torch.empty_like(weight).copy_(product.reshape_as(weight))
+    unit.conv_extend.weight = nn.Parameter(weight, requires_grad=False)
+    unit.gcn.conv2 = nn.Identity()

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.modules.conv import _ConvNd
 
 from glore_video.errors import UsageError
@@ -22,7 +22,8 @@ from glore_video.models.glore_unit_orders import (
     computing_dtype,
     reassociated,
 )
-from glore_video.models.position_products import batched_multiply_add, is_traced
+from glore_video.models.plain_layers import has_global_hooks, is_plain, is_pointwise
+from glore_video.models.position_products import as_number, is_traced, is_transformed
 
 _LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
@@ -53,19 +54,17 @@ class GraphConvolution(nn.Module):
         mixed = self.conv1(V.transpose(1, 2)).transpose(1, 2)  # (batch, states, nodes)
         return self.conv2(self.relu(mixed + V))
 
-    def reason(self, v: Tensor, bias_scale: Tensor | float = 1.0) -> Tensor:
-        """The same for a graph that lies node by node, with the bias of `conv1` scaled.
-
-        (batch, nodes, states) -> (batch, nodes, states); computed in the dtype of `v`. `bias_scale`
-        is a number or (batch, 1, 1): scaling V and this bias alike scales the result alike.
-        """
-        edges = self.conv1.weight.squeeze(2).to(v.dtype).expand(v.shape[0], -1, -1)
-        bias = self.conv1.bias[:, None] * bias_scale  # type: ignore[index]
-        h = batched_multiply_add(v, edges, v).add_(bias.to(v.dtype)).relu_()
-        if isinstance(self.conv2, nn.Identity):  # fused into what follows
-            return h
-        weight = cast(Tensor, self.conv2.weight)
-        return nn.functional.linear(h, weight.squeeze(2).to(v.dtype))
+    def has_own_layers(self) -> bool:
+        """As `GloreUnit.has_own_layers`."""
+        layers: dict[str, Any] = self._modules
+        conv1, conv2 = layers["conv1"], layers["conv2"]
+        return (
+            is_plain(layers["relu"], nn.ReLU)
+            and is_pointwise(conv1, nn.Conv1d, bias=True)
+            and conv1.out_channels == conv1.in_channels
+            # `fuse_for_inference` folds conv2 into what follows.
+            and (is_pointwise(conv2, nn.Conv1d, bias=False) or is_plain(conv2, nn.Identity))
+        )
 
 
 class GloreUnit(nn.Module):
@@ -87,12 +86,19 @@ class GloreUnit(nn.Module):
     `order` chooses how the same function is computed. "published": layer by layer, as written
     above. "reassociated": V as W_s (X Bᵀ) + b_s (Σ B)ᵀ and extend(Z B) as (W_e Z) B, with the batch
     norm folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
-    in training it saves only X, B and matrices without a position axis. It reads the layers'
-    parameters without calling them, so their hooks do not run. "auto" takes what needs fewer
-    multiply-adds for the number of positions at hand, the reassociated order in fp16, which
-    overflows in the published one, and the published order wherever a layer was replaced by one of
-    another type (see `resolve_order`). Counters of multiply-adds (fvcore's, torch's) count the order
-    that runs.
+    in training it saves only X, B and matrices without a position axis. "auto" takes what needs
+    fewer multiply-adds for the number of positions at hand, and the reassociated order in fp16.
+    Counters of multiply-adds (fvcore's, torch's) count the order that runs.
+
+    The reassociated order reads the layers' parameters without calling them. So whatever `order`
+    says, the published one runs where that could matter: a layer was exchanged or changed, pruned or
+    parametrised, has hooks or a forward pass of its own (`has_own_layers`), the batch is empty, or
+    torch.func or forward-mode differentiation is at work.
+
+    In fp16 under autocast, inputs with a standard deviation of up to 100 stay in range, in either
+    mode. `unit.half()` puts the running variance of `blocker` into fp16 as well, which it exceeds
+    from a standard deviation of 10 on (of 1 without `normalize`): keep `blocker` in float32, or call
+    `fuse_for_inference` before.
 
     Args:
         channels: channels of the feature map.
@@ -108,7 +114,8 @@ class GloreUnit(nn.Module):
     channels-last in, channels-last out.
 
     Raises:
-        ValueError: for widths below 1, another dimension or order, or an input of another shape.
+        ValueError: for widths below 1, another dimension or order, or an input of another shape or
+            without positions.
     """
 
     conv_state: _ConvNd
@@ -159,13 +166,19 @@ class GloreUnit(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
+        if isinstance(x, fx.Proxy):
+            return self._traced(x)
         if not self.fits(x):
             raise UsageError(
                 f"GloreUnit needs (batch, {self.channels}, {self.dimension} position axes), "
                 f"got shape {tuple(x.shape)}"
             )
+        if 0 in x.shape[2:]:
+            raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
         with _profiled():
-            if self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x)) == "published":
+            order = self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x))
+            # Of no numbers there are no statistics to compute; batch norms know that.
+            if order == "published" or x.shape[0] == 0:
                 return self._published(x)
             return reassociated(self, x)
 
@@ -177,11 +190,24 @@ class GloreUnit(nn.Module):
         self, positions: int, dtype: torch.dtype = torch.float32
     ) -> Literal["published", "reassociated"]:
         """The order in which so many positions a clip are computed, with products in `dtype`."""
-        if self.order == "published" or not self._has_plain_layers():
+        order: Literal["published", "reassociated"]
+        if self.order == "auto" and dtype != torch.float16:
+            order = cheaper_order(self.channels, self.nodes, self.states, positions)
+        else:
+            order = "published" if self.order == "published" else "reassociated"
+        if order == "published" or is_transformed() or not self.has_own_layers():
             return "published"
-        if self.order == "reassociated" or dtype == torch.float16:
-            return "reassociated"
-        return cheaper_order(self.channels, self.nodes, self.states, positions)
+        return order
+
+    def _traced(self, x: fx.Proxy) -> Any:
+        """Units are leaves of the graphs that torch.fx makes: the order depends on the input."""
+        tracer: Any = x.tracer
+        if tracer.root is self:
+            raise UsageError(
+                "torch.fx can't trace a GloRe unit alone, whose order of operations depends on the "
+                "input; in a network it is one node, and torch.export takes both"
+            )
+        return tracer.create_proxy("call_module", tracer.path_of_module(self), (x,), {})
 
     def _published(self, x: Tensor) -> Tensor:
         X = self.conv_state(x).flatten(2)  # (batch, states, positions)
@@ -189,7 +215,7 @@ class GloreUnit(nn.Module):
         if self.normalize:
             # Half of 1 / L on each factor: neither the product overflows nor a factor underflows
             # in half precision.
-            scale = 1 / math.sqrt(X.shape[2])
+            scale = 1 / as_number(X.shape[2]) ** 0.5
             V = torch.matmul(X * scale, (B * scale).transpose(1, 2))  # (batch, states, nodes)
         else:
             V = torch.matmul(X, B.transpose(1, 2))  # (batch, states, nodes)
@@ -199,13 +225,24 @@ class GloreUnit(nn.Module):
         y = torch.matmul(Z, B).unflatten(2, x.shape[2:])  # (batch, states, *positions)
         return x + self.blocker(self.conv_extend(y))
 
-    def _has_plain_layers(self) -> bool:
+    def has_own_layers(self) -> bool:
+        """Whether the layers are those the unit was made with, and calling them does nothing more.
+
+        Otherwise they have to be called: exchanged, hooked, pruned or parametrised layers, and those
+        whose forward pass was replaced. `fuse_for_inference` leaves such a unit as it is.
+        """
         conv = _LAYERS[self.dimension][0]
+        layers: dict[str, Any] = self._modules
+        gcn, extend, blocker = layers["gcn"], layers["conv_extend"], layers["blocker"]
         return (
-            type(self.conv_state) is type(self.conv_proj) is type(self.conv_extend) is conv
-            and type(self.gcn) is GraphConvolution
-            and type(self.gcn.conv1) is nn.Conv1d
-            and type(self.gcn.conv2) in (nn.Conv1d, nn.Identity)
+            is_pointwise(layers["conv_state"], conv, bias=True)
+            and is_pointwise(layers["conv_proj"], conv, bias=True)
+            # The one that `fuse_for_inference` folded a batch norm into has a bias.
+            and is_pointwise(extend, conv, bias=is_plain(blocker, nn.Identity))
+            and extend.out_channels == self.channels
+            and is_plain(gcn, GraphConvolution)
+            and gcn.has_own_layers()
+            and not has_global_hooks()
         )
 
     def extra_repr(self) -> str:

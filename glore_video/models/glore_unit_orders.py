@@ -23,9 +23,12 @@ from glore_video.models.batch_norm_folding import (
     is_foldable,
     takes_batch_statistics,
 )
+from glore_video.models.plain_layers import is_plain
 from glore_video.models.position_products import (
     Gathered,
+    as_number,
     autocasts,
+    batched_multiply_add,
     expand,
     gather,
     is_channels_last,
@@ -84,11 +87,11 @@ def computing_dtype(x: Tensor) -> torch.dtype:
 
 
 def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
-    """The unit of x in the reassociated order, for a unit whose layers are its own."""
+    """The unit of x in the reassociated order, for a unit that `has_own_layers`."""
     dtype = computing_dtype(x)
     channels_last = is_channels_last(x)
     norm = unit.blocker if is_foldable(unit.blocker) else None
-    adds = norm is not None or isinstance(unit.blocker, nn.Identity)
+    adds = norm is not None or is_plain(unit.blocker, nn.Identity)
     with without_autocast(x):
         flat = x.flatten(2)  # (batch, channels, positions)
         gathered = gather(
@@ -102,7 +105,8 @@ def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
             flat = gathered.x  # its gradient then adds up inside `gather`
         # Without `normalize` V and what follows grow with L. Here they do not: V / L goes
         # through the unit, and what comes out is multiplied by L.
-        scale: float = 1 if unit.normalize else flat.shape[2]
+        positions = as_number(flat.shape[2])
+        scale: float = 1 if unit.normalize else positions
         mixing = _mixing(unit, gathered, 1 / scale, dtype)  # (batch, nodes, channels)
         scale = scale * unit.extend_scale
         bias = None if unit.conv_extend.bias is None else unit.conv_extend.bias[None]
@@ -112,7 +116,7 @@ def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
                 mixing,
                 gathered.mean,
                 gathered.covariance,
-                positions=flat.shape[2],
+                positions=positions,
                 scale=scale,
             )
             scale = 1
@@ -149,6 +153,20 @@ def _mixing(unit: UnitLayers, gathered: Gathered, bias_scale: float, dtype: torc
     V = nn.functional.linear(graph.to(dtype), unit.conv_state.weight.flatten(1).to(dtype))
     bias = cast(Tensor, unit.conv_state.bias)
     V = V.addcmul_(mean.to(dtype), bias.to(dtype))  # (batch, nodes, states)
-    Z: Tensor = unit.gcn.reason(V, bias_scale / largest)  # (batch, nodes, states)
+    Z = _reason(unit.gcn, V, bias_scale / largest)  # (batch, nodes, states)
     mixing = nn.functional.linear(Z, extend.to(dtype))
     return mixing.float() * (largest * heaviest) if dtype == torch.float16 else mixing
+
+
+def _reason(gcn: Any, v: Tensor, bias_scale: Tensor | float) -> Tensor:
+    """The graph convolution of a graph that lies node by node, with the bias of `conv1` scaled.
+
+    (batch, nodes, states) -> (batch, nodes, states); computed in the dtype of `v`. `bias_scale`
+    is a number or (batch, 1, 1): scaling V and this bias alike scales the result alike.
+    """
+    edges = gcn.conv1.weight.squeeze(2).to(v.dtype).expand(v.shape[0], -1, -1)
+    bias = gcn.conv1.bias[:, None] * bias_scale
+    h = batched_multiply_add(v, edges, v).add_(bias.to(v.dtype)).relu_()
+    if isinstance(gcn.conv2, nn.Identity):  # fused into what follows
+        return h
+    return nn.functional.linear(h, gcn.conv2.weight.squeeze(2).to(v.dtype))

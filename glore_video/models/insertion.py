@@ -9,13 +9,14 @@ deepcopy, pickle, torch.compile(fullgraph=True) and torch.export.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
 from glore_video.models.glore_unit import GloreUnit
+from glore_video.models.idle_units import remove_hooks, stop_watching, watch_units
 from glore_video.models.output_sizes import feature_map, output_sizes
 from glore_video.models.plain_numbers import make_numbers_plain
 
@@ -38,7 +39,9 @@ def insert_glore(
 ) -> Model:
     """Inserts a GloRe unit after each named block, in place.
 
-    The network computes exactly what it did before, until the units are trained. numpy numbers in
+    The network computes exactly what it did before, until the units are trained. Units that it does
+    not run in its first forward pass, since it does not call their blocks as modules, are named by a
+    warning then. `remove_glore` takes units out again. numpy numbers in
     the settings of its layers, as pytorchvideo leaves them, become Python's, so that torch.compile
     and torch.export take it.
 
@@ -69,6 +72,38 @@ def insert_glore(
         return output_sizes(model, blocks, example, channels, dim)
 
     return _insert(model, after, GLORE, _apply_glore, build, size)
+
+
+def remove_glore(model: Model, after: Sequence[str] | None = None) -> Model:
+    """Takes inserted GloRe units out again, in place: the network computes what it did before.
+
+    Args:
+        model: a network with units of `insert_glore`.
+        after: paths of the blocks, as they were given there; all that have a unit by default.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: for a path without an inserted unit. The model is then unchanged.
+    """
+    if isinstance(after, str):
+        raise UsageError(f"after must be a sequence of paths, got the string {after!r}")
+    blocks = {
+        path: module
+        for path, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module._modules.get(GLORE), GloreUnit) and _runs_unit(module, _apply_glore)
+    }
+    for path in blocks if after is None else after:
+        if path not in blocks:
+            there = ", ".join(blocks) or "none"
+            raise UsageError(f"no GloRe unit was inserted after {path!r}; blocks with one: {there}")
+    for block in {blocks[path] for path in (blocks if after is None else after)}:
+        del block._modules[GLORE]
+        remove_hooks(block, _apply_glore)
+    if not inserted_units(model):
+        stop_watching(model)
+    return model
 
 
 def insert_nonlocal(
@@ -159,26 +194,38 @@ def _zero_init(unit: nn.Module) -> None:
         nn.init.zeros_(parameter)
 
 
-def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
-    x, unit = feature_map(block, output), block.glore
-    if isinstance(unit, GloreUnit) and not unit.fits(x):
+def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    return _applied(block, GLORE, output)
+
+
+def _apply_nonlocal(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    return _applied(block, NONLOCAL, output)
+
+
+def _applied(block: nn.Module, name: str, output: Any) -> Any:
+    unit = getattr(block, name, None)
+    if unit is None:  # somebody deleted it
+        return output
+    x = feature_map(block, output)
+    if isinstance(unit, GloreUnit) and isinstance(x, Tensor) and not unit.fits(x):
         raise UsageError(
             f"the unit after a {type(block).__name__} was made for {unit.channels} channels and "
             f"{unit.dimension} position axes, as the block's layers have it, but the block returns "
             f"shape {tuple(x.shape)}: give insert_glore an example input, or channels and dim"
         )
-    return unit(x)  # type: ignore[operator]
+    return unit(x)
 
 
-def _apply_nonlocal(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Tensor:
-    return block.nonlocal_block(feature_map(block, output))  # type: ignore[operator]
+def _runs_unit(block: nn.Module, hook: Callable[..., Any]) -> bool:
+    """Whether the block runs its unit: a plain Sequential does so by itself, with its last child."""
+    return type(block).forward is nn.Sequential.forward or hook in block._forward_hooks.values()
 
 
 def _insert(
     model: Model,
     after: Sequence[str],
     name: str,
-    hook: Callable[[nn.Module, tuple[Any, ...], Any], Tensor],
+    hook: Callable[[nn.Module, tuple[Any, ...], Any], Any],
     build: Callable[[int, int], nn.Module],
     size: Callable[[Mapping[str, nn.Module]], dict[str, tuple[int, int]]],
 ) -> Model:
@@ -194,19 +241,22 @@ def _insert(
     for path, (channels, dim) in size(blocks).items():
         block = blocks[path]
         unit = build(channels, dim)
-        like = next(block.parameters(), None)
-        if like is None:
-            like = next(model.parameters(), None)
+        like = next(_floating((*block.parameters(), *model.parameters())), None)
         if like is not None:
             unit.to(device=like.device, dtype=like.dtype)
         units[path] = unit.train(block.training)
     make_numbers_plain(model)
     for path, block in blocks.items():
         block.add_module(name, units[path])
-        # A plain Sequential runs its new last child by itself.
-        if type(block).forward is not nn.Sequential.forward:
+        if not _runs_unit(block, hook):  # the hook stays where a unit was deleted by hand
             block.register_forward_hook(hook)
+    watch_units(model, units.values())
     return model
+
+
+def _floating(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Parameters of quantised layers are integers, which a unit cannot be."""
+    return (tensor for tensor in tensors if tensor.is_floating_point())
 
 
 def _find_block(model: nn.Module, path: str) -> nn.Module:

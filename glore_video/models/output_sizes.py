@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 
@@ -14,9 +14,15 @@ from glore_video.errors import UsageError
 from glore_video.models.modes import eval_mode
 
 
-def feature_map(block: nn.Module, output: Any) -> Tensor:
-    """The output of a block, which has to be one tensor."""
-    if not isinstance(output, Tensor):
+def feature_map(block: nn.Module, output: Any) -> Any:
+    """The output of a block, which has to be one tensor of floating point, or torch.fx's for one."""
+    if isinstance(output, Tensor) and output.is_quantized:
+        raise UsageError(
+            f"a unit was inserted after a {type(block).__name__} that returns quantised numbers "
+            f"({output.dtype}); units need floating point: insert them before quantising, or after "
+            "a block that returns floating point"
+        )
+    if not isinstance(output, (Tensor, fx.Proxy)):
         raise UsageError(
             f"a unit was inserted after a {type(block).__name__}, which returns "
             f"{type(output).__name__}, not one feature map; name a block inside it"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 # In fp16 a product over positions is taken with B * (_HEADROOM / L): small enough that no sum
 # overflows, large enough that few factors become subnormal.
@@ -108,6 +109,22 @@ def is_traced() -> bool:
     return not torch.compiler.is_compiling() and torch.jit.is_tracing()
 
 
+def as_number(size: int) -> Any:
+    """The size of an axis for arithmetic, which a trace then repeats for inputs of other sizes.
+
+    While torch.jit.trace records, sizes are tensors of integers: divided, they would be float32.
+    """
+    return torch.as_tensor(size, dtype=torch.float64) if is_traced() else size
+
+
+def is_transformed() -> bool:
+    """Whether torch.func (grad, vmap, jvp) or forward-mode differentiation is at work.
+
+    Neither takes the autograd.Functions here, which have a backward pass only.
+    """
+    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
+
+
 def batched_multiply_add(c: Tensor, a: Tensor, b: Tensor, scale: float = 1) -> Tensor:
     """c + scale * a b, batched."""
     if is_traced():
@@ -126,7 +143,7 @@ def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
 
 def _mean_product(a: Tensor, b: Tensor) -> Tensor:
     """a bᵀ / positions, of the factors' dtype, float32 if that is fp16."""
-    positions = a.shape[2]
+    positions = as_number(a.shape[2])
     if a.dtype != torch.float16:
         return _scaled_bmm(a, b.transpose(1, 2), 1 / positions)
     return torch.bmm(a * (_HEADROOM / positions), b.transpose(1, 2)).float() / _HEADROOM
@@ -227,7 +244,16 @@ def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool, scale: flo
 
 def _add_matmul(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> Tensor:
     """c + a b, batched, in the memory of c unless something records the operators."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling():
+    batched = (
+        torch._C._functorch.is_legacy_batchedtensor
+    )  # by torch.autograd.grad(is_grads_batched)
+    if (
+        torch.is_grad_enabled()
+        or torch.compiler.is_compiling()
+        or is_transformed()
+        or batched(a)
+        or batched(b)
+    ):
         return _matmul_add(c, a, b, channels_last)
     if channels_last:
         into, a, b = c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2)

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
+from glore_video.models.classifier import Classifier
 
 _EPS = 1e-4
 _STAGE_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
@@ -149,7 +150,7 @@ class PreactResNet3d(nn.Module):
         )
         self.globalpool = nn.AdaptiveAvgPool3d(1)
         self.dropout = nn.Dropout(dropout_rate)
-        self.classifier = nn.Linear(2048, num_classes)
+        self.classifier = Classifier(2048, num_classes)
         self._initialise()
 
     def _initialise(self) -> None:

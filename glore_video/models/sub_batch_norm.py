@@ -47,18 +47,19 @@ class SubBatchNorm(_BatchNorm):
 
     @torch.no_grad()
     def _update_statistics(self, batch: Tensor) -> None:
-        running = self.running_mean, self.running_var, self.num_batches_tracked
-        if any(buffer is None for buffer in running):
+        if self.running_mean is None or self.running_var is None:
             return
-        self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
+        batches = self.num_batches_tracked
+        if batches is not None:
+            batches.add_(1)
         momentum = self.momentum
-        if momentum is None:  # torch's cumulative average
-            momentum = 1.0 / float(self.num_batches_tracked)  # type: ignore[arg-type]
+        if momentum is None:  # torch's cumulative average, which takes in no batch uncounted
+            momentum = 0.0 if batches is None else 1.0 / float(batches)
         wide = torch.promote_types(batch.dtype, torch.float32)
         others = (0, *range(2, batch.dim()))
         variance, mean = torch.var_mean(batch.to(wide), dim=others)
         for buffer, value in ((self.running_mean, mean), (self.running_var, variance)):
-            buffer.lerp_(value.to(buffer.dtype), momentum)  # type: ignore[union-attr]
+            buffer.lerp_(value.to(buffer.dtype), momentum)
 
 
 class SubBatchNorm1d(SubBatchNorm, nn.BatchNorm1d):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,21 +13,27 @@ from glore_video.engine.distributed import Process
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.engine.run_log import progress
 from glore_video.errors import UsageError
-from glore_video.evaluation import video_probabilities
-from glore_video.prediction.recognition import best
+from glore_video.prediction.recognition import NotFiniteError, best, probabilities_of
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
+
+logger = logging.getLogger(__name__)
 
 
 def videos_below(folder: Path) -> list[str]:
-    """Paths of all videos below a folder, sorted; hidden files and folders are left out.
+    """Paths of all videos below a folder, through links too; the log says what is passed over.
 
-    Raises ValueError if there are none.
+    Raises UsageError if there are none.
     """
-    found = list(folders.videos_below(folder))
+    left_out = folders.LeftOut()
+    found = list(folders.videos_below(folder, left_out))
+    notes = left_out.notes(folder)
     if not found:
-        raise UsageError(
-            f"{folder}: no videos in it or in folders below it ({', '.join(sorted(folders.VIDEO_SUFFIXES))})"
+        suffixes = (
+            f"no videos in it or in folders below it ({', '.join(sorted(folders.VIDEO_SUFFIXES))})"
         )
+        raise UsageError("; ".join((f"{folder}: {suffixes}", *notes)))
+    for note in notes:
+        logger.warning("%s", note)
     return found
 
 
@@ -73,9 +80,13 @@ def predict_videos(
         if item.views is None:
             result = Result(path, network, reason=item.failures[-1][1])
         else:
-            probabilities = video_probabilities(ready.logits(item.views))
-            top = best(tuple(probabilities.tolist()), ready.class_names, PLACES)
-            result = Result(path, network, tuple(top))
+            try:
+                probabilities = probabilities_of(item.views, ready, path)
+            except NotFiniteError as error:
+                result = Result(path, network, reason=str(error))
+            else:
+                top = best(probabilities, ready.class_names, PLACES)
+                result = Result(path, network, tuple(top))
         results.append([result])
     process.barrier()
     return results.finish(paths, known) if process.is_main else None

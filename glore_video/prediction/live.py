@@ -12,8 +12,7 @@ import torch
 
 from glore_video.datasets.video_dataset import VideoViews
 from glore_video.engine.ready_model import ReadyModel
-from glore_video.evaluation import video_probabilities
-from glore_video.prediction.recognition import best
+from glore_video.prediction.recognition import best, probabilities_of
 from glore_video.video import span
 from glore_video.video.transforms import resize_short_side
 
@@ -59,8 +58,7 @@ def watch(
         wanted = [seconds - length + length * i / max(1, count - 1) for i in range(count)]
         clip = torch.stack([kept[_nearest(times, time)][1] for time in wanted])
         views = VideoViews.cut(clip, [range(count)], num_crops=1, crop_size=ready.crop_size)
-        probabilities = video_probabilities(ready.logits(views))
-        yield seconds, best(tuple(probabilities.tolist()), ready.class_names, k)
+        yield seconds, best(probabilities_of(views, ready, "the camera"), ready.class_names, k)
 
 
 def _nearest(times: list[float], wanted: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,27 +60,37 @@ def sheet_of(
     damaged: Damaged = "error",
     columns: int = 8,
 ) -> Image.Image:
-    """Nodes x frames of the clip in the middle of the video, Grad-CAM last."""
+    """Nodes x frames of the clip in the middle of the video, Grad-CAM last.
+
+    An empty `unit`, of a network without any, leaves Grad-CAM alone.
+    """
     clip = look.clips[len(look.clips) // 2]
     places = _spread(len(clip.frames), columns)
     indices = [clip.frames[place] for place in places]
     with open_video(look.path, backend=backend, damaged=damaged) as video:
-        pictures = crop(video.frames(indices), *look.square[:2], *(look.square[2],) * 2)
-    seen = clip.units[unit]
-    weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
-    rows = [Row("frames", _counted(seen.maps.shape))]
-    for node, each in zip(nodes, weights[:, places].numpy(), strict=True):
-        rows.append(Row(f"node {node}", f"{seen.importance[node]:+.2g} in this clip", each))
+        pictures = video.frames(indices, partial(_small_square, square=look.square))
+    rows = [Row("frames", "")]
+    middle = f"the middle one of {len(look.clips)} clips"
+    subtitle = f"Grad-CAM of {middle}"
+    if unit:
+        seen = clip.units[unit]
+        weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
+        rows = [Row("frames", _counted(seen.maps.shape))]
+        for node, each in zip(nodes, weights[:, places].numpy(), strict=True):
+            rows.append(Row(f"node {node}", f"{seen.importance[node]:+.2g} in this clip", each))
+        subtitle = (
+            f"projection maps of {unit}, {middle}; "
+            "orange above, blue below the node's median weight"
+        )
     if clip.cam is not None:
         heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
-        rows.append(Row("Grad-CAM", "for comparison", heat[0, places].numpy()))
+        rows.append(Row("Grad-CAM", "for comparison" if unit else "", heat[0, places].numpy()))
     return draw_sheet(
-        _small(pictures),
+        pictures.numpy(),
         rows,
         title=f"{Path(look.path).name}: {class_names[look.target]} {100 * look.probability:.1f}%",
-        subtitle=f"projection maps of {unit}, the middle one of {len(look.clips)} clips; "
-        "orange above, blue below the node's median weight",
-        times=[float(index / look.fps) for index in indices],
+        subtitle=subtitle,
+        times=[float(look.times[index]) for index in indices],
     )
 
 
@@ -95,27 +106,34 @@ def film_of(
     progress: Callable[[int, int], None] | None = None,
     most_frames: int = 1800,
 ) -> None:
-    """All frames of the video (the first `most_frames`), bare, under each node's map, under Grad-CAM."""
-    total = min(look.num_frames, most_frames)
+    """All frames of the video (the first `most_frames`), bare, under each node's map, under Grad-CAM.
+
+    An empty `unit`, of a network without any, leaves Grad-CAM alone.
+    """
+    total = min(len(look.times), most_frames)
     columns = 3 if len(nodes) > 1 else 2
     with (
         open_video(look.path, backend=backend, damaged=damaged) as video,
-        VideoWriter(path, fps=look.fps) as writer,
+        VideoWriter(path, fps=look.times.fps, times=look.times) as writer,
     ):
         for clip in look.clips:
             stop = min(clip.end, total)
             for start in range(clip.start, stop, 64):
                 indices = list(range(start, min(start + 64, stop)))
-                square = crop(video.frames(indices), *look.square[:2], *(look.square[2],) * 2)
+                square = video.frames(indices, partial(_small_square, square=look.square))
                 rows = [Row(f"{class_names[look.target]} {100 * look.probability:.0f}%", "")]
-                maps = map_frames(clip, clip.units[unit].maps[list(nodes)], indices)
-                for node, each in zip(nodes, maps, strict=True):
-                    note = f"{clip.units[unit].importance[node]:+.2g}"
-                    rows.append(Row(f"node {node}", note, each))
+                shown = [
+                    float(look.times.start_of(i) + look.times.start_of(i + 1)) / 2 for i in indices
+                ]
+                if unit:
+                    maps = map_frames(clip, clip.units[unit].maps[list(nodes)], shown)
+                    for node, each in zip(nodes, maps, strict=True):
+                        note = f"{clip.units[unit].importance[node]:+.2g}"
+                        rows.append(Row(f"node {node}", note, each))
                 if clip.cam is not None:
-                    heat = map_frames(clip, _from_zero(clip.cam)[None], indices, plain=True)
+                    heat = map_frames(clip, _from_zero(clip.cam)[None], shown, plain=True)
                     rows.append(Row("Grad-CAM", "", heat[0]))
-                writer.write(tile_film(_small(square), rows, columns=columns))
+                writer.write(tile_film(square.numpy(), rows, columns=columns))
                 if progress is not None:
                     progress(indices[-1] + 1, total)
 
@@ -134,14 +152,14 @@ def activity_chart(look: VideoLook, unit: str, nodes: Sequence[int]) -> Image.Im
 
 
 def map_frames(
-    clip: ClipLook, maps: Tensor, indices: Sequence[int], *, plain: bool = False
+    clip: ClipLook, maps: Tensor, seconds: Sequence[float], *, plain: bool = False
 ) -> np.ndarray:
-    """Maps of a clip at frames of the video: (nodes, t, h, w) -> (nodes, frames, pixels, pixels)."""
+    """Maps of a clip at times of the video: (nodes, t, h, w) -> (nodes, times, pixels, pixels)."""
     shown = maps if plain else relative(maps)
     steps = shown.shape[1]
     fine = upsample(shown, steps, _PIXELS, _PIXELS)
-    first, length = clip.frames[0], clip.frames[-1] - clip.frames[0] + 1
-    at = torch.tensor([(index - first + 0.5) / length * steps - 0.5 for index in indices])
+    first, last = clip.seconds
+    at = torch.tensor([(each - first) / (last - first) * steps - 0.5 for each in seconds])
     at = at.clamp(0, steps - 1)
     low = at.floor().long()
     high = (low + 1).clamp(max=steps - 1)
@@ -163,10 +181,11 @@ def _counted(shape: Sequence[int]) -> str:
     return f"{shape[0]} nodes, {' x '.join(str(size) for size in shape[1:])}"
 
 
-def _small(pictures: Tensor) -> np.ndarray:
-    """uint8 (frames, side, side, 3) -> as many pixels as the maps have."""
-    side = [
+def _small_square(frames: Tensor, *, square: tuple[int, int, int]) -> Tensor:
+    """Frames of the video -> what the network saw of them, in as many pixels as the maps have."""
+    top, left, side = square
+    pictures = [
         np.asarray(Image.fromarray(each).resize((_PIXELS, _PIXELS), Image.Resampling.BICUBIC))
-        for each in pictures.numpy()
+        for each in crop(frames, top, left, side, side).numpy()
     ]
-    return np.stack(side)
+    return torch.from_numpy(np.stack(pictures))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from glore_video.datasets.video_dataset import VideoViews
 from glore_video.engine.ready_model import ReadyModel, ready_model, ready_network
 from glore_video.errors import UsageError
 from glore_video.evaluation import top_predictions, video_probabilities
@@ -47,15 +48,42 @@ def predict(path: str | os.PathLike[str], model: AnyModel) -> Prediction:
 
     Raises:
         VideoError: if the video can't be read.
-        ValueError, FileNotFoundError: for a model that can't be made ready.
+        ValueError, FileNotFoundError: for a model that can't be made ready, or whose scores are not
+            finite.
     """
     ready = as_ready(model)
     name = os.fspath(path)
     item = ready.videos([name])[0]
     if item.views is None:
         raise VideoError(*item.failures[-1])
-    probabilities = video_probabilities(ready.logits(item.views))
-    return Prediction(name, ready.class_names, tuple(probabilities.tolist()))
+    return Prediction(name, ready.class_names, probabilities_of(item.views, ready, name))
+
+
+class NotFiniteError(UsageError):
+    """A network that answers NaN or infinity."""
+
+
+def probabilities_of(views: VideoViews, ready: ReadyModel, what: str) -> tuple[float, ...]:
+    """Probabilities by label, the mean over the views of the softmax.
+
+    Args:
+        what: is seen in the views, for the message.
+
+    Raises:
+        ValueError: the network's scores are not finite.
+    """
+    logits = ready.logits(views)
+    check_finite(logits, what)
+    return tuple(video_probabilities(logits).tolist())
+
+
+def check_finite(logits: Tensor, what: str) -> None:
+    """Raises ValueError if any of the logits, of `what`, is NaN or infinite."""
+    if not bool(torch.isfinite(logits).all()):
+        raise NotFiniteError(
+            f"{what}: the network's scores are not finite (NaN or infinity), so there is no "
+            "prediction; its weights or statistics may have diverged"
+        )
 
 
 def as_ready(model: AnyModel) -> ReadyModel:

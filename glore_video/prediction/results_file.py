@@ -12,6 +12,7 @@ from pathlib import Path
 
 import torch
 
+from glore_video.csv_cells import original, protected
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.errors import UsageError
 from glore_video.evaluation.files import replace_file
@@ -48,16 +49,17 @@ class Result:
 
     def cells(self) -> list[str]:
         reason = " ".join(self.reason.split())
-        cells = [self.path, "failed" if self.failed else "ok", reason, self.network]
+        cells = [protected(self.path), "failed" if self.failed else "ok", protected(reason)]
+        cells.append(self.network)
         for name, value in self.top[:PLACES]:
-            cells += [name, f"{value:.6f}"]
+            cells += [protected(name), f"{value:.6f}"]
         return cells + [""] * (len(COLUMNS) - len(cells))
 
     @classmethod
     def of(cls, cells: Sequence[str]) -> Result:
         pairs = zip(cells[4::2], cells[5::2], strict=True)
-        top = tuple((name, float(value)) for name, value in pairs if value)
-        return cls(cells[0], cells[3], top, cells[2])
+        top = tuple((original(name), float(value)) for name, value in pairs if value)
+        return cls(original(cells[0]), cells[3], top, original(cells[2]))
 
 
 def fingerprint(ready: ReadyModel) -> str:

@@ -14,6 +14,7 @@ import torch
 from tqdm import tqdm
 
 from glore_video.errors import UsageError, naming
+from glore_video.streams import takes
 
 if TYPE_CHECKING:
     from glore_video.engine.ready_model import ReadyModel
@@ -24,6 +25,7 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
     from glore_video.engine.build.model import advice
     from glore_video.engine.checkpoint import resolve_checkpoint
     from glore_video.engine.ready_model import UnknownNetworkError, ready_model
+    from glore_video.engine.threads import bound_threads
     from glore_video.models import UnfitWeightsError
 
     if not (args.cfg or args.model or args.weights):
@@ -33,6 +35,9 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
         )
     if args.model:
         check_model_name(args.model)
+    device = args.device or default_device()
+    if device == "cpu":
+        bound_threads()
     weights = resolve_checkpoint(args.weights, key="--weights") if args.weights else ""
     published = args.model and not args.weights and not args.untrained
     source = naming(f"--model {args.model} without --weights") if published else nullcontext()
@@ -43,7 +48,7 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
                 model=args.model,
                 weights=weights,
                 untrained=args.untrained,
-                device=args.device or default_device(),
+                device=device,
                 num_clips=num_clips,
                 num_crops=num_crops,
             )
@@ -82,6 +87,8 @@ class Bar:
     def __call__(self, done: int, total: int) -> None:
         self._bar.total = total
         self._bar.update(done - self._bar.n)
+        if not done:
+            self._bar.refresh()  # the first one may take a while
 
     def __enter__(self) -> Bar:
         return self
@@ -106,8 +113,7 @@ def table(rows: Sequence[tuple[str, float]]) -> str:
 
 def _bar(value: float) -> str:
     full = round(30 * value)
-    plain = (sys.stdout.encoding or "ascii").lower().replace("-", "") != "utf8"
-    return ("#" if plain else "█") * full
+    return ("█" if takes("█", sys.stdout) else "#") * full
 
 
 def say(*words: Any) -> None:

@@ -28,6 +28,8 @@ h1{font-size:1.2rem;overflow-wrap:anywhere}p{color:var(--pale)}
 .cells i{flex:1;min-width:0}.axis{display:flex;justify-content:space-between;color:var(--pale);font-size:.8rem}
 """
 
+_BATCH = 400 << 20  # bytes of frames that are decoded at once for a film
+
 
 def check_timeline_path(path: str | os.PathLike[str]) -> None:
     """Raises ValueError unless its suffix is one that `write_timeline` writes."""
@@ -100,12 +102,14 @@ def write_annotated(
     """
     with (
         open_video(timeline.path, backend=backend, damaged=damaged) as video,
-        VideoWriter(path, fps=video.fps) as writer,
+        VideoWriter(path, fps=video.fps, times=video.times) as writer,
     ):
-        for start in range(0, video.num_frames, 32):
-            indices = list(range(start, min(start + 32, video.num_frames)))
+        times = video.times
+        size = max(1, min(32, _BATCH // (3 * video.height * video.width)))
+        for start in range(0, video.num_frames, size):
+            indices = list(range(start, min(start + size, video.num_frames)))
             for index, picture in zip(indices, video.frames(indices).numpy(), strict=True):
-                seconds = float(index / video.fps)
+                seconds = float(times[index])
                 drawn = draw_scores(picture, timeline.top(seconds, k), note=f"{seconds:.1f} s")
                 writer.write(np.ascontiguousarray(drawn)[None])
             if progress is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, floor
@@ -11,11 +11,17 @@ from math import ceil, floor
 from glore_video.datasets.video_dataset import VideoViews
 from glore_video.engine.ready_model import ReadyModel
 from glore_video.errors import UsageError
-from glore_video.evaluation import video_probabilities
-from glore_video.prediction.recognition import best
-from glore_video.video import ClipSampling, clip_indices, open_video, span, view_starts
+from glore_video.prediction.recognition import best, probabilities_of
+from glore_video.video import (
+    ClipSampling,
+    Playback,
+    clip_indices,
+    open_video,
+    playback,
+    span,
+    view_starts,
+)
 from glore_video.video.reader import VideoReader
-from glore_video.video.transforms import resize_short_side
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Timeline:
 
 def window_bounds(num_frames: int, window: int, hop: int) -> list[tuple[int, int]]:
     """First frame and frame after the last of each window; the last ends with the video.
+
+    Frames as they are counted at a constant rate, see `FrameTimes.played_at`.
 
     Raises ValueError unless all three are at least 1.
     """
@@ -116,43 +124,44 @@ def window_timeline(
 
     Raises:
         VideoError: if the video can't be read.
-        ValueError: for a negative window or hop.
+        ValueError: for a negative window or hop, or if the network's scores are not finite.
     """
     for name, value in (("window", window), ("hop", hop)):
         if value < 0:
             raise UsageError(f"{name} must be above 0 seconds, got {value:g}")
     with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
-        fps = video.fps
-        duration = float(video.num_frames / fps)
-        seconds = window or max(clip_seconds(ready.sampling, fps), duration / 30)
-        size = max(1, round(seconds * fps))
-        step = max(1, round(hop * fps) if hop else size // 2)
-        bounds = window_bounds(video.num_frames, size, step)
+        clip = playback(video.times, ready.sampling)
+        film = video.times.played_at(clip.fps)
+        duration = float(video.times.duration)
+        seconds = window or max(clip_seconds(ready.sampling, clip.fps), duration / 30)
+        size = max(1, round(seconds * film.fps))
+        step = max(1, round(hop * film.fps) if hop else size // 2)
+        bounds = window_bounds(len(film), size, step)
         windows = []
-        for number, (each, views) in enumerate(_views(video, bounds, ready), start=1):
-            probabilities = video_probabilities(ready.logits(views))
-            start, end = (float(frame / fps) for frame in each)
-            windows.append(Window(start, end, tuple(probabilities.tolist())))
+        for number, each in enumerate(bounds, start=1):
+            # Clips may count other frames: those of a video without a constant rate, one by one.
+            start, last, end = (film.seconds(place) for place in (each[0], each[1] - 1, each[1]))
+            places = (clip.place(start), clip.place(last) + 1)
+            views = _views(video, clip, places, ready)
+            what = f"{os.fspath(path)}, {float(start):.1f} to {float(end):.1f} s"
+            probabilities = probabilities_of(views, ready, what)
+            windows.append(Window(float(start), float(end), probabilities))
             if progress is not None:
                 progress(number, len(bounds))
     return Timeline(os.fspath(path), duration, ready.class_names, tuple(windows))
 
 
 def _views(
-    video: VideoReader, bounds: list[tuple[int, int]], ready: ReadyModel
-) -> Iterator[tuple[tuple[int, int], VideoViews]]:
-    for each in bounds:
-        clips = window_clips(
-            each, video.num_frames, ready.sampling, video.fps, most=ready.num_clips
-        )
-        yield each, views_of(video, clips, ready)
-
-
-def views_of(video: VideoReader, clips: list[list[int]], ready: ReadyModel) -> VideoViews:
-    """The views of these clips, from one decoding of the frames they share."""
-    distinct = sorted({frame for clip in clips for frame in clip})
-    frames = resize_short_side(video.frames(distinct), ready.short_side)
-    return VideoViews.cut(frames, clips, num_crops=ready.num_crops, crop_size=ready.crop_size)
+    video: VideoReader, played: Playback, bounds: tuple[int, int], ready: ReadyModel
+) -> VideoViews:
+    clips = window_clips(bounds, len(played), ready.sampling, played.fps, most=ready.num_clips)
+    return VideoViews.read(
+        video,
+        [played.frames(clip) for clip in clips],
+        num_crops=ready.num_crops,
+        short_side=ready.short_side,
+        crop_size=ready.crop_size,
+    )
 
 
 def consecutive_starts(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
+from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,17 +60,24 @@ def analyse(
         return lambda done, total: report(words, done / max(1, total))
 
     stage("predicting")
-    top = predict(path, ready).top(_CLASSES)
+    prediction = predict(path, ready)
     timeline = window_timeline(path, ready, progress=stage("sliding a window"))
     seen = None
     if glore_units(ready.network):
-        seen = look(path, ready, most_clips=_CLIPS, cam=False, progress=stage("looking closer"))
+        seen = look(
+            path,
+            ready,
+            prediction=prediction,
+            most_clips=_CLIPS,
+            cam=False,
+            progress=stage("looking closer"),
+        )
     size = write_film(path, ready, film, progress=stage("preparing the film"))
     return {
         "name": name,
         "duration": timeline.duration,
         "size": size,
-        "top": [{"name": label, "probability": value} for label, value in top],
+        "top": [{"name": label, "probability": value} for label, value in prediction.top(_CLASSES)],
         "timeline": _timeline(timeline),
         "look": None if seen is None else _look(seen, ready, size),
     }
@@ -83,13 +92,16 @@ def write_film(
 ) -> tuple[int, int]:
     """The video as a small mp4 that every browser plays, and its width and height."""
     with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
-        every = max(1, round(video.fps / _FPS))
+        played = video.times.played_at(Fraction(_FPS))
+        every = max(1, round(played.fps / _FPS))
         side = min(_SHORT_SIDE, video.height, video.width)
-        wanted = list(range(0, video.num_frames, every))
-        with VideoWriter(film, fps=video.fps / every) as writer:
+        wanted = played.frames(range(0, len(played), every))
+        with VideoWriter(film, fps=played.fps / every) as writer:
             for start in range(0, len(wanted), 32):
-                frames = video.frames(wanted[start : start + 32])
-                writer.write(resize_short_side(frames, side))
+                frames = video.frames(
+                    wanted[start : start + 32], partial(resize_short_side, short_side=side)
+                )
+                writer.write(frames)
                 progress(start + len(frames), len(wanted))
         return video.width, video.height
 
@@ -131,10 +143,10 @@ def _look(seen: VideoLook, ready: ReadyModel, size: tuple[int, int]) -> dict[str
         "square": [left / width, top / height, side / width, side / height],
         "clips": [
             {
-                "start": float(clip.start / seen.fps),
-                "end": float(clip.end / seen.fps),
-                "first": float(clip.frames[0] / seen.fps),
-                "last": float((clip.frames[-1] + 1) / seen.fps),
+                "start": float(seen.times.start_of(clip.start)),
+                "end": float(seen.times.start_of(clip.end)),
+                "first": clip.seconds[0],
+                "last": clip.seconds[1],
             }
             for clip in seen.clips
         ],

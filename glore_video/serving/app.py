@@ -109,7 +109,11 @@ def create_app(
     async def take(request: Request, name: str = "video") -> JSONResponse:
         # Not a type that other sites' pages may send without asking first.
         if request.headers.get("content-type") != "application/octet-stream":
-            return _error(415, "send the file as application/octet-stream")
+            return _error(
+                415,
+                "send the file itself as application/octet-stream, not a form: curl --data-binary "
+                f"@video.mp4 -H 'Content-Type: application/octet-stream' '{request.url}'",
+            )
         job: Job | None = None
         taken = False
         try:
@@ -186,7 +190,7 @@ async def _receive(request: Request, job: Job, limits: Limits) -> None:
 def _check(job: Job, limits: Limits, trial: Trial) -> None:
     try:
         index = trial.index(job.upload, decode=False)
-        seconds = float(index.num_frames / index.fps)
+        seconds = index.duration
         if seconds > limits.seconds:
             raise RefusedError(
                 422, f"the video is {seconds:.0f} s long; {limits.seconds:g} s are the most"

@@ -10,10 +10,12 @@ from .clip_sampling import (
     centre_start,
     clip_indices,
     num_starts,
+    playback,
     span,
     view_starts,
 )
 from .errors import VideoError
+from .frame_times import FrameTimes, Playback
 
 if TYPE_CHECKING:
     from .opening import open_video, read_index
@@ -32,6 +34,8 @@ __all__ = [
     "Backend",
     "ClipSampling",
     "Damaged",
+    "FrameTimes",
+    "Playback",
     "VideoError",
     "VideoIndex",
     "VideoReader",
@@ -39,6 +43,7 @@ __all__ = [
     "clip_indices",
     "num_starts",
     "open_video",
+    "playback",
     "read_index",
     "span",
     "view_starts",

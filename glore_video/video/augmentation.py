@@ -7,7 +7,9 @@ gives all the rest.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -16,16 +18,22 @@ from glore_video.video.augmentation_colours import colour_jitter, hls_jitter, pi
 from glore_video.video.augmentation_crops import (
     random_area_crop,
     random_aspect,
-    resize_with_aspect,
+    random_window,
+    size_with_aspect,
 )
 from glore_video.video.augmentation_draws import whole
 from glore_video.video.augmentation_erasing import RandomErasing
 from glore_video.video.augmentation_rand import RandAugment
+from glore_video.video.reader import Transform
 from glore_video.video.transforms import (
+    crop,
     horizontal_flip,
     random_crop,
     random_short_side,
+    random_square,
+    resize,
     resize_short_side,
+    short_side_size,
 )
 
 
@@ -91,7 +99,45 @@ class Augmentation:
             colours: draws all the rest.
             number: which of the clips of its video this is.
         """
-        frames = self._framed(frames, framing, generator, colours)
+        scaled = self.scaling(framing, generator=generator, colours=colours)(frames)
+        return self.finish(scaled, framing, generator=generator, colours=colours, number=number)
+
+    def scaling(
+        self, framing: Framing, *, generator: torch.Generator, colours: torch.Generator
+    ) -> Transform:
+        """The first part, which a reader can do with each frame of the clip as it is decoded.
+
+        It scales and crops; where RandAugment is to see whole frames, it scales. It draws when the
+        first frame comes, and does the same with all.
+        """
+        drawn: list[Transform] = []
+
+        def scale(frames: Tensor) -> Tensor:
+            if not drawn:
+                drawn.append(self._draw_scaling(frames.shape, framing, generator, colours))
+            return drawn[0](frames)
+
+        return scale
+
+    def finish(
+        self,
+        frames: Tensor,
+        framing: Framing,
+        *,
+        generator: torch.Generator,
+        colours: torch.Generator,
+        number: int = 0,
+    ) -> Tensor:
+        """The rest, for a clip whose frames went through `scaling`; the arguments as of a call."""
+        on_frames = self._on_frames
+        if on_frames is not None:
+            frames = on_frames(frames, colours)
+            if framing.areas is None:
+                frames = random_crop(frames, framing.crop_size, generator)
+            else:
+                frames = random_area_crop(
+                    frames, framing.crop_size, framing.areas, framing.area_aspects, generator
+                )
         if framing.flip and whole(0, 1, generator):
             frames = horizontal_flip(frames)
         if self.rand_augment is not None and self.rand_augment_on_crop:
@@ -106,29 +152,35 @@ class Augmentation:
             frames = self.erasing(frames, colours)
         return frames
 
-    def _framed(
+    @property
+    def _on_frames(self) -> RandAugment | None:
+        return None if self.rand_augment_on_crop else self.rand_augment
+
+    def _draw_scaling(
         self,
-        frames: Tensor,
+        shape: Sequence[int],
         framing: Framing,
         generator: torch.Generator,
         colours: torch.Generator,
-    ) -> Tensor:
-        on_frames = None if self.rand_augment_on_crop else self.rand_augment
+    ) -> Transform:
+        """What is done with frames of this shape, (frames, height, width, 3)."""
+        height, width = shape[1:3]
+        whole_frames = self._on_frames is not None
         if framing.areas is not None:
-            if on_frames is not None:
+            if whole_frames:
                 # What SlowFast's decoding does by default; RandAugment costs by the pixel.
-                if min(frames.shape[1:3]) > framing.short_sides[0]:
-                    frames = resize_short_side(frames, framing.short_sides[0])
-                frames = on_frames(frames, colours)
-            return random_area_crop(
-                frames, framing.crop_size, framing.areas, framing.area_aspects, generator
-            )
+                least = min(framing.short_sides[0], height, width)
+                return partial(resize_short_side, short_side=least)
+            window = random_window(height, width, framing.areas, framing.area_aspects, generator)
+            side = framing.crop_size
+            return lambda frames: resize(crop(frames, *window), side, side)
         draw = float(torch.rand((), generator=generator))
         side = random_short_side(*framing.short_sides, draw, inverse=framing.inverse_uniform)
         if framing.aspects is None:
-            frames = resize_short_side(frames, side)
+            size = short_side_size(height, width, side)
         else:
-            frames = resize_with_aspect(frames, side, random_aspect(*framing.aspects, colours))
-        if on_frames is not None:
-            frames = on_frames(frames, colours)
-        return random_crop(frames, framing.crop_size, generator)
+            size = size_with_aspect(height, width, side, random_aspect(*framing.aspects, colours))
+        if whole_frames:
+            return lambda frames: resize(frames, *size)
+        square = random_square(*size, framing.crop_size, generator)
+        return lambda frames: crop(resize(frames, *size), *square)

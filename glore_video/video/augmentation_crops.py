@@ -12,7 +12,7 @@ from torch import Tensor
 
 from glore_video.errors import UsageError
 from glore_video.video.augmentation_draws import chance, uniform, whole
-from glore_video.video.transforms import crop, resize
+from glore_video.video.transforms import crop, resize, scaled_size
 
 _TRIES = 10
 
@@ -34,12 +34,13 @@ def resize_with_aspect(frames: Tensor, short_side: int, aspect: float) -> Tensor
 
     The longer side is rounded down, as transforms.resize_short_side does.
     """
-    if short_side < 1:
-        raise UsageError(f"short_side must be at least 1, got {short_side}")
-    height, width = frames.shape[1] / aspect, frames.shape[2] * aspect
-    if width < height:
-        return resize(frames, int(height / width * short_side), short_side)
-    return resize(frames, short_side, int(width / height * short_side))
+    height, width = frames.shape[1:3]
+    return resize(frames, *size_with_aspect(height, width, short_side, aspect))
+
+
+def size_with_aspect(height: int, width: int, short_side: int, aspect: float) -> tuple[int, int]:
+    """Height and width of what `resize_with_aspect` makes of frames."""
+    return scaled_size(height / aspect, width * aspect, short_side)
 
 
 def random_window(

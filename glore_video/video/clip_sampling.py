@@ -1,5 +1,8 @@
 """Which frames make a clip or a view: exact arithmetic on frame numbers, no decoding, no RNG.
 
+Frames are counted here. Where they are not shown at a constant rate, and the clip has a target frame
+rate, `playback` gives what is shown 30 times a second, say, to be counted in their place.
+
 A clip that starts at frame `s` of a video takes the frames `floor(s + i * step)`, i = 0, 1, ...,
 where `step` follows from `ClipSampling` and, with a target frame rate, from the video's own.
 All arithmetic is rational, so 30000/1001 fps gives the same frames on every machine.
@@ -12,6 +15,8 @@ from typing import Literal
 
 from glore_video.choices import ViewSpacing, check_choice
 from glore_video.errors import UsageError
+
+from .frame_times import FrameTimes, Playback
 
 Spacing = Literal["stride", "linspace"]
 ShortVideo = Literal["repeat_last", "cycle"]
@@ -52,6 +57,21 @@ class ClipSampling:
         check_choice("short_video", self.short_video, ShortVideo)
 
 
+def playback(times: FrameTimes, clip: ClipSampling) -> Playback:
+    """The video as clips count it: its len() and fps are what the functions below take.
+
+    Its frames, or of a variable frame rate, if the clip has a target_fps, what is shown at that
+    rate. `frames()` of it gives the frames at what clip_indices returns.
+    """
+    target = clip.target_fps
+    return times.played_at(None if target is None else _exact(target))
+
+
+def _exact(rate: float | Fraction) -> Fraction:
+    """By way of str: 29.97 is 2997/100 and not the nearest binary fraction."""
+    return Fraction(str(rate))
+
+
 def span(clip: ClipSampling, fps: Fraction | int) -> Fraction:
     """Frames of a video of rate `fps` that the clip covers, from the first to the last inclusive.
 
@@ -62,8 +82,7 @@ def span(clip: ClipSampling, fps: Fraction | int) -> Fraction:
     if clip.target_fps is not None:
         if fps <= 0:
             raise UsageError(f"fps must be above 0 when target_fps is set, got {fps}")
-        # By way of str, 29.97 is 2997/100 and not the nearest binary fraction.
-        rate = Fraction(fps) / Fraction(str(clip.target_fps))
+        rate = Fraction(fps) / _exact(clip.target_fps)
     if clip.spacing == "stride":
         return (clip.num_frames - 1) * clip.stride * rate + 1
     return max(Fraction(1), clip.num_frames * clip.stride * rate)

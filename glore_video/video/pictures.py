@@ -1,12 +1,18 @@
-"""Decoded frames -> rows of one uint8 RGB tensor."""
+"""Decoded frames -> uint8 RGB pictures, turned as players show them."""
 
-import torch
 from av.video.frame import VideoFrame
-from torch import Tensor
 
 from .errors import VideoError
 from .frame_conversion import FrameConverter
 from .orientation import Orientation
+from .reader import Take
+
+
+def other_size(number: int, shape: tuple[int, int], earlier: tuple[int, int]) -> str:
+    """What is wrong with a frame of another height and width than earlier ones."""
+    return (
+        f"frame {number} has {shape[1]}x{shape[0]} pixels, earlier ones {earlier[1]}x{earlier[0]}"
+    )
 
 
 class Pictures:
@@ -15,6 +21,7 @@ class Pictures:
     Attributes:
         shape: height and width after any rotation; None until a frame was seen.
         orientation: how stored frames are turned; that of the last frame seen.
+        interlaced: whether the last frame seen is made of two fields; None until then.
     """
 
     def __init__(
@@ -25,34 +32,22 @@ class Pictures:
     ) -> None:
         self.shape = shape
         self.orientation = orientation
+        self.interlaced: bool | None = None
         self._path = path
+        self._turn: int | None = None  # degrees, of the frame that `orientation` was read from
         self._converter = FrameConverter()
-        self._rows = 0
-        self._tensor: Tensor | None = None  # (rows, height, width, 3)
 
-    def start(self, rows: int) -> None:
-        """Begin a new tensor."""
-        self._rows, self._tensor = rows, None
-
-    def put(self, row: int, frame: VideoFrame, number: int) -> None:
-        """Write a frame. Raises VideoError if it is not of the size of earlier ones."""
-        self.orientation = Orientation.of(frame)
+    def put(self, frame: VideoFrame, number: int, take: Take) -> None:
+        """Hand on a frame. Raises VideoError if it is not of the size of earlier ones."""
+        # Side data and their frame refer to each other, so that a frame whose side data were looked at
+        # stays in memory until Python searches for circles: 12 MB each of 4K video.
+        if frame.rotation != self._turn:
+            self._turn, self.orientation = frame.rotation, Orientation.of(frame)
+        self.interlaced = frame.interlaced_frame
         picture = self.orientation.apply(self._converter.to_rgb(frame))
         height, width = picture.shape[:2]
         if self.shape is None:
             self.shape = (height, width)
         if self.shape != (height, width):
-            raise VideoError(
-                self._path,
-                f"frame {number} has {width}x{height} pixels, earlier ones "
-                f"{self.shape[1]}x{self.shape[0]}",
-            )
-        if self._tensor is None:
-            self._tensor = torch.empty((self._rows, height, width, 3), dtype=torch.uint8)
-        self._tensor.numpy()[row] = picture
-
-    def finish(self) -> Tensor:
-        """uint8 (rows, height, width, 3), RGB, once every row was put; let go of here."""
-        assert self._tensor is not None
-        tensor, self._tensor = self._tensor, None
-        return tensor
+            raise VideoError(self._path, other_size(number, (height, width), self.shape))
+        take(number, picture)

@@ -1,13 +1,43 @@
 """Frames of a video at given indices: the interface of all decoders."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from operator import index as as_int
 from types import TracebackType
 
+import numpy as np
 import torch
 from torch import Tensor
+
+from .frame_times import FrameTimes
+
+Take = Callable[[int, np.ndarray], None]
+Transform = Callable[[Tensor], Tensor]
+
+
+class _Clip:
+    """The frames of one clip, written to their rows as they come."""
+
+    def __init__(self, indices: list[int], transform: Transform | None) -> None:
+        self.tensor: Tensor | None = None  # (len(indices), height, width, 3)
+        self.rows: dict[int, list[int]] = {}
+        for row, number in enumerate(indices):
+            self.rows.setdefault(number, []).append(row)
+        self._length = len(indices)
+        self._transform = transform
+
+    def take(self, number: int, picture: np.ndarray) -> None:
+        if number not in self.rows:
+            return
+        if self._transform is not None:
+            if min(picture.strides) < 0:  # turned, which torch can't share
+                picture = np.ascontiguousarray(picture)
+            picture = self._transform(torch.from_numpy(picture)[None])[0].numpy()
+        if self.tensor is None:
+            self.tensor = torch.empty((self._length, *picture.shape), dtype=torch.uint8)
+        for row in self.rows[number]:
+            self.tensor.numpy()[row] = picture
 
 
 class VideoReader(ABC):
@@ -22,13 +52,19 @@ class VideoReader(ABC):
     Attributes:
         path: the file.
         num_frames: frames that the video shows, at least 1.
-        fps: average frames a second, as the container states it.
+        fps: average frames a second that are shown; as the container states it if its time stamps
+            keep to that, or it has none.
+        times: seconds from the first frame at which each frame is shown, a sequence.
         height, width: of a frame, in pixels, after any rotation.
     """
 
     path: str
     num_frames: int
     fps: Fraction
+
+    @property
+    @abstractmethod
+    def times(self) -> FrameTimes: ...
 
     @property
     @abstractmethod
@@ -39,34 +75,52 @@ class VideoReader(ABC):
     def width(self) -> int: ...
 
     @abstractmethod
-    def _decode(self, wanted: list[int]) -> Tensor:
-        """uint8 (len(wanted), height, width, 3) for ascending indices without repeats."""
+    def _decode(self, wanted: list[int], take: Take) -> None:
+        """Hand frames to take(number, picture): all of these ascending indices without repeats.
+
+        A picture, uint8 (height, width, 3), is take's only until it returns. Where decoding begins
+        again, a frame may come twice.
+        """
 
     @abstractmethod
     def close(self) -> None:
         """Let go of the file. May be called again."""
 
-    def frames(self, indices: Sequence[int]) -> Tensor:
+    def frames(self, indices: Sequence[int], transform: Transform | None = None) -> Tensor:
         """Frames at indices, in any order, repeats allowed.
 
-        Returns uint8 (len(indices), height, width, 3), RGB. Raises IndexError for an index outside
-        [0, num_frames) (negative ones don't count from the end), VideoError if one can't be
-        decoded.
+        transform: what is done to each frame as soon as it is decoded, so that frames of full size
+        are never kept: uint8 (1, height, width, 3) -> (1, new height, new width, 3).
+
+        Returns uint8 (len(indices), height, width, 3), RGB, of the transform's size if there is one.
+        Raises IndexError for an index outside [0, num_frames) (negative ones don't count from the
+        end), VideoError if one can't be decoded.
         """
-        numbers = [as_int(i) for i in indices]
-        for number in numbers:
+        return self.clips([indices], [transform])[0]
+
+    def clips(
+        self, clips: Sequence[Sequence[int]], transforms: Sequence[Transform | None]
+    ) -> list[Tensor]:
+        """As `frames` for each clip and its transform, from one decoding of the frames they share."""
+        parts = [
+            _Clip([as_int(i) for i in indices], transform)
+            for indices, transform in zip(clips, transforms, strict=True)
+        ]
+        wanted = sorted({number for part in parts for number in part.rows})
+        for number in (*wanted[:1], *wanted[-1:]):
             if not 0 <= number < self.num_frames:
                 raise IndexError(
                     f"{self.path}: frame {number} of a video of {self.num_frames} frames"
                 )
-        if not numbers:
-            return torch.empty((0, self.height, self.width, 3), dtype=torch.uint8)
-        wanted = sorted(set(numbers))
-        decoded = self._decode(wanted)  # (wanted, height, width, 3)
-        if wanted == numbers:
-            return decoded
-        place = {number: i for i, number in enumerate(wanted)}
-        return decoded[[place[number] for number in numbers]]
+
+        def take(number: int, picture: np.ndarray) -> None:
+            for part in parts:
+                part.take(number, picture)
+
+        if wanted:
+            self._decode(wanted, take)
+        nothing = torch.empty((0, self.height, self.width, 3), dtype=torch.uint8)
+        return [nothing if part.tensor is None else part.tensor for part in parts]
 
     def __enter__(self) -> "VideoReader":
         return self

@@ -10,9 +10,12 @@ from torch import Tensor
 
 from glore_video.choices import Damaged
 
+from .frame_times import FrameTimes
 from .pyav_backend import PyavReader
-from .reader import VideoReader
+from .reader import Take, VideoReader
 from .video_index import VideoIndex
+
+_BATCH = 32 << 20  # bytes of frames that are asked for at once
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +39,8 @@ def misread(known: PyavReader) -> str:
         return f"{survey.pixel_format} pixels"
     if not known.upright:
         return "turned video"
+    if known.interlaced:
+        return "interlaced video"
     if "444" not in survey.pixel_format and (known.height % 2 or known.width % 2):
         return "odd sizes with shared colours"
     return ""
@@ -97,7 +102,11 @@ class SecondDecoder(VideoReader):
 
     @abstractmethod
     def _fetch(self, wanted: list[int]) -> Tensor | None:
-        """As _decode, from the other decoder; None if it gave other frames."""
+        """uint8 (len(wanted), height, width, 3) of the other decoder; None if it gave other frames."""
+
+    @property
+    def times(self) -> FrameTimes:
+        return self._known.times
 
     @property
     def height(self) -> int:
@@ -111,16 +120,26 @@ class SecondDecoder(VideoReader):
         self._video = None  # frees it
         self._known.close()
 
-    def _decode(self, wanted: list[int]) -> Tensor:
-        if self._video is not None:
-            try:
-                frames = self._fetch(wanted)
-            except self.errors:
-                frames = None
-            if frames is not None:
-                return frames
-            self._video = None
+    def _decode(self, wanted: list[int], take: Take) -> None:
+        size = max(1, _BATCH // (3 * self.height * self.width))
+        for start in range(0, len(wanted), size):
+            batch = wanted[start : start + size]
+            frames = self._fetched(batch)
+            if frames is None:
+                self._video = None
+                try:
+                    # All of them: it may find out only now that their numbers are others.
+                    self._known._decode(wanted, take)
+                finally:
+                    self.num_frames, self.fps = self._known.num_frames, self._known.fps
+                return
+            for number, picture in zip(batch, frames.numpy(), strict=True):
+                take(number, picture)
+
+    def _fetched(self, wanted: list[int]) -> Tensor | None:
+        if self._video is None:
+            return None
         try:
-            return self._known.frames(wanted)
-        finally:
-            self.num_frames = self._known.num_frames
+            return self._fetch(wanted)
+        except self.errors:
+            return None

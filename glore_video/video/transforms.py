@@ -29,15 +29,27 @@ def resize(frames: Tensor, height: int, width: int) -> Tensor:
 
 def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
     """Scale so that the shorter side is short_side pixels; the longer one is rounded down."""
+    height, width = frames.shape[1:3]
+    return resize(frames, *short_side_size(height, width, short_side))
+
+
+def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]:
+    """Height and width of what `resize_short_side` makes of frames."""
+    return (
+        (height, width)
+        if short_side == min(height, width)
+        else scaled_size(height, width, short_side)
+    )
+
+
+def scaled_size(height: float, width: float, short_side: int) -> tuple[int, int]:
+    """Height and width in pixels of a rectangle of this shape whose shorter side is short_side."""
     if short_side < 1:
         raise UsageError(f"short_side must be at least 1, got {short_side}")
-    height, width = frames.shape[1:3]
-    if short_side == min(height, width):
-        return frames
     # In floating point, as SlowFast does it, or a few sizes would be one pixel apart.
     if width < height:
-        return resize(frames, int(height / width * short_side), short_side)
-    return resize(frames, short_side, int(width / height * short_side))
+        return int(height / width * short_side), short_side
+    return short_side, int(width / height * short_side)
 
 
 def random_short_side(lo: int, hi: int, draw: float, *, inverse: bool = False) -> int:
@@ -68,9 +80,9 @@ def crop(frames: Tensor, top: int, left: int, height: int, width: int) -> Tensor
     return frames[:, top : top + height, left : left + width]
 
 
-def _check_square(frames: Tensor, size: int) -> tuple[int, int]:
-    """Rows and columns left beside a square crop."""
-    rows, columns = frames.shape[1:3]
+def _left_over(shape: Sequence[int], size: int) -> tuple[int, int]:
+    """Rows and columns left beside a square crop of (height, width)."""
+    rows, columns = shape
     if size < 1 or size > min(rows, columns):
         raise UsageError(
             f"a crop of {size}x{size} pixels does not fit in frames of {columns}x{rows} pixels"
@@ -80,15 +92,23 @@ def _check_square(frames: Tensor, size: int) -> tuple[int, int]:
 
 def random_crop(frames: Tensor, size: int, generator: torch.Generator) -> Tensor:
     """A square, every place being as likely as any other; a view."""
-    rows, columns = _check_square(frames, size)
+    height, width = frames.shape[1:3]
+    return crop(frames, *random_square(height, width, size, generator))
+
+
+def random_square(
+    height: int, width: int, size: int, generator: torch.Generator
+) -> tuple[int, int, int, int]:
+    """Top, left, height and width of what `random_crop` shows of frames."""
+    rows, columns = _left_over((height, width), size)
     top = int(torch.randint(rows + 1, (), generator=generator))
     left = int(torch.randint(columns + 1, (), generator=generator))
-    return crop(frames, top, left, size, size)
+    return top, left, size, size
 
 
 def centre_crop(frames: Tensor, size: int) -> Tensor:
     """The square in the middle; a view. An odd pixel too many is cut off at the top or left."""
-    rows, columns = _check_square(frames, size)
+    rows, columns = _left_over(frames.shape[1:3], size)
     return crop(frames, (rows + 1) // 2, (columns + 1) // 2, size, size)
 
 
@@ -100,7 +120,7 @@ def uniform_crop(frames: Tensor, size: int, position: Literal[0, 1, 2]) -> Tenso
     """
     if position not in (0, 1, 2):
         raise UsageError(f"position must be 0, 1 or 2, got {position!r}")
-    rows, columns = _check_square(frames, size)
+    rows, columns = _left_over(frames.shape[1:3], size)
     top, left = (rows + 1) // 2, (columns + 1) // 2
     if position != 1:
         if rows > columns:

@@ -12,10 +12,18 @@ import numpy as np
 from glore_video.errors import UsageError
 
 from .errors import VideoError
+from .frame_times import FrameTimes
 from .orientation import Orientation
 
-_MAGIC = b"GVX1"  # the last byte is the version of the format
+# The last byte is the version of the format. Version 1 had no time stamps of files that are not exact,
+# and the container's rate whatever the stamps said.
+MAGIC = b"GVX2"
 _SAMPLE = 4096  # bytes at either end of a file that its stamp covers
+
+
+def is_other_version(magic: bytes) -> bool:
+    """Whether an index that begins so was kept by another version of this package."""
+    return len(magic) == len(MAGIC) and magic[:-1] == MAGIC[:-1] and magic != MAGIC
 
 
 @dataclass(frozen=True)
@@ -89,7 +97,10 @@ class Survey:
     Attributes:
         packets: of its video stream.
         num_frames: frames that it shows; if it is damaged, those before the damage, at least 1.
-        fps: average frames a second, as the container states it.
+        fps: average frames a second that are shown.
+        time_base: seconds that a step of 1 of a time stamp lasts.
+        stamps: presentation times of the frames, ascending, where `packets` don't tell them; empty
+            if the file has none that can be trusted.
         codec, pixel_format: FFmpeg's names ("h264", "yuv420p").
         damage: what is wrong with the file; empty if nothing is known to be.
     """
@@ -97,9 +108,17 @@ class Survey:
     packets: PacketIndex
     num_frames: int
     fps: Fraction
+    time_base: Fraction
+    stamps: tuple[int, ...]
     codec: str
     pixel_format: str
     damage: str
+
+    @property
+    def times(self) -> FrameTimes:
+        """When each frame is shown."""
+        stamps = self.packets.pts if self.packets.exact else self.stamps
+        return FrameTimes(self.num_frames, self.fps, stamps[: self.num_frames], self.time_base)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,31 +146,33 @@ class VideoIndex(Survey):
 
     @property
     def duration(self) -> float:
-        """Seconds that num_frames frames last at the average rate."""
-        return float(self.num_frames / self.fps)
+        """Seconds from the start of the first frame to the end of the last."""
+        return float(self.times.duration)
 
     def to_bytes(self) -> bytes:
         """About 300 bytes for a clip of 300 frames at a constant rate."""
         packets = self.packets
         fields = asdict(self) | {
             "fps": [self.fps.numerator, self.fps.denominator],
+            "time_base": [self.time_base.numerator, self.time_base.denominator],
             "packets": [packets.exact, packets.edited, packets.open_gop, packets.cut_off],
+            "stamps": None,  # with the times of the packets
             "lengths": [len(packets.pts), len(packets.keyframes)],
         }
         head = json.dumps(fields, separators=(",", ":")).encode()
-        times = np.array(packets.pts + packets.keyframes, dtype=np.int64)
+        times = np.array(packets.pts + packets.keyframes + self.stamps, dtype=np.int64)
         # Constant steps compress to almost nothing when each byte of a number lies with its like.
         steps = np.diff(times, prepend=0).astype("<i8").view(np.uint8).reshape(-1, 8).T
         body = zlib.compress(len(head).to_bytes(4, "little") + head + steps.tobytes(), 6)
-        return _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
+        return MAGIC + zlib.crc32(body).to_bytes(4, "little") + body
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "VideoIndex":
         """The inverse of to_bytes. Raises ValueError for other bytes, other versions' included."""
         magic, crc, body = data[:4], data[4:8], data[8:]
-        if magic != _MAGIC:
+        if magic != MAGIC:
             raise UsageError(
-                f"not a video index of this version: begins with {magic!r}, not {_MAGIC!r}"
+                f"not a video index of this version: begins with {magic!r}, not {MAGIC!r}"
             )
         if zlib.crc32(body).to_bytes(4, "little") != crc:
             raise UsageError("a damaged video index: its checksum does not match")
@@ -160,14 +181,17 @@ class VideoIndex(Survey):
         fields = json.loads(content[4:end])
         steps = np.frombuffer(content, dtype=np.uint8, offset=end).reshape(8, -1).T
         times = np.cumsum(np.ascontiguousarray(steps).view("<i8").ravel()).tolist()
-        shown, _ = fields.pop("lengths")
+        shown, keyframes = fields.pop("lengths")
+        stamps = shown + keyframes  # where they begin
         flags = fields.pop("packets")
         return cls(
             **fields
             | {
                 "file": FileStamp(**fields["file"]),
-                "packets": PacketIndex(tuple(times[:shown]), tuple(times[shown:]), *flags),
+                "packets": PacketIndex(tuple(times[:shown]), tuple(times[shown:stamps]), *flags),
+                "stamps": tuple(times[stamps:]),
                 "fps": Fraction(*fields["fps"]),
+                "time_base": Fraction(*fields["time_base"]),
                 "orientation": Orientation(**fields["orientation"]),
             }
         )

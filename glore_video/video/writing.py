@@ -16,7 +16,10 @@ from glore_video.errors import UsageError
 
 from .errors import VideoError
 from .frame_conversion import FrameConverter
+from .frame_times import FrameTimes
 from .pyav_file import reason
+
+_TIME_BASE = Fraction(1, 60000)  # seconds; MPEG-4 has no finer one
 
 
 class VideoWriter:
@@ -27,16 +30,26 @@ class VideoWriter:
     Args:
         path: file to write.
         fps: frames a second, above 0.
+        times: of the frames, the first that is written being frame 0; those of a variable frame rate
+            are shown at them.
 
     Raises:
         VideoError: if the file can't be written.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, fps: Fraction | float) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: Fraction | float,
+        times: FrameTimes | None = None,
+    ) -> None:
         if not fps > 0:
             raise UsageError(f"fps must be above 0, got {fps}")
         self.path = Path(path)
         self._fps = Fraction(fps).limit_denominator(60000)
+        self._times = None if times is None or times.steady else times
+        self._written = 0
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp.mp4")
         self._container: Any = None
         self._stream: Any = None
@@ -56,6 +69,10 @@ class VideoWriter:
             raise UsageError(f"frames of {width}x{height} pixels after others of another size")
         for picture in array[:, :height, :width]:
             frame = self._converter.from_rgb(picture, self._stream.pix_fmt)
+            if self._times is not None:
+                frame.pts = round(self._times.start_of(self._written) / _TIME_BASE)
+                frame.time_base = _TIME_BASE
+            self._written += 1
             self._container.mux(self._stream.encode(frame))
 
     def _start(self, height: int, width: int) -> None:
@@ -72,6 +89,8 @@ class VideoWriter:
         else:
             self._stream = self._container.add_stream("mpeg4", rate=self._fps)
             self._stream.options = {"q:v": "4"}
+        if self._times is not None:
+            self._stream.codec_context.time_base = _TIME_BASE
         self._stream.height, self._stream.width = height, width
         self._stream.pix_fmt = "yuv420p"
 

@@ -168,8 +168,10 @@ def choose_class(logits: Tensor, target: int | None) -> int:
     """The class that is asked about: `target`, checked, or the predicted one."""
     if logits.dim() != 2 or len(logits) != 1:
         raise UsageError(f"the network must return (1, classes), got shape {tuple(logits.shape)}")
+    if not bool(torch.isfinite(logits).all()):
+        raise UsageError("the network's logits are not finite (NaN or infinity)")
     if target is None:
-        return int(logits[0].argmax())
+        return int(logits[0].argmax())  # of equal ones the first
     if not 0 <= target < logits.shape[1]:
         raise UsageError(f"target must be a class in 0..{logits.shape[1] - 1}, got {target}")
     return target

@@ -33,12 +33,14 @@ MODEL:
 """
 
 
-def test_a_recipe_of_slowfasts_is_read_without_a_word(tmp_path, caplog):
+def test_a_recipe_of_slowfasts_is_read_with_a_word_on_its_frames_alone(tmp_path, caplog):
     path = tmp_path / "recipe é.yaml"
     path.write_text(SLOWFAST, encoding="utf-8")
     with caplog.at_level(logging.WARNING):
         config = load_config(path)
-    assert caplog.text == ""
+    (record,) = caplog.records
+    assert record.getMessage().endswith("DATA.CLIP_SPACING = linspace")
+    assert config.DATA.CLIP_SPACING == "linspace"
     assert config.AUG.NUM_SAMPLE == 2
     assert config.AUG.COLOR_JITTER == 0
     assert config.AUG.AA_TYPE == "rand-m7-n4-mstd0.5-inc1"

@@ -158,9 +158,50 @@ def test_missing_file():
 def test_slowfast_keys_without_effect_warn(tmp_path, caplog):
     text = "BN: {GLOBAL_SYNC: True}\nMVIT: {DEPTH: 16}\nDATA: {INPUT_CHANNEL_NUM: [3]}\n"
     with caplog.at_level(logging.WARNING, logger="glore_video"):
-        assert load_config(write(tmp_path / "c.yaml", text)) == Config()
-    (record,) = caplog.records
-    assert "no effect here: BN.GLOBAL_SYNC, MVIT" in record.getMessage()
+        found = load_config(write(tmp_path / "c.yaml", text))
+    assert found == load_config(None, ["DATA.CLIP_SPACING", "linspace"])
+    first, second = (record.getMessage() for record in caplog.records)
+    assert "no effect here: BN.GLOBAL_SYNC, MVIT" in first
+    assert second.endswith(
+        "SlowFast's own file, so its frames of a clip: DATA.CLIP_SPACING = linspace"
+    )
+
+
+SLOW_4X16 = """
+TRAIN: {DATASET: kinetics, BATCH_SIZE: 64}
+DATA: {NUM_FRAMES: 4, SAMPLING_RATE: 16, INPUT_CHANNEL_NUM: [3]}
+RESNET: {WIDTH_PER_GROUP: 64, NUM_GROUPS: 1, TRANS_FUNC: bottleneck_transform}
+MODEL: {NUM_CLASSES: 400, ARCH: slow, MODEL_NAME: ResNet, LOSS_FUNC: cross_entropy}
+NUM_SHARDS: 1
+"""
+
+
+def spacing(path, *pairs):
+    return load_config(path, pairs).DATA.CLIP_SPACING
+
+
+def test_clips_of_slowfasts_own_files_are_slowfasts(tmp_path):
+    slow = write(tmp_path / "SLOW_4x16_R50.yaml", SLOW_4X16)
+    assert spacing(slow) == "linspace"
+    assert spacing(slow, "DATA.NUM_FRAMES", "8") == "linspace"
+    base = write(tmp_path / "mine.yaml", "_BASE_: SLOW_4x16_R50.yaml\nRNG_SEED: 3\n")
+    assert spacing(base) == "linspace"
+
+
+def test_a_spacing_that_is_given_wins(tmp_path, caplog):
+    slow = write(tmp_path / "SLOW_4x16_R50.yaml", SLOW_4X16)
+    text = "_BASE_: SLOW_4x16_R50.yaml\nDATA: {CLIP_SPACING: stride}\n"
+    with caplog.at_level(logging.WARNING, logger="glore_video"):
+        assert spacing(slow, "DATA.CLIP_SPACING", "stride") == "stride"
+        assert spacing(write(tmp_path / "mine.yaml", text)) == "stride"
+    assert not caplog.records
+
+
+def test_other_files_keep_the_stride(tmp_path):
+    plain = write(tmp_path / "mine.yaml", "MODEL: {ARCH: slow}\nDATA: {SAMPLING_RATE: 16}\n")
+    assert spacing(plain) == "stride"
+    # A key of SlowFast's on the command line makes no file SlowFast's.
+    assert spacing(plain, "NUM_SHARDS", "1") == "stride"
 
 
 def test_slowfast_c2d_without_pooling(tmp_path):

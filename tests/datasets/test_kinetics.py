@@ -173,6 +173,37 @@ def test_lists_of_what_is_there(tmp_path, sources):
     ]
 
 
+def test_lists_of_one_split_after_the_other_have_one_numbering(tmp_path):
+    out = tmp_path / "out"
+    rows = {"train": ["cow,a,0,10", "ape,b,0,10", "bee,c,0,10"], "val": ["cow,d,0,10"]}
+    rows["test"] = ["dog,e,0,10"]
+    files = {}
+    for split, lines in rows.items():
+        files[split] = tmp_path / f"{split}.csv"
+        files[split].write_text("\n".join(["label,youtube_id,time_start,time_end", *lines]))
+    for name in "abcde":
+        touch(tmp_path / "clips" / f"{name}.mp4")
+    prepare_kinetics({"train": files["train"]}, tmp_path / "clips", out)
+    prepare_kinetics({"val": files["val"]}, tmp_path / "clips", out)
+    assert (out / "class_names.txt").read_text() == "ape\nbee\ncow\n"
+    assert (out / "val.csv").read_text() == f"{tmp_path}/clips/d.mp4 2\n"
+    message = r"class_names\.txt: dog: not among the classes by which .*train\.csv is numbered"
+    with pytest.raises(ValueError, match=message):
+        prepare_kinetics({"test": files["test"]}, tmp_path / "clips", out)
+    prepare_kinetics(files, tmp_path / "clips", out)
+    assert (out / "val.csv").read_text() == f"{tmp_path}/clips/d.mp4 2\n"
+    assert (out / "test.csv").read_text() == f"{tmp_path}/clips/e.mp4 3\n"
+
+
+def test_a_clip_of_two_classes_is_no_clip_of_a_list(tmp_path):
+    rows = ["label,youtube_id,time_start,time_end", "ape,a,0,10", "bee,a,0,10"]
+    (tmp_path / "train.csv").write_text("\n".join(rows))
+    touch(tmp_path / "clips" / "a.mp4")
+    message = "a_000000_000010 has label 'ape' in line 2 and label 'bee' in line 3"
+    with pytest.raises(ValueError, match=message):
+        prepare_kinetics({"train": tmp_path / "train.csv"}, tmp_path / "clips", tmp_path / "out")
+
+
 def test_encoded_anew(tmp_path, sources):
     encoding = Encoding(short_side=64, gop=4, preset="ultrafast")
     (tmp_path / "clips" / "aa_000000_000010.mp4").write_bytes(b"broken")

@@ -1,6 +1,9 @@
 """Manifests: rows, indices beside them, what survives a killed writer."""
 
+import errno
+import os
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,66 @@ def test_names_that_are_no_utf8_survive(tmp_path):
     assert row.path == name
 
 
+def test_paths_that_spreadsheets_run_as_formulas(tmp_path):
+    rows = [ok("=cmd/a.mp4", 1), ok("-_aB3.mp4"), ok("'=q.mp4"), ok("a=b.mp4")]
+    write(tmp_path / "m.csv", *((row, b"x") for row in rows))
+    cells = [line.split(",")[0] for line in (tmp_path / "m.csv").read_text().splitlines()[1:]]
+    assert cells == ["'=cmd/a.mp4", "'-_aB3.mp4", "''=q.mp4", "a=b.mp4"]
+    assert [row.path for row in read_rows(tmp_path / "m.csv")] == [row.path for row in rows]
+    videos = load_manifest(tmp_path / "m.csv", prefix=Path("/"), num_classes=2)
+    assert list(videos.paths()) == [f"/{row.path}" for row in rows]
+    with ManifestWriter(tmp_path / "m.csv") as writer:
+        assert set(writer.known) == {row.path for row in rows}
+
+
+SPREADSHEETS = {
+    "semicolons": lambda text: "\ufeff" + text.replace(",", ";").replace("29.97", "29,97"),
+    "tabs": lambda text: text.replace(",", "\t"),
+    "quotes": lambda text: "\n".join(
+        ",".join(f'"{cell}"' for cell in line.split(",")) for line in text.splitlines()
+    ),
+    "rounded times": lambda text: text.replace("1700000000123456789", "1.7E+18"),
+    "empty lines": lambda text: text + "," * 14 + "\n\n",
+}
+
+
+@pytest.mark.parametrize("how", SPREADSHEETS)
+def test_manifests_that_a_spreadsheet_saved(tmp_path, how):
+    times = {"size": 5, "modified_ns": 1700000000123456789}
+    rows = [ok("é.mp4", 1, fps=29.97, **times), ok("b.mp4", **times)]
+    write(tmp_path / "train.csv", *((row, b"x") for row in rows))
+    text = SPREADSHEETS[how]((tmp_path / "train.csv").read_text(encoding="utf-8"))
+    (tmp_path / "train.csv").write_bytes(text.replace("\n", "\r\n").encode())
+    assert is_manifest(tmp_path / "train.csv")
+    read = list(read_rows(tmp_path / "train.csv"))
+    assert [(row.path, row.label, row.fps) for row in read] == [
+        ("é.mp4", 1, 29.97),
+        ("b.mp4", 0, 0.0),
+    ]
+    assert {row.modified_ns for row in read} == {
+        0 if how == "rounded times" else 1700000000123456789
+    }
+    (tmp_path / "b.mp4").touch()
+    assert load_split(tmp_path, "train", num_classes=2).labels.tolist() == [1, 0]
+
+
+def test_manifests_with_changed_columns_are_named(tmp_path):
+    header = HEADER.replace("frames,", "")
+    (tmp_path / "train.csv").write_text(f"{header}\na,0,ok,1,1,1,h,1,1,1,1,,0,0\n")
+    message = rf"train\.csv: a manifest with other columns, {header}; as .* it has {HEADER}"
+    with pytest.raises(ValueError, match=message):
+        load_split(tmp_path, "train", num_classes=5)
+
+
+@pytest.mark.parametrize("labels", [(0, 1), (1, 1)], ids=["two", "one"])
+def test_a_video_has_one_label(tmp_path, labels):
+    lines = [f"a.mp4,{label},ok,1,1,1,1,h,1,1,1,1,,0,0" for label in labels]
+    (tmp_path / "m.csv").write_text("\n".join([HEADER, *lines, ""]))
+    message = "a.mp4 has label 0 in line 2 and label 1 in line 3"
+    with pytest.raises(ValueError, match=message) if labels[0] == 0 else nullcontext():
+        load_manifest(tmp_path / "m.csv", prefix=tmp_path, num_classes=5)
+
+
 def test_what_a_killed_writer_wrote_is_known_to_the_next(tmp_path):
     manifest = tmp_path / "m.csv"
     write(manifest, (ok("a"), b"AAA"), (ok("b", size=1), b"BB"))
@@ -130,6 +193,19 @@ def test_one_writer_at_a_time(tmp_path):
     ):
         ManifestWriter(tmp_path / "m.csv")
     ManifestWriter(tmp_path / "m.csv").__exit__(None, None, None)
+
+
+def test_file_systems_without_locks_are_written_to(tmp_path, monkeypatch, caplog):
+    fcntl = pytest.importorskip("fcntl", reason="this system has no flock")
+
+    def flock(file, operation):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    write(tmp_path / "m.csv", (ok("a.mp4"), b"x"))
+    assert [row.path for row in read_rows(tmp_path / "m.csv")] == ["a.mp4"]
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{tmp_path / 'm.csv.partial'} can't be locked (")
 
 
 @pytest.mark.parametrize(

@@ -202,7 +202,7 @@ def test_complete_set_is_reused(tmp_path, monkeypatch):
 
 def test_other_parameters_are_refused_by_name(tmp_path):
     root = render_relations(tmp_path / "r", labels="same", **SMALL)
-    with pytest.raises(ValueError, match=r"/r holds .* num_val is 4, not 5; delete it"):
+    with pytest.raises(ValueError, match=r"/r holds .* num_val is 4, not 5; name another folder"):
         render_relations(root, labels="same", **{**SMALL, "num_val": 5})
     with pytest.raises(ValueError, match="labels is 'same', not 'pair'"):
         render_relations(root, labels="pair", **SMALL)
@@ -220,8 +220,9 @@ def test_foreign_folder_is_left_alone(tmp_path, metadata):
     (tmp_path / "mine.txt").write_text("precious")
     if metadata is not None:
         (tmp_path / "relations.json").write_text(metadata)
-    with pytest.raises(ValueError, match="holds no relations dataset"):
+    with pytest.raises(ValueError, match="is no rendered dataset; there is mine.txt") as refused:
         render_relations(tmp_path, labels="same", **SMALL)
+    assert "delete" not in str(refused.value)
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 

@@ -8,7 +8,7 @@ from glore_video.datasets import video_dataset
 from glore_video.datasets.loader import TrainingBatches, clip_loader
 from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
-from glore_video.video import ClipSampling, VideoError, open_video, transforms
+from glore_video.video import ClipSampling, VideoError, augmentation, open_video
 from glore_video.video.augmentation import Augmentation
 from glore_video.video.augmentation_erasing import RandomErasing
 from glore_video.video.augmentation_rand import RandAugment
@@ -214,14 +214,42 @@ class Shrinking:
 
 def test_frames_are_chosen_anew_where_fewer_are_whole():
     def last(video):
-        return [video.num_frames - 1]
+        return video.frames([video.num_frames - 1])
 
-    assert video_dataset._frames(Shrinking(40, 20), last, "use_prefix") == [19]
+    assert video_dataset._again_if_shorter(Shrinking(40, 20), last, "use_prefix") == [19]
     for known, whole, policy in ((40, 20, "error"), (40, 0, "use_prefix"), (40, 40, "error")):
         video = Shrinking(known, whole)
-        chosen = last if whole != 40 else lambda _: [40]
+        read = last if whole != 40 else lambda video: video.frames([40])
         with pytest.raises(VideoError, match=f"only {whole} frames"):
-            video_dataset._frames(video, chosen, policy)
+            video_dataset._again_if_shorter(video, read, policy)
+
+
+def test_clips_of_a_variable_rate_span_their_seconds(tmp_path):
+    """30 frames in the first second, then one every third of a second: 40 frames in 4.3 s."""
+    path = encode(tmp_path / "v.mp4", times=[*range(30), *range(30, 130, 10)], size=(64, 64))
+    videos = VideoList(tmp_path / "l.csv", [str(path)], [0])
+    # Three frames 30 / 30 s apart: of what is shown at 30 a second, 128 or 129 places.
+    sampling = ClipSampling(num_frames=3, stride=30, target_fps=30)
+    with open_video(path) as video:
+        frames = video.frames(range(40)).permute(0, 3, 1, 2)
+    size = {"short_side": 64, "crop_size": 64}
+    clip = CentreClips(videos=videos, sampling=sampling, **size)[0].clip
+    # 123.2 places, rounded up; the centre start is place (124 - 61 + 1) // 2 = 32: 1.07, 2.07, 3.07 s
+    assert torch.equal(clip, frames[[30, 33, 36]].permute(1, 0, 2, 3))
+    settings = {"num_clips": 3, "num_crops": 1, "spacing": "ends", **size}
+    views = EvalViews(videos=videos, sampling=sampling, **settings)[0].views
+    assert torch.equal(views.view(0), frames[[0, 30, 33]].permute(1, 0, 2, 3))
+    # the last one starts at place 63
+    assert torch.equal(views.view(2), frames[[33, 36, 39]].permute(1, 0, 2, 3))
+    drawn = training(videos, sampling=sampling)
+    for epoch in range(8):
+        clip = drawn[epoch, 0].clip.unbind(1)
+        first, second, third = (
+            next(n for n in range(40) if torch.equal(shown, frames[n])) for shown in clip
+        )
+        assert first <= 33
+        assert 30 <= second <= 36
+        assert third == second + 3
 
 
 AUGMENTATION = Augmentation(
@@ -249,8 +277,8 @@ def test_draws_of_a_plain_clip_never_change(videos, monkeypatch):
         return frames
 
     monkeypatch.setattr(video_dataset, "clip_indices", indices)
-    monkeypatch.setattr(transforms, "crop", crop)
-    monkeypatch.setattr("glore_video.video.augmentation.horizontal_flip", flip)
+    monkeypatch.setattr(augmentation, "crop", crop)
+    monkeypatch.setattr(augmentation, "horizontal_flip", flip)
     clips = training(videos, short_sides=(40, 80), crop_size=40, flip=True)
     for epoch in range(4):
         clips[epoch, 0]
@@ -292,7 +320,7 @@ def test_several_clips_take_one_opening_and_decode_no_frame_twice(videos, monkey
     def opened(*args, **kwargs):
         video = open_video(*args, **kwargs)
         decode = video._decode
-        video._decode = lambda numbers: wanted.append(list(numbers)) or decode(numbers)
+        video._decode = lambda numbers, take: wanted.append(numbers) or decode(numbers, take)
         return video
 
     monkeypatch.setattr(video_dataset, "open_video", opened)

@@ -65,6 +65,13 @@ def options(videos, tmp_path):
     }
 
 
+@pytest.fixture
+def cfg(tmp_path):
+    """Words of a configuration that is all defaults."""
+    (tmp_path / "empty.yaml").write_text("")
+    return ["--cfg", str(tmp_path / "empty.yaml")]
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     threads = torch.get_num_threads()

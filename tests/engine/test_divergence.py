@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from glore_video.engine.divergence import first_non_finite
+from glore_video.models.glore_unit import GloreUnit1d
 
 
 class BadGradient(torch.autograd.Function):
@@ -27,6 +28,24 @@ def network():
 def found(model, factor=1.0):
     x = torch.ones(3, 2)
     return first_non_finite(model, (model(x).square().sum() * factor for _ in range(2)))
+
+
+@pytest.mark.parametrize(
+    ("order", "named"),
+    [("reassociated", "0 (GloreUnit1d)"), ("published", "0.conv_proj (Conv1d)")],
+)
+def test_a_unit_that_does_not_call_its_layers_is_named_as_a_whole(order, named):
+    model = nn.Sequential(GloreUnit1d(4, order=order))
+    watched = []
+    nn.init.constant_(model[0].conv_proj.bias, 3e38)
+    nn.init.constant_(model[0].conv_proj.weight, 3e38)
+
+    def losses():
+        watched.extend(layer for layer in model[0].children() if layer._forward_hooks)
+        yield model(torch.ones(2, 4, 5)).sum()
+
+    assert first_non_finite(model, losses()).startswith(f"the output of {named}: ")
+    assert bool(watched) == (order == "published")
 
 
 def test_all_is_finite():

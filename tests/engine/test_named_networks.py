@@ -7,6 +7,7 @@ import pytest
 from glore_video.cli import main
 from glore_video.config import load_config
 from glore_video.engine import build
+from glore_video.engine.build.network import with_published_input
 from glore_video.engine.ready_model import ready_model
 from glore_video.errors import UsageError
 from glore_video.models import glore_units
@@ -50,7 +51,7 @@ def test_named_network_trains_tests_and_predicts(cfg, options, name, after, unit
 
 
 def test_what_is_not_set_is_as_published():
-    config = build.with_published_input(
+    config = with_published_input(
         load_config(None, ["MODEL.NAME", "torchvision/video/r3d_18", "DATA.NUM_FRAMES", "8"])
     )
     assert config.DATA.MEAN == (0.43216, 0.394666, 0.37645)
@@ -58,18 +59,18 @@ def test_what_is_not_set_is_as_published():
     assert (config.DATA.TRAIN_CROP_SIZE, config.DATA.TEST_CROP_SIZE) == (112, 112)
     assert config.DATA.TRAIN_JITTER_SCALES == (128, 160)
     # What a run writes down is read back to the same.
-    assert build.with_published_input(config) == config
+    assert with_published_input(config) == config
     plain = load_config(None, ["MODEL.NAME", "slow_r50"])
-    assert build.with_published_input(plain) is plain
+    assert with_published_input(plain) is plain
 
 
 def test_a_network_for_pictures_is_refused():
     with pytest.raises(UsageError, match=r"MODEL.NAME = torchvision/resnet18 takes pictures"):
-        build.with_published_input(load_config(None, ["MODEL.NAME", "torchvision/resnet18"]))
+        with_published_input(load_config(None, ["MODEL.NAME", "torchvision/resnet18"]))
 
 
 def test_clips_that_a_network_can_not_take():
-    config = build.with_published_input(
+    config = with_published_input(
         load_config(None, ["MODEL.NAME", "torchvision/video/s3d", "DATA.NUM_FRAMES", "4"])
     )
     with pytest.raises(UsageError, match=r"s3d can't take clips of \(3, 4, 224, 224\).*\(3, 16, 2"):

@@ -11,19 +11,14 @@ import sys
 import numpy as np
 import pytest
 import torch
+from test_unforeseen import forked_run
 
 from glore_video.cli import main
 from glore_video.config import load_config
 from glore_video.engine import build, trainer
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.trainer import Trainer
-from glore_video.models import save_weights
-
-
-@pytest.fixture
-def cfg(tmp_path):
-    (tmp_path / "empty.yaml").write_text("")
-    return ["--cfg", str(tmp_path / "empty.yaml")]
+from glore_video.models import TinyResNet3d, insert_glore, save_weights
 
 
 def flat(options):
@@ -166,9 +161,11 @@ def test_resuming_within_an_epoch_with_another_batch_size(cfg, options, monkeypa
         interrupt_at_step(patch, 1)
         assert main([*cfg, *flat(options)]) == 143
     capsys.readouterr()
-    assert main([*cfg, *flat(options | {"TRAIN.BATCH_SIZE": 4})]) == 2
-    assert "was made within an epoch with RNG_SEED and TRAIN.BATCH_SIZE (0, 2)" in (
-        capsys.readouterr().err
+    options |= {"TRAIN.BATCH_SIZE": 4, "TRAIN.RESUME_CHANGED": True}
+    assert main([*cfg, *flat(options)]) == 2
+    assert (
+        "was made within an epoch, whose order of videos depends on TRAIN.BATCH_SIZE: it was 2, not 4"
+        in capsys.readouterr().err
     )
 
 
@@ -392,8 +389,28 @@ def test_other_synthetic_videos_are_named_by_their_keys(cfg, options, tmp_path, 
     assert "SYNTHETIC.LABELS = 'pair', there 'same'; SYNTHETIC.SIZE = 50, there 48;" in line
 
 
+def test_own_videos_are_never_to_be_deleted(options, videos, capsys):
+    """The configs of the demonstration render; a newcomer names the folder of their own videos."""
+    options |= {"DATA.RANDOM_FLIP": False, "OUTPUT_DIR": options["OUTPUT_DIR"] / "o"}
+    assert main(["--cfg", "configs/quickstart.yaml", *flat(options)]) == 2
+    line = one_error_line(capsys)
+    assert "delete" not in line
+    assert f"{videos} is no rendered dataset; there is class_names.txt, clips/, test.csv" in line
+    assert "SYNTHETIC.LABELS = pair renders videos into a folder of their own" in line
+    assert "SYNTHETIC.LABELS none" in line
+    assert "configs/k400_glore_r50_finetune.yaml" in line
+    assert (videos / "clips" / "0.mp4").is_file()
+
+
+@pytest.mark.parametrize("word", ["none", "", "''"], ids=["none", "empty", "quotes"])
+def test_labels_of_the_rendering_can_be_taken_off_in_a_shell(word):
+    config = load_config("configs/quickstart.yaml", ["SYNTHETIC.LABELS", word])
+    assert config.SYNTHETIC.LABELS == "none"
+
+
 def test_label_out_of_range(cfg, options, videos, tmp_path, capsys):
-    (tmp_path / "train.csv").write_text(f"{videos}/clips/0.mp4 2\n")
+    for split in ("train", "val", "test"):
+        (tmp_path / f"{split}.csv").write_text(f"{videos}/clips/0.mp4 {2 * (split == 'train')}\n")
     options |= {"DATA.PATH_TO_DATA_DIR": tmp_path}
     assert main([*cfg, *flat(options)]) == 2
     assert "train.csv:1: label 2 is not in 0 .. 1" in one_error_line(capsys)
@@ -403,7 +420,8 @@ def test_checkpoint_of_another_network(cfg, options, capsys):
     options |= {"SOLVER.MAX_EPOCH": 1}
     assert main([*cfg, *flat(options)]) == 0
     capsys.readouterr()
-    assert main([*cfg, *flat(options | {"GLORE.LOCATION": "[]", "SOLVER.MAX_EPOCH": 2})]) == 2
+    options |= {"GLORE.LOCATION": "[]", "SOLVER.MAX_EPOCH": 2, "TRAIN.RESUME_CHANGED": True}
+    assert main([*cfg, *flat(options)]) == 2
     assert "is of another network" in one_error_line(capsys)
 
 
@@ -415,6 +433,24 @@ def test_divergence_stops_the_run(cfg, options, capsys):
         line
     )
     assert "Lower SOLVER.BASE_LR" in line
+
+
+@pytest.mark.parametrize("trains", [True, False], ids=["training", "test"])
+@pytest.mark.filterwarnings("ignore:units that did not run")
+def test_units_that_the_network_does_not_run_are_refused(
+    cfg, options, tmp_path, capsys, monkeypatch, trains
+):
+    def past_the_block(self, x):
+        first, second = self.stage1
+        x = self.stage2(second(first.forward(self.stem(x))))
+        return self.classifier(x.mean((2, 3, 4)))
+
+    model = insert_glore(TinyResNet3d(2), after=["stage1.0"])
+    save_weights(model, tmp_path / "weights.pyth")
+    monkeypatch.setattr(TinyResNet3d, "forward", past_the_block)
+    options |= {"TRAIN.ENABLE": trains, "TEST.CHECKPOINT_FILE_PATH": tmp_path / "weights.pyth"}
+    assert main([*cfg, *flat(options)]) == 2
+    assert "units that did not run when the network ran: stage1.0.glore. " in one_error_line(capsys)
 
 
 def test_missing_cfg(capsys):
@@ -557,15 +593,20 @@ def test_precise_batch_norm_makes_the_statistics_those_of_the_clips(cfg, options
         "SOLVER.BASE_LR": 0,
         "SOLVER.WARMUP_START_LR": 0,
         "SOLVER.MAX_EPOCH": 1,
+        "TRAIN.EMA_DECAY": 0.9,
         "TEST.ENABLE": False,
     }
     assert main([*cfg, *flat(options)]) == 0
-    precise = weights_of(options["OUTPUT_DIR"], 1)["stem.1.running_var"]
+    precise = read_checkpoint(checkpoint_path(options["OUTPUT_DIR"], 1))
     options |= {"BN.USE_PRECISE_STATS": False, "OUTPUT_DIR": options["OUTPUT_DIR"] / "b"}
     assert main([*cfg, *flat(options)]) == 0
-    averaged = weights_of(options["OUTPUT_DIR"], 1)["stem.1.running_var"]
-    # Two steps of momentum 0.1 leave 0.81 of the initial variance, which is 1.
-    assert torch.allclose(averaged, 0.81 + 0.19 * precise, rtol=0.05)
+    averaged = weights_of(options["OUTPUT_DIR"], 1)
+    for norm in ("stem.1", "stage1.0.glore.blocker"):
+        key = f"{norm}.running_var"
+        # Two steps of momentum 0.1 leave 0.81 of the initial variance, which is 1.
+        for state in ("model_state", "ema_state"):
+            assert torch.allclose(averaged[key], 0.81 + 0.19 * precise[state][key], rtol=0.05)
+            assert (precise[state][key] > 0).all()
 
 
 def run_tool(arguments, launcher=(sys.executable,)):
@@ -614,7 +655,7 @@ def test_two_processes_give_the_scores_of_one(cfg, options, tmp_path, videos, wa
 @pytest.mark.slow
 def test_two_processes_train_to_the_same_weights(cfg, options, tmp_path):
     """Without batch norm's and dropout's share the global batch is all that counts."""
-    options |= {"CPU_PROCESSES": 2}
+    options |= {"CPU_PROCESSES": 2, "TRAIN.EMA_DECAY": 0.9}
     done = run_tool([*cfg, *flat(options)])
     assert done.returncode == 0, done.stderr
     summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())
@@ -625,6 +666,12 @@ def test_two_processes_train_to_the_same_weights(cfg, options, tmp_path):
         if line["split"] == "val_epoch"
     ]
     assert (validation["videos_expected"], validation["videos_scored"]) == (8, 8)
+    state = read_checkpoint(checkpoint_path(options["OUTPUT_DIR"], 2))
+    # The moving average has the last statistics of the network, of both processes' clips.
+    statistics = [key for key in state["model_state"] if "running" in key]
+    assert statistics
+    for key in statistics:
+        assert torch.equal(state["ema_state"][key], state["model_state"][key]), key
 
 
 @pytest.mark.slow
@@ -635,3 +682,16 @@ def test_error_in_spawned_processes_is_short(cfg, options):
     assert re.search(r"step 2 of 2 in epoch 1: the .* values are not finite", done.stderr)
     assert "Lower SOLVER.BASE_LR" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+CLOSED = """
+import os, sys
+os.close(0); os.close(1); os.close(2)
+sys.stdout = sys.stderr = None
+"""
+
+
+def test_a_run_without_standard_streams(cfg, options, tmp_path):
+    """As services start it; what it has to say is in log.txt."""
+    assert forked_run([*cfg, *flat(options)], CLOSED, tmp_path / "said.txt") == 0
+    assert "test: video top-1" in (options["OUTPUT_DIR"] / "log.txt").read_text()

@@ -31,8 +31,12 @@ def test_plain_lines_now_and_then(monkeypatch):
     assert spoken == ["test: 3 of 6", "test: 5 of 6"]
 
 
-def test_no_plain_lines(monkeypatch):
-    assert lines_of(monkeypatch, seconds_an_item=99, plain_seconds=0) == []
+def test_no_plain_lines_where_others_speak(monkeypatch):
+    others = iter([100, 190, 280, 370])
+    assert lines_of(monkeypatch, seconds_an_item=20, spoken_at=lambda: next(others)) == []
+    others = iter([0, 0, 90, 0])
+    spoken = lines_of(monkeypatch, seconds_an_item=20, spoken_at=lambda: next(others))
+    assert spoken == ["test: 1 of 6", "test: 3 of 6"]
 
 
 def test_metrics_after_a_step_are_forgotten(tmp_path):

@@ -44,3 +44,31 @@ def test_steps():
     assert rates(schedule, [0, 0.5, 1, 3.99, 4, 7.9, 8, 10]) == pytest.approx(
         [0.1, 0.3, 0.5, 0.5, 0.05, 0.05, 0.005, 0.005]
     )
+
+
+@pytest.mark.parametrize("after", [True, False])
+@pytest.mark.parametrize("warmup", [8, 34])
+def test_warm_up_no_shorter_than_the_run_rises_towards_the_base_rate(after, warmup):
+    schedule = Schedule(
+        policy="cosine",
+        base_lr=0.1,
+        max_epoch=8,
+        warmup_epochs=warmup,
+        warmup_start_lr=0.02,
+        cosine_after_warmup=after,
+    )
+    # A straight line from 0.02 that would reach 0.1 at the end of the warm-up.
+    expected = [0.02, 0.02 + 0.08 * 4 / warmup, 0.02 + 0.08 * 7.9 / warmup]
+    assert rates(schedule, [0, 4, 7.9]) == pytest.approx(expected)
+
+
+def test_warm_up_over_the_steps_of_a_longer_run():
+    schedule = Schedule(
+        policy="steps_with_relative_lrs",
+        base_lr=0.5,
+        max_epoch=4,
+        warmup_epochs=10,
+        steps=(0, 3, 9),
+        relative_lrs=(1, 0.1, 0.01),
+    )
+    assert rates(schedule, [0, 2, 3.5, 4]) == pytest.approx([0.0, 0.1, 0.175, 0.2])

@@ -40,6 +40,33 @@ def test_rates_by_clips_and_warm_up_by_steps(config):
     assert schedule.at(3) == pytest.approx(0.005)
 
 
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        (
+            {"SOLVER__WARMUP_EPOCHS": 34, "SOLVER__MAX_EPOCH": 17},
+            "SOLVER.WARMUP_EPOCHS = 34 is no shorter than the run, SOLVER.MAX_EPOCH = 17: the "
+            "learning rate goes straight from 0.02 to 0.06 and does not follow",
+        ),
+        (  # cos(pi * 3 / 4): 0.1464 of 0.1
+            {"SOLVER__WARMUP_STEPS": 90, "SOLVER__MAX_EPOCH": 12},
+            "SOLVER.WARMUP_STEPS = 90: the warm-up lowers the learning rate, from "
+            "SOLVER.WARMUP_START_LR to what SOLVER.LR_POLICY gives at its end (0.02 to 0.0146)",
+        ),
+        ({"SOLVER__WARMUP_EPOCHS": 3, "SOLVER__MAX_EPOCH": 12}, ""),
+        ({"SOLVER__WARMUP_EPOCHS": 0, "SOLVER__MAX_EPOCH": 12}, ""),
+    ],
+    ids=["longer than the run", "down to the policy's rate", "up", "none"],
+)
+def test_words_about_the_warm_up_are_those_of_the_schedule(config, caplog, pairs, words):
+    pairs = {"SOLVER__BASE_LR": 0.1, "SOLVER__WARMUP_START_LR": 0.02} | pairs
+    with caplog.at_level("WARNING"):
+        build_schedule(config(**pairs), steps_an_epoch=10)
+    assert [record.getMessage()[: len(words)] for record in caplog.records] == (
+        [words] if words else []
+    )
+
+
 def test_rates_scale_with_the_batch_only_if_asked(config, caplog):
     pairs = {"TRAIN__BATCH_SIZE": 128, "SOLVER__BASE_LR": 0.1, "SOLVER__WARMUP_START_LR": 0.01}
     pairs |= {"SOLVER__WARMUP_EPOCHS": 1}

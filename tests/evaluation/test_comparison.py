@@ -1,10 +1,13 @@
 """Two runs on the same videos, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from glore_video.evaluation.alignment import Predictions
 from glore_video.evaluation.comparison import compare
+from glore_video.evaluation.comparison_page import deciding_p, text_lines
 
 NAMES = ("x", "y", "z")
 
@@ -100,3 +103,34 @@ def test_groups_of_different_size_have_no_paired_test():
     assert result.difference == pytest.approx(50.0)
     assert {row.adjusted for row in result.classes} == {None}
     assert len(result.gained) == 5
+
+
+def with_p(p):
+    return replace(compare([A], [B]), mcnemar=p)
+
+
+@pytest.mark.parametrize(
+    ("values", "corrected"),
+    [
+        # Holm by hand: the least of three times 3, the next times 2, the last times 1.
+        ([0.0395, 0.2, 0.04], [0.1185, 0.2, 0.1185]),
+        ([0.0395, None, 0.2, 0.3], [0.1185, None, 0.4, 0.4]),
+        ([None, 0.0395], [None, 0.0395]),
+        ([None, None], [None, None]),
+    ],
+    ids=["all have a p", "one has none", "one has one", "none has one"],
+)
+def test_comparisons_without_a_p_do_not_spare_the_others_the_correction(values, corrected):
+    comparisons = [with_p(p) for p in values]
+    assert deciding_p(comparisons) == [p if p is None else pytest.approx(p) for p in corrected]
+    said = "\n".join(text_lines(comparisons))
+    known = sum(p is not None for p in values)
+    assert said.count(f"corrected for {known} comparisons: p ") == (known if known > 1 else 0)
+    assert said.count("corrected for") == (known if known > 1 else 0)
+
+
+def test_runs_that_say_the_same_may_still_differ():
+    result = compare([A], [A])
+    assert result.difference == 0
+    assert result.interval[0] < -30
+    assert result.interval[1] > 30

@@ -83,7 +83,6 @@ def test_ends():
     assert all(math.isnan(end) for end in mean_interval(np.zeros(0)))
     empty = np.zeros(0, np.int64)
     assert all(math.isnan(end) for end in class_mean_interval(empty > 0, empty))
-    assert class_mean_interval(np.array([True, True]), np.array([3, 7])) == (100.0, 100.0)
 
 
 def test_bad_arguments():
@@ -102,3 +101,38 @@ def test_all_right_is_not_certain():
     shares = np.array([0.0, 0.5, 1.0, 1.0])
     assert percent_interval(shares) == mean_interval(100 * shares)
     assert all(math.isnan(end) for end in percent_interval(np.zeros(0)))
+
+
+def test_of_classes_that_are_all_right_the_interval_is_that_of_all_videos():
+    right, labels = np.ones(20, dtype=bool), np.arange(20) % 4
+    # Wilson's interval of 20 of 20 is 83.9 to 100; 0.025 ** (1 / 20) is the exact one.
+    assert class_mean_interval(right, labels) == (pytest.approx(83.157, abs=1e-3), 100.0)
+    assert class_mean_interval(~right, labels) == (0.0, pytest.approx(16.843, abs=1e-3))
+    assert class_mean_interval(right, labels)[0] == pytest.approx(percent_interval(right)[0])
+    # Of 19 videos and one the mean over classes is worth 4 / (1 / 19 + 1) = 3.8 videos.
+    uneven = class_mean_interval(right, np.array([0] * 19 + [1]))
+    assert uneven == (pytest.approx(100 * 0.025 ** (1 / 3.8)), 100.0)
+
+
+def test_of_classes_that_are_all_right_or_all_wrong_the_interval_is_no_point():
+    labels = np.repeat([0, 1], 50)
+    low, high = class_mean_interval(labels == 0, labels)
+    other = 1 - 0.025 ** (1 / 100)
+    assert (low, high) == (pytest.approx(50 * (1 - other)), pytest.approx(50 * (1 + other)))
+
+
+def test_all_alike_is_not_certain():
+    assert mean_interval(np.full(10, 50.0), bounds=(0, 100)) == (
+        pytest.approx(50 - 50 * (1 - 0.025**0.1)),
+        pytest.approx(50 + 50 * (1 - 0.025**0.1)),
+    )
+    # Two runs that say the same of 20 videos: 100 * (1 - 0.025 ** (1 / 20)).
+    low, high = mean_interval(np.zeros(20), bounds=(-100, 100))
+    assert (low, high) == (pytest.approx(-16.843, abs=1e-3), pytest.approx(16.843, abs=1e-3))
+
+
+def test_all_alike_holds_the_truth_as_often_as_it_says():
+    # Of 20 videos each right with this probability, 1 in 40 tests has all right: just inside.
+    truth = 0.025 ** (1 / 20)
+    assert percent_interval(np.ones(20))[0] == pytest.approx(100 * truth)
+    assert truth**20 == pytest.approx(0.025)

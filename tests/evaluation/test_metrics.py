@@ -56,6 +56,38 @@ def test_calibration_error_is_the_weighted_gap_of_the_bins():
     assert calibration_error(scores, labels) == pytest.approx(100 * gap, rel=1e-5)
 
 
+def plain_calibration(scores, labels, bins=15):
+    """Expected calibration error by a loop: bin n holds confidences in (n / bins, (n + 1) / bins]."""
+    total = 0.0
+    for low in range(bins):
+        own = [
+            (max(row), row.index(max(row)) == label)
+            for row, label in zip(scores, labels, strict=True)
+            if low / bins < max(row) <= (low + 1) / bins
+        ]
+        if own:
+            gap = abs(sum(c for c, _ in own) - sum(right for _, right in own))
+            total += gap / len(scores)
+    return 100 * total
+
+
+def test_a_probability_of_exactly_one_is_in_the_last_bin():
+    # Of (14/15, 1]: 1.0 right, twice 0.95 right, 1.0 wrong: mean 0.975 against 0.75.
+    scores = torch.tensor([[1.0, 0.0], [0.95, 0.05], [0.05, 0.95], [0.0, 1.0]], dtype=torch.float64)
+    labels = torch.tensor([0, 0, 1, 0])
+    assert calibration_error(scores, labels) == pytest.approx(22.5)
+
+
+def test_calibration_by_a_loop():
+    rng = np.random.default_rng(0)
+    scores = torch.from_numpy(rng.normal(size=(500, 3)) * 5).softmax(dim=1)
+    scores[:50] = torch.eye(3, dtype=torch.float64)[rng.integers(3, size=50)]
+    labels = scores.argmax(dim=1)  # all are right but of those that are quite sure
+    labels[:50] = torch.from_numpy(rng.integers(3, size=50))
+    expected = plain_calibration(scores.tolist(), labels.tolist())
+    assert calibration_error(scores, labels) == pytest.approx(expected)
+
+
 def test_bins():
     confidence = np.array([0.0, 0.25, 0.2500001, 1.0, 0.9])
     bins = reliability(confidence, np.array([True, False, True, True, False]), bins=4)

@@ -47,12 +47,15 @@ def test_files(tmp_path):
         "num_views": 2,
         "videos_expected": 3,
         "videos_scored": 2,
+        "videos_not_finite": 0,
         # Of two videos, one right: a quarter of the samples is all right, a quarter all wrong.
         "video_top1_interval": [0.0, 100.0],
         "mean_class_accuracy": 50.0,
         # Class x ranks its video second of two, w (whose class has 0.1 for both) in a tie.
         "mean_average_precision": pytest.approx(75.0),
         "calibration_error": pytest.approx(47.5),
+        "reasons": {},
+        "not_finite": [],
         "failed": [{"path": "d.mp4", "reason": "no frames"}],
         "left_out": [],
         "seconds": 1.5,
@@ -88,6 +91,24 @@ def test_nothing_scored(tmp_path):
     assert (summary["video_top1"], summary["videos_scored"]) == (None, 0)
     assert summary["video_top1_interval"] == [None, None]
     assert (summary["mean_class_accuracy"], summary["mean_average_precision"]) == (None, None)
+
+
+def test_names_that_spreadsheets_run_as_formulas(tmp_path):
+    scores = replace(make_scores(), paths=("=a.mp4", "-b.mp4"))
+    write_results(
+        tmp_path,
+        scores,
+        summarize(scores, 2),
+        class_names=["@x", "+y", "w"],
+        plan=ViewPlan(clips=2, crops=1, spacing="ends", short_side=32),
+        seconds=1.5,
+        checkpoint="c.pyth",
+    )
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
+        _, first, second = csv.reader(file)
+    assert first[:4] == ["'=a.mp4", "0", "'@x", "'@x"]
+    assert second[:4] == ["'-b.mp4", "2", "w", "'+y"]
+    assert load_scores(tmp_path).paths == scores.paths
 
 
 def test_file_names_that_are_no_text(tmp_path):

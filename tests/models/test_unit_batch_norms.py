@@ -40,7 +40,7 @@ def results(unit, x, weights):
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_split_norm_is_folded(normalize, training, channels_last):
+def test_split_norm_is_folded(normalize, training, channels_last, monkeypatch):
     unit = random_unit(normalize=normalize)
     unit.blocker.__class__, unit.blocker.num_splits = SubBatchNorm3d, 3
     published, unit = (in_order(unit.train(training), o) for o in ("published", "reassociated"))
@@ -49,11 +49,24 @@ def test_split_norm_is_folded(normalize, training, channels_last):
         x = x.contiguous(memory_format=torch.channels_last_3d)
     weights = torch.randn_like(x)
     expected = results(published, x, weights)
-    unit.blocker.register_forward_hook(lambda *_: pytest.fail("called, not folded"))
+    monkeypatch.setattr(SubBatchNorm3d, "forward", lambda *_: pytest.fail("called, not folded"))
     for got, wanted in zip(results(unit, x, weights), expected, strict=True):
         torch.testing.assert_close(got, wanted, rtol=1e-12, atol=1e-12)
     for name, buffer in published.named_buffers():
         torch.testing.assert_close(unit.get_buffer(name), buffer, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_split_norms_that_count_no_batches_are_as_torchs(momentum):
+    x = torch.randn(6, CHANNELS, 2, 3, 4, dtype=torch.float64)
+    for order in ("published", "reassociated"):
+        plain, split = (in_order(random_unit(), order) for _ in range(2))
+        split.blocker.__class__, split.blocker.num_splits = SubBatchNorm3d, 3
+        for unit in (plain, split):
+            unit.blocker.num_batches_tracked, unit.blocker.momentum = None, momentum
+            unit(x)
+        torch.testing.assert_close(split.blocker.running_mean, plain.blocker.running_mean)
+        torch.testing.assert_close(split.blocker.running_var, plain.blocker.running_var)
 
 
 def test_a_batch_that_cannot_be_split_is_named():

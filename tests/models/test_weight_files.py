@@ -136,3 +136,11 @@ def test_archives_are_named(tmp_path):
     (tmp_path / "C2D.pkl").write_bytes(b"\x1f\x8b\x08\x00")
     with pytest.raises(ValueError, match=r"C2D\.pkl is a gzip archive; unpack it"):
         read_weights(tmp_path / "C2D.pkl")
+
+
+@pytest.mark.parametrize("suffix", ["pth", "pyth", "pkl"])
+def test_an_empty_file_is_called_empty(tmp_path, suffix):
+    path = tmp_path / f"weights.{suffix}"
+    path.touch()
+    with pytest.raises(ValueError, match=r"weights\.\w+ is .* it is empty or cut off$"):
+        read_weights(path)

@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 import torch
 
+import glore_video
 from glore_video.engine.ready_model import ready_model
 from glore_video.models import zero_init_units
 from glore_video.prediction.looking import look
@@ -9,6 +12,7 @@ from glore_video.video import open_video
 from glore_video.video.transforms import centre_crop, resize_short_side, to_clip
 from glore_video.visualization import grad_cam, inspect_units, projection_maps
 
+ROOT = Path(__file__).parents[2]
 UNIT = "stage2.0.glore"
 
 
@@ -31,6 +35,33 @@ def test_clips_cover_the_video(ready, moving_video):
     few = look(moving_video, ready, most_clips=2, cam=False)
     assert few.clips[0].cam is None
     assert few.activity(UNIT)[1].shape == (16, 8)  # 2 clips of 4 steps
+
+
+@pytest.mark.parametrize("crops", [1, 3])
+def test_looking_and_predicting_say_the_same(tiny_checkpoint, moving_video, crops):
+    ready = ready_model(weights=tiny_checkpoint, num_clips=4, num_crops=crops)
+    predicted = glore_video.predict(moving_video, ready)
+    seen = look(moving_video, ready, most_clips=2, cam=False)
+    assert (ready.class_names[seen.target], seen.probability) == predicted.top(1)[0]
+    other = look(moving_video, ready, target=1 - seen.target, most_clips=1, cam=False)
+    assert other.probability == predicted.probabilities[1 - seen.target]
+
+
+def test_shares_of_importance(ready, moving_video):
+    seen = look(moving_video, ready, most_clips=2, cam=False)
+    importances = [clip.units[UNIT].importance.tolist() for clip in seen.clips]
+    means = [(a + b) / 2 for a, b in zip(*importances, strict=True)]
+    expected = [abs(mean) / sum(map(abs, means)) for mean in means]
+    assert seen.shares(UNIT).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_grad_cam_of_a_network_without_units(moving_video):
+    plain = ready_model(cfg=ROOT / "configs" / "quickstart.yaml", untrained=True)
+    seen = look(moving_video, plain, most_clips=2)
+    assert [clip.units for clip in seen.clips] == [{}, {}]
+    assert seen.clips[0].cam.shape == (4, 16, 16)
+    with pytest.raises(ValueError, match="no GloRe unit, so without Grad-CAM nothing is left"):
+        look(moving_video, plain, cam=False)
 
 
 def test_maps_are_those_of_the_clip(ready, moving_video):
@@ -57,12 +88,17 @@ def test_units_that_change_nothing_are_ranked_by_their_maps(ready, moving_video)
 def test_map_frames_between_the_steps(ready, moving_video):
     clip = look(moving_video, ready, most_clips=1, cam=False).clips[0]
     first = clip.frames[0]
-    steps = torch.arange(4.0).view(1, 4, 1, 1)
-    at = map_frames(clip, steps, [0, first, first + 1, first + 3, 29], plain=True)
-    assert at[0, :, 0, 0].tolist() == [0, 0, 1, 3, 3]
 
-    halves = map_frames(clip, steps[:, :2], range(first, first + 4), plain=True)
-    assert halves[0, :, 0, 0].tolist() == [0, 0.25, 0.75, 1]
+    def middles(*frames):  # of frames at 10 a second
+        return [(frame + 0.5) / 10 for frame in frames]
+
+    steps = torch.arange(4.0).view(1, 4, 1, 1)
+    at = map_frames(clip, steps, middles(0, first, first + 1, first + 3, 29), plain=True)
+    assert at[0, :, 0, 0].tolist() == pytest.approx([0, 0, 1, 3, 3], abs=1e-5)
+
+    seconds = middles(*range(first, first + 4))
+    halves = map_frames(clip, steps[:, :2], seconds, plain=True)
+    assert halves[0, :, 0, 0].tolist() == pytest.approx([0, 0.25, 0.75, 1], abs=1e-5)
 
 
 @pytest.mark.parametrize("target", [0, 1])

@@ -25,6 +25,23 @@ def test_written_and_read_again(tmp_path):
     assert ResultsFile(path).known("12") == {}
 
 
+def test_names_that_spreadsheets_run_as_formulas(tmp_path):
+    """They are texts in the file, and themselves again for who goes on with it."""
+    path = tmp_path / "a.csv"
+    top = (("=1+2", 0.5), ("@sum", 0.25), ("'=quoted", 0.125), ("'s", 0.0625), ("a-b", 0.0625))
+    result = Result("-_aB3.mp4", "n", top)
+    bad = Result("\t=x.mp4", "n", reason="- not read")
+    file = ResultsFile(path)
+    file.append([result, bad])
+    assert file.finish([result.path, bad.path], {}) == [result, bad]
+    lines = path.read_text().splitlines()
+    assert lines[1] == (
+        "'-_aB3.mp4,ok,,n,'=1+2,0.500000,'@sum,0.250000,''=quoted,0.125000,'s,0.062500,a-b,0.062500"
+    )
+    assert lines[2].startswith("'\t=x.mp4,failed,'- not read,n,")
+    assert ResultsFile(path).known("n") == {result.path: result}
+
+
 def test_a_killed_run_goes_on(tmp_path):
     path = tmp_path / "a.csv"
     one, two = Result("1.mp4", "n", TOP), Result("2.mp4", "n", TOP)

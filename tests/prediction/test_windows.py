@@ -1,8 +1,13 @@
+from fractions import Fraction
+
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from glore_video.engine.ready_model import ReadyModel
+from glore_video.prediction.recognition import best
+from glore_video.prediction.timeline_files import write_annotated
 from glore_video.prediction.windows import (
     Timeline,
     Window,
@@ -11,7 +16,8 @@ from glore_video.prediction.windows import (
     window_clips,
     window_timeline,
 )
-from glore_video.video import ClipSampling
+from glore_video.video import ClipSampling, FrameTimes, open_video
+from glore_video.video.writing import VideoWriter
 
 
 @pytest.mark.parametrize(
@@ -99,6 +105,52 @@ def test_the_timeline_tells_when(moving_video):
     assert found.top(2.8, 1)[0][0] == "right"
     with pytest.raises(ValueError, match="window must be above 0 seconds, got -1"):
         window_timeline(moving_video, ready, window=-1)
+
+
+class Bright(nn.Module):
+    def forward(self, clips):
+        mean = clips.flatten(1).mean(1)
+        return torch.stack([-20 * mean, 20 * mean], 1)
+
+
+@pytest.fixture(scope="session")
+def slowing(tmp_path_factory):
+    """20 s: 300 frames in the first ten seconds, dark, then 10 in the next, bright."""
+    path = tmp_path_factory.mktemp("slowing") / "a.mp4"
+    stamps = (*range(300), *range(300, 600, 30))
+    times = FrameTimes(310, Fraction(310, 20), stamps, Fraction(1, 30))
+    frames = np.full((310, 48, 48, 3), 20, dtype=np.uint8)
+    frames[300:] = 220
+    with VideoWriter(path, fps=times.fps, times=times) as writer:
+        writer.write(frames)
+    return path
+
+
+@pytest.mark.parametrize("target_fps", [None, 30])
+def test_events_are_told_when_they_are_shown(slowing, target_fps):
+    ready = ReadyModel(
+        network=Bright(),
+        class_names=("dark", "bright"),
+        sampling=ClipSampling(num_frames=4, stride=2, target_fps=target_fps),
+        num_clips=3,
+        short_side=48,
+        crop_size=48,
+    )
+    found = window_timeline(slowing, ready, window=1.0, hop=1.0)
+    # The last frame is counted as long as an average one, not the second that it is shown.
+    assert found.duration == pytest.approx(19.06, abs=0.1)
+    for window in found.windows:
+        assert window.end - window.start == pytest.approx(1, abs=0.1)
+        if window.end <= 10 or window.start >= 10:
+            shown = "dark" if window.end <= 10 else "bright"
+            assert best(window.probabilities, found.class_names, 1)[0][0] == shown, window
+
+
+def test_a_film_of_a_variable_rate_keeps_its_times(slowing, tmp_path):
+    line = Timeline(str(slowing), 19.0, ("x", "y"), (Window(0, 19, (0.1, 0.9)),))
+    write_annotated(line, tmp_path / "film.mp4", k=1)
+    with open_video(slowing) as video, open_video(tmp_path / "film.mp4") as film:
+        assert list(film.times) == list(video.times)
 
 
 def test_strongest_and_at():

@@ -203,6 +203,10 @@ def test_other_sites_pages_can_not_upload(client, moving_video):
         "/api/videos", content=moving_video.read_bytes(), headers={"content-type": "text/plain"}
     )
     assert answer.status_code == 415
+    assert (
+        "curl --data-binary @video.mp4 -H 'Content-Type: application/octet-stream' 'http"
+        in (answer.json()["error"])
+    )
 
 
 def test_other_names_for_this_machine_are_refused(ready):

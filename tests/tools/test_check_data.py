@@ -45,7 +45,8 @@ def test_a_list(main, data, capsys):
     assert any(line.startswith("  gone.mp4: no such file") for line in out)
     assert any("H.264: a keyframe at least every 60 frames, short side 64" in line for line in out)
     assert any("of the 4 videos of" in line and "2 are missing; 0 videos" in line for line in out)
-    assert out[-1] == f"wrote {data / 'list.manifest.csv'}"
+    assert out[-2] == f"wrote {data / 'list.manifest.csv'}"
+    assert out[-1].startswith("no run takes it under this name: it must be train.csv, val.csv or")
     assert (data / "list.manifest.csv.missing.txt").read_text() == "gone\nother\n"
     assert [row.status for row in read_rows(data / "list.manifest.csv")] == [
         "ok",
@@ -60,6 +61,33 @@ def test_a_folder_with_the_manifest_elsewhere(main, data, tmp_path, capsys):
     assert [row.path for row in rows] == [str(data / "a b.mp4"), str(data / "bad.mp4")]
 
 
+def test_class_folders_and_the_list_of_the_next_run(main, data, monkeypatch, capsys):
+    """A bad file is not opened again, and labels are those of the folders, whatever wrote them."""
+    from glore_video.datasets.annotations import load_split
+
+    for name in ("ape/a b.mp4", "cat/bad.mp4", "cat/good.mp4"):
+        (data / "train" / name).parent.mkdir(parents=True, exist_ok=True)
+        source = "bad.mp4" if "bad" in name else "a b.mp4"
+        os.link(data / source, data / "train" / name)
+    monkeypatch.chdir(data)
+    assert main(["train", "--processes", "1"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == f"labels, those of {data / 'train'}: 0 ape, 1 cat"
+    assert out[-2:] == [
+        f"wrote {data / 'train.manifest.csv'}",
+        f"the next run with DATA.PATH_TO_DATA_DIR {data} takes it for train",
+    ]
+    videos = load_split(".", "train", num_classes=2)
+    ((path, reason),) = videos.left_out
+    assert os.path.relpath(path) == "train/cat/bad.mp4"
+    assert reason.startswith("can't be opened as video")
+    assert [os.path.relpath(path) for path in videos.paths()] == [
+        "train/ape/a b.mp4",
+        "train/cat/good.mp4",
+    ]
+    assert videos.index(0).num_frames == videos.index(1).num_frames == 60
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -67,6 +95,8 @@ def test_a_folder_with_the_manifest_elsewhere(main, data, tmp_path, capsys):
         (["{data}/a b.mp4"], "a b.mp4: not a text file"),
         (["{data}/list.csv", "--against", "{data}/none"], "none: no such file"),
         (["{data}/list.csv", "--out", "/proc/none/x.csv"], "/proc/none"),
+        (["{data}/list.csv", "--like", "{data}"], "--like"),
+        (["{data}", "--like", "{data}"], "holds no class folders that could be numbered"),
     ],
 )
 def test_user_errors_are_one_line(main, data, capsys, arguments, message):

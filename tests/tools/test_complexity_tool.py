@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from glore_video.prediction import terminal
+
 TOOL = Path(__file__).parents[2] / "tools" / "complexity.py"
 
 
@@ -44,6 +46,19 @@ def test_several_as_a_table(main, cfg, capsys):
     assert [line.split(" | ")[0] for line in out[2:4]] == ["| preact_r50_8x8", "| small"]
     assert "| 2 x 32² | 27.99 |" in out[2]
     assert "x 6 |" in out[3]
+
+
+def test_a_table_shows_how_far_it_is(main, cfg, capsys, monkeypatch):
+    shown = []
+
+    class Bar(terminal.Bar):
+        def __call__(self, done, total):
+            shown.append((done, total))
+
+    monkeypatch.setattr(terminal, "Bar", Bar)
+    assert main(["--cfg", str(cfg), "--cfg", str(cfg), "--markdown"]) == 0
+    assert shown == [(0, 2), (1, 2), (2, 2)]
+    assert capsys.readouterr().err == ""  # no terminal, no bar
 
 
 def test_errors_are_one_line(main, capsys):

@@ -42,7 +42,7 @@ def test_aoti_by_its_default_name(main, tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cfg = str(ROOT / "configs" / "quickstart.yaml")
     assert main(["--cfg", cfg, "--format", "aoti"]) == 0  # a channels-last network, one clip
-    assert [path.name for path in tmp_path.iterdir()] == ["network.pt2"]
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == ["network.pt2"]
     assert "same top-1: yes" in capsys.readouterr().out
 
 

@@ -46,7 +46,7 @@ def test_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
 
 def test_timeline_and_film(main, moving_video, tiny_checkpoint, capsys, tmp_path):
     arguments = [str(moving_video), "--weights", str(tiny_checkpoint), "--window", "1"]
-    page, film = tmp_path / "t.html", tmp_path / "named.mp4"
+    page, film = tmp_path / "new" / "t.html", tmp_path / "films" / "named.mp4"
     assert main([*arguments, "--timeline", str(page), "--out", str(film)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert [line[:19] for line in out] == [
@@ -67,6 +67,17 @@ def test_timeline_and_film(main, moving_video, tiny_checkpoint, capsys, tmp_path
     assert difference[:16].mean() < 6
     assert main([*arguments, "--timeline", str(tmp_path / "t.png")]) == 0
     assert (tmp_path / "t.png").stat().st_size > 2000
+
+
+def test_results_of_a_folder_lie_in_outputs(
+    main, moving_video, tiny_checkpoint, tmp_path, monkeypatch
+):
+    (tmp_path / "videos").mkdir()
+    shutil.copy(moving_video, tmp_path / "videos")
+    monkeypatch.chdir(tmp_path)
+    assert main(["videos", "--weights", str(tiny_checkpoint), "--workers", "0"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["outputs", "videos"]
+    assert len(read_rows(tmp_path / "outputs" / "predictions.csv")) == 1
 
 
 def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_path):

@@ -1,6 +1,7 @@
 """tools/visualize.py as it is called."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +13,27 @@ from glore_video.video import open_video
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("visualize_tool", ROOT / "tools" / "visualize.py")
+def main_of(name):
+    spec = importlib.util.spec_from_file_location(f"{name}_tool", ROOT / "tools" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.main
 
 
+@pytest.fixture(scope="module")
+def main():
+    return main_of("visualize")
+
+
+@pytest.fixture(scope="module")
+def predict_main():
+    return main_of("predict")
+
+
 def test_pictures_of_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
     out = tmp_path / "my pictüres"
     common = [str(moving_video), "--weights", str(tiny_checkpoint), "--out", str(out)]
-    asked = ["--unit", "stage1.1", "--nodes", "3,0", "--clips", "2", "--class", "jumping <high>"]
+    asked = ["--unit", "stage1.1", "--nodes", "3,0", "--maps", "2", "--class", "jumping <high>"]
     assert main([*common, *asked]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("jumping <high> ")
@@ -47,18 +57,52 @@ def test_pictures_of_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_pa
 
 def test_the_most_important_nodes_by_default(main, moving_video, tiny_checkpoint, capsys, tmp_path):
     arguments = [str(moving_video), "--weights", str(tiny_checkpoint), "--out", str(tmp_path)]
-    assert main([*arguments, "--no-film", "--top", "3", "--clips", "1"]) == 0
+    assert main([*arguments, "--no-film", "--top", "3", "--maps", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "stage2.0.glore" in lines[0]
-    values = [abs(float(line.split()[-1])) for line in lines[1:4]]
+    values = [abs(float(line.split()[4].rstrip(","))) for line in lines[1:4]]
     assert values == sorted(values, reverse=True)
+    assert all(values)  # never rounded to +0.0000
+    assert all(re.search(r", [0-9.]+% of the unit's$", line) for line in lines[1:4])
+
+
+def test_the_probability_is_that_of_predict(
+    main, predict_main, moving_video, tiny_checkpoint, capsys, tmp_path
+):
+    for views in ([], ["--clips", "4", "--crops", "3"]):
+        common = [str(moving_video), "--weights", str(tiny_checkpoint), *views]
+        assert main([*common, "--out", str(tmp_path), "--no-film", "--maps", "1"]) == 0
+        shown = capsys.readouterr().out.splitlines()[0]
+        assert predict_main([*common, "--top", "1"]) == 0
+        predicted = capsys.readouterr().out.splitlines()
+        name, percent = re.search(r"^  (.+?)  +([0-9.]+%)", predicted[1]).groups()
+        assert shown.startswith(f"{name} {percent} (")
+        assert predicted[0].rpartition("(")[2].rstrip(")") in shown
+
+
+def test_grad_cam_without_units(main, moving_video, capsys, tmp_path):
+    plain = ["--cfg", str(ROOT / "configs" / "quickstart.yaml"), "--untrained"]
+    assert main([str(moving_video), *plain, "--out", str(tmp_path), "--maps", "2"]) == 0
+    out = capsys.readouterr().out
+    assert "no GloRe unit: Grad-CAM is drawn" in out
+    stem = "moving squäre.grad_cam"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{stem}.mp4", f"{stem}.sheet.png"]
+    with Image.open(tmp_path / f"{stem}.sheet.png") as sheet:
+        # Frames and Grad-CAM below the title.
+        assert sheet.size == (2 * 16 + 132 + 4 * 164 - 4, 70 + 2 * 164 + 16)
+        assert np.asarray(sheet)[240:, 200:].std() > 20
+    with open_video(tmp_path / f"{stem}.mp4") as film:
+        assert (film.num_frames, film.height, film.width) == (30, 278, 2 * 256)
 
 
 def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_path):
     plain = str(ROOT / "configs" / "quickstart.yaml")
-    weights = ["--weights", str(tiny_checkpoint), "--out", str(tmp_path / "o"), "--clips", "1"]
+    weights = ["--weights", str(tiny_checkpoint), "--out", str(tmp_path / "o"), "--maps", "1"]
     for arguments, message in (
-        (["--cfg", plain, "--untrained"], "the network has no GloRe unit"),
+        (
+            ["--cfg", plain, "--untrained", "--nodes", "0"],
+            "--nodes: the network has no GloRe unit",
+        ),
         (
             [*weights, "--unit", "stage9"],
             "--unit stage9: no GloRe unit after 'stage9'; the network's are stage1",
@@ -85,5 +129,5 @@ KINETICS = ROOT.parent / "shared" / "kinetics_tiny" / "videos"
 def test_real_clips(main, tiny_checkpoint, tmp_path):
     for path in sorted(KINETICS.iterdir()):
         arguments = [str(path), "--weights", str(tiny_checkpoint), "--out", str(tmp_path)]
-        assert main([*arguments, "--clips", "2", "--no-film"]) == 0
+        assert main([*arguments, "--maps", "2", "--no-film"]) == 0
     assert len(list(tmp_path.glob("*.sheet.png"))) == 4

@@ -99,6 +99,24 @@ def test_num_starts(video_frames, clip, fps, expected):
     assert num_starts(video_frames, clip, Fraction(fps)) == expected
 
 
+@pytest.mark.parametrize(
+    ("video_frames", "views", "expected"),
+    [
+        # SLOW_4x16: of 300 frames, delta = 300 - 64 = 236, view 3 of 10 starts at 70.8, whose
+        # fraction is dropped; from there steps of (64 - 1) / 3 = 21.
+        (300, 10, [70, 91, 112, 133]),
+        # 250 frames: delta = 186, view 3 at 55.8.
+        (250, 10, [55, 76, 97, 118]),
+        # 50 frames: no room, past the end the last frame.
+        (50, 10, [0, 21, 42, 49]),
+    ],
+)
+def test_frames_of_slowfasts_slow_4x16(video_frames, views, expected):
+    clip = ClipSampling(num_frames=4, stride=16, spacing="linspace", target_fps=30)
+    start = view_starts(views, video_frames, clip, 30)[3]
+    assert clip_indices(start, video_frames, clip, 30) == expected
+
+
 def test_centre_start_is_that_of_the_glore_repository():
     for n in range(1, 400):
         expected = max(0, math.ceil((n - 57) / 2))

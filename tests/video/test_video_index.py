@@ -59,7 +59,7 @@ def test_bytes_and_back(corpus):
 
 def test_bytes_that_are_no_index(corpus):
     data = read_index(corpus["h264"].path).to_bytes()
-    for wrong in (b"", b"GVX0" + data[4:], b"hello world"):
+    for wrong in (b"", b"GVX1" + data[4:], b"hello world"):
         with pytest.raises(ValueError, match="not a video index of this version: begins with"):
             VideoIndex.from_bytes(wrong)
     for wrong in (data[:-1], data[:40] + b"?" + data[41:], data[:4]):

@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from glore_video.video import VideoError, open_video
+from glore_video.video import FrameTimes, VideoError, open_video
 from glore_video.video.writing import VideoWriter
 
 
@@ -19,6 +19,24 @@ def test_what_is_written_is_read(tmp_path):
         got = video.frames(range(10)).float().mean((1, 2, 3)).numpy()
     assert np.abs(got - np.arange(0, 250, 25)).max() < 4
     assert [p.name for p in tmp_path.iterdir()] == ["ä b.mp4"]
+
+
+def test_frames_of_a_variable_rate_are_shown_at_their_times(tmp_path):
+    path = tmp_path / "a.mp4"
+    times = FrameTimes(4, Fraction(3, 7), (0, 33, 1000, 7000), Fraction(1, 1000))
+    with VideoWriter(path, fps=times.fps, times=times) as writer:
+        writer.write(np.zeros((3, 16, 16, 3), dtype=np.uint8))
+        writer.write(np.zeros((1, 16, 16, 3), dtype=np.uint8))
+    with open_video(path) as video:
+        assert list(video.times) == list(times)
+
+
+def test_a_constant_rate_is_written_as_one(tmp_path):
+    path = tmp_path / "a.mp4"
+    with VideoWriter(path, fps=25, times=FrameTimes(3, Fraction(25))) as writer:
+        writer.write(np.zeros((3, 16, 16, 3), dtype=np.uint8))
+    with open_video(path) as video:
+        assert (video.fps, video.times.duration) == (25, Fraction(3, 25))
 
 
 def test_nothing_stays_of_what_fails(tmp_path):

@@ -9,8 +9,10 @@ from glore_video.engine.build.data import (
     build_watchdog,
     clip_sampling,
     eval_short_side,
+    has_split,
     load_data,
     load_list,
+    load_names,
     num_workers,
     render_synthetic,
     training_batches,
@@ -19,11 +21,13 @@ from glore_video.engine.build.model import (
     build_model,
     build_precision,
     build_preprocessing,
+    check_tested_classes,
     checkpoint_to_test,
     load_initial_weights,
     load_test_weights,
 )
-from glore_video.engine.build.network import with_published_input
+from glore_video.engine.build.resuming import Resumed, check_resumable
+from glore_video.engine.build.settling import count_classes, settled
 from glore_video.engine.build.solver import build_groups, build_schedule, build_solver, lr_scale
 from glore_video.engine.build.training import (
     build_trainer,
@@ -33,6 +37,7 @@ from glore_video.engine.build.training import (
 )
 
 __all__ = [
+    "Resumed",
     "RunData",
     "build_groups",
     "build_model",
@@ -48,17 +53,22 @@ __all__ = [
     "build_val_loader",
     "build_watchdog",
     "check_batch",
+    "check_resumable",
+    "check_tested_classes",
     "checkpoint_to_test",
     "clip_sampling",
     "clips_a_step",
+    "count_classes",
     "eval_short_side",
+    "has_split",
     "load_data",
     "load_initial_weights",
     "load_list",
+    "load_names",
     "load_test_weights",
     "lr_scale",
     "num_workers",
     "render_synthetic",
+    "settled",
     "training_batches",
-    "with_published_input",
 ]

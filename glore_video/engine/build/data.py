@@ -11,7 +11,8 @@ from typing import Any, Literal
 from torch.utils.data import DataLoader
 
 from glore_video.config import Config
-from glore_video.datasets.annotations import load_class_names, load_split
+from glore_video.cpus import usable_cpus
+from glore_video.datasets.annotations import load_split, names_of
 from glore_video.datasets.loader import (
     ShardSampler,
     TrainingBatches,
@@ -19,13 +20,13 @@ from glore_video.datasets.loader import (
     shard,
     views_loader,
 )
-from glore_video.datasets.synthetic import OtherParametersError, render_relations
+from glore_video.datasets.numbering import Numbering, list_of, number_classes
+from glore_video.datasets.synthetic import OtherFilesError, OtherParametersError, render_relations
 from glore_video.datasets.video_dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine.build.augmentation import build_augmentation, build_mixing
 from glore_video.engine.distributed import Process
-from glore_video.engine.step_times import usable_cores
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.video import ClipSampling
 
@@ -54,7 +55,8 @@ def clip_sampling(config: Config) -> ClipSampling:
 
 def render_synthetic(config: Config) -> None:
     """Render the synthetic data set if the config names one; it is reused where it is there."""
-    if config.SYNTHETIC.LABELS:
+    labels = config.SYNTHETIC.LABELS
+    if labels != "none":
         if not Path(config.DATA.PATH_TO_DATA_DIR).exists():
             logger.info(
                 "rendering %d videos into %s",
@@ -63,9 +65,15 @@ def render_synthetic(config: Config) -> None:
             )
         with naming("DATA.PATH_TO_DATA_DIR"):
             try:
-                _render(config, config.SYNTHETIC.LABELS)
+                _render(config, labels)
             except OtherParametersError as error:
                 raise UsageError(_in_keys(error, config)) from None
+            except OtherFilesError as error:
+                raise UsageError(
+                    f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
+                    "own. To train on what is there: SYNTHETIC.LABELS none; "
+                    "configs/k400_glore_r50_finetune.yaml is made for videos of your own"
+                ) from None
 
 
 def _in_keys(error: OtherParametersError, config: Config) -> str:
@@ -75,9 +83,7 @@ def _in_keys(error: OtherParametersError, config: Config) -> str:
         for name, (found, asked) in error.differing.items()
         if name != "class_names"  # they follow from the labels
     )
-    return (
-        f"{error.root} holds other synthetic videos: {differing}; delete it or name another folder"
-    )
+    return f"{error.root} holds other synthetic videos: {differing}; name another folder to render into"
 
 
 def _render(config: Config, labels: Literal["pair", "same"]) -> None:
@@ -92,38 +98,76 @@ def _render(config: Config, labels: Literal["pair", "same"]) -> None:
     )
 
 
-def load_list(config: Config, split: str) -> VideoList:
-    """Read and check one split's list. Raises what the user has to mend."""
+def data_folder(config: Config) -> Path:
+    """DATA.PATH_TO_DATA_DIR, which is there."""
     folder = config.DATA.PATH_TO_DATA_DIR
     if not folder:
         raise UsageError(
             "DATA.PATH_TO_DATA_DIR is empty: give the folder with train.csv, val.csv and test.csv, "
-            f"whose lines are `path label`, labels 0 to {config.MODEL.NUM_CLASSES - 1}"
+            "whose lines are `path label`, labels from 0 on, or with train/, val/ and test/, each "
+            "with a folder of videos for each class"
         )
     if not Path(folder).is_dir():
         raise MissingFileError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
-    return load_split(
-        folder,
-        split,
-        num_classes=config.MODEL.NUM_CLASSES,
-        prefix=config.DATA.PATH_PREFIX,
+    return Path(folder)
+
+
+def has_split(folder: Path, split: str) -> bool:
+    """Whether there is a list or a folder of this split."""
+    return list_of(folder, split) is not None or (folder / split).is_dir()
+
+
+def load_list(config: Config, split: str, numbering: Numbering | None = None) -> VideoList:
+    """Read and check one split's list. Raises what the user has to mend.
+
+    numbering: the classes of all splits, where it is known already.
+    """
+    folder = data_folder(config)
+    if numbering is None and list_of(folder, split) is None:  # class folders need their labels
+        numbering = load_numbering(config)
+    try:
+        return load_split(
+            folder,
+            split,
+            num_classes=config.MODEL.NUM_CLASSES,
+            prefix=config.DATA.PATH_PREFIX,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
+            use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
+            numbering=numbering,
+        )
+    except MissingFileError as error:
+        if split == "test" and not has_split(folder, "test") and has_split(folder, "val"):
+            raise MissingFileError(f"{error}; TEST.SPLIT val tests on what is validated") from None
+        raise
+
+
+def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
+    """Which class has which label, in all splits. Raises what the user has to mend.
+
+    any_number: of classes; otherwise names must be as many as MODEL.NUM_CLASSES.
+    """
+    return number_classes(
+        data_folder(config),
+        names_file=config.DATA.CLASS_NAMES_PATH,
+        num_classes=None if any_number else config.MODEL.NUM_CLASSES or None,
         separator=config.DATA.PATH_LABEL_SEPARATOR,
-        use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
     )
 
 
 def load_data(config: Config) -> RunData:
     """The lists that the run needs, and the names of the classes."""
+    numbering = load_numbering(config)
     return RunData(
-        train=load_list(config, "train") if config.TRAIN.ENABLE else None,
-        val=load_list(config, "val") if config.TRAIN.ENABLE else None,
-        test=load_list(config, "test") if config.TEST.ENABLE else None,
-        class_names=load_class_names(
-            config.DATA.PATH_TO_DATA_DIR,
-            num_classes=config.MODEL.NUM_CLASSES,
-            file=config.DATA.CLASS_NAMES_PATH,
-        ),
+        train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
+        val=load_list(config, "val", numbering) if config.TRAIN.ENABLE else None,
+        test=load_list(config, config.TEST.SPLIT, numbering) if config.TEST.ENABLE else None,
+        class_names=names_of(numbering, config.MODEL.NUM_CLASSES),
     )
+
+
+def load_names(config: Config) -> tuple[str, ...]:
+    """The names of the classes, by label."""
+    return names_of(load_numbering(config), config.MODEL.NUM_CLASSES)
 
 
 def build_watchdog(config: Config) -> Watchdog | None:
@@ -132,8 +176,8 @@ def build_watchdog(config: Config) -> Watchdog | None:
     return Watchdog(seconds) if seconds and num_workers(config) else None
 
 
-def training_batches(config: Config, videos: VideoList, process: Process) -> TrainingBatches:
-    """This process' batches; raises what the user has to mend in their size and augmentation."""
+def training_batches(config: Config, num_videos: int, process: Process) -> TrainingBatches:
+    """This process' batches of so many videos; raises what the user has to mend in their size and augmentation."""
     build_augmentation(config)
     build_mixing(config)
     clips = config.TRAIN.BATCH_SIZE // process.world_size * config.AUG.NUM_SAMPLE
@@ -143,7 +187,7 @@ def training_batches(config: Config, videos: VideoList, process: Process) -> Tra
             f"{config.TRAIN.BATCH_SIZE} over {process.world_size} processes leaves it one"
         )
     return TrainingBatches(
-        len(videos),
+        num_videos,
         batch_size=config.TRAIN.BATCH_SIZE,
         seed=config.RNG_SEED,
         rank=process.rank,
@@ -155,7 +199,7 @@ def build_train_loader(
     config: Config, videos: VideoList, process: Process
 ) -> tuple[DataLoader[Any], TrainingBatches]:
     """The loader of this process' training clips, and the sampler whose epoch the trainer sets."""
-    batches = training_batches(config, videos, process)
+    batches = training_batches(config, len(videos), process)
     clips = TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),
@@ -210,8 +254,8 @@ def _workers(config: Config) -> dict[str, Any]:
 
 
 def num_workers(config: Config) -> int:
-    """DATA_LOADER.NUM_WORKERS, but no more than the cores this process may use."""
-    return min(config.DATA_LOADER.NUM_WORKERS, usable_cores())
+    """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
+    return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
 
 
 def eval_short_side(config: Config) -> int:

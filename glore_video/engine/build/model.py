@@ -13,12 +13,15 @@ from torch import nn
 
 from glore_video.config import Config
 from glore_video.config.model_keys import Glore, NonLocal
+from glore_video.datasets.unicode_names import same_letters
 from glore_video.engine.build.network import build_named, clip_example
 from glore_video.engine.checkpoint import (
     checkpoint_path,
     last_checkpoint,
     read_checkpoint,
+    read_notes,
     resolve_checkpoint,
+    stored_names,
 )
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.errors import MissingFileError, UsageError, naming
@@ -117,19 +120,24 @@ def build_precision(config: Config, device: torch.device) -> Precision:
     )
 
 
-def load_initial_weights(config: Config, model: nn.Module) -> None:
-    """Start from TRAIN.CHECKPOINT_FILE_PATH or, with MODEL.PRETRAINED, from what is published."""
+def load_initial_weights(config: Config, model: nn.Module, *, log: bool = True) -> None:
+    """Start from TRAIN.CHECKPOINT_FILE_PATH or, with MODEL.PRETRAINED, from what is published.
+
+    `log` says what was loaded.
+    """
     if config.MODEL.PRETRAINED:
         with naming(f"MODEL.PRETRAINED = True, MODEL.NAME = {config.MODEL.NAME}"):
             report = load_published_weights(model, config.MODEL.NAME)
-        logger.info("starting from published weights: %s", report)
+        if log:
+            logger.info("starting from published weights: %s", report)
     if config.TRAIN.CHECKPOINT_FILE_PATH:
         path = resolve_checkpoint(
             config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
         )
         with in_keys("TRAIN.CHECKPOINT_FILE_PATH", allow_key="TRAIN.CHECKPOINT_ALLOW"):
             report = load_weights(model, path, allow=config.TRAIN.CHECKPOINT_ALLOW)
-        logger.info("starting from %s: %s", path, report)
+        if log:
+            logger.info("starting from %s: %s", path, report)
 
 
 def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) -> None:
@@ -141,6 +149,21 @@ def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) 
             source = {key: value for key, value in state.items() if key != "ema_state"}
     with in_keys(_test_weights_key(config)):
         load_weights(model, source)
+
+
+def check_tested_classes(config: Config, class_names: Sequence[str]) -> None:
+    """Raises UsageError if what is tested has learnt a class under another label than it has here."""
+    checkpoint = Path(checkpoint_to_test(config))
+    learnt = {
+        same_letters(name): label for label, name in enumerate(stored_names(read_notes(checkpoint)))
+    }
+    for label, name in enumerate(class_names):
+        if learnt.get(name, label) != label and class_names.count(name) == 1:
+            raise UsageError(
+                f"{_test_weights_key(config)}: in {checkpoint} {name!r} has label {learnt[name]}, in "
+                f"DATA.PATH_TO_DATA_DIR = {config.DATA.PATH_TO_DATA_DIR} label {label}; for class folders, "
+                "a class_names.txt there (a class a line, that of label 0 first) gives them its labels"
+            )
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from glore_video.config import Config
+from glore_video.config import Config, with_values
 from glore_video.errors import UsageError
 from glore_video.models import create_model, is_foreign
 from glore_video.models.modes import eval_mode
@@ -40,9 +40,8 @@ def with_published_input(config: Config) -> Config:
         }
     if "TEST_SHORT_SIDE" not in config.DATA.model_fields_set:
         published["TEST_CROP_SIZE"] = side
-    given = config.DATA.model_dump(include=config.DATA.model_fields_set)
-    tree = config.model_dump(exclude={"DATA"}) | {"DATA": published | given}
-    return Config.model_validate(tree)
+    unset = published.keys() - config.DATA.model_fields_set
+    return with_values(config, {f"DATA.{name}": published[name] for name in unset})
 
 
 def build_named(config: Config) -> nn.Module:

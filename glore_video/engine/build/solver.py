@@ -32,11 +32,12 @@ def build_groups(config: Config, model: nn.Module) -> list[dict[str, Any]]:
     return parameter_groups(model, rules)
 
 
-def build_solver(config: Config, model: nn.Module) -> torch.optim.Optimizer:
+def build_solver(config: Config, model: nn.Module, *, log: bool = True) -> torch.optim.Optimizer:
     groups = build_groups(config, model)
     solver = config.SOLVER
-    for line in (f"optimiser: {solver.OPTIMIZING_METHOD}", *group_table(groups).splitlines()):
-        logger.info("%s", line)
+    if log:
+        for line in (f"optimiser: {solver.OPTIMIZING_METHOD}", *group_table(groups).splitlines()):
+            logger.info("%s", line)
     return build_optimizer(
         solver.OPTIMIZING_METHOD,
         groups,
@@ -62,17 +63,10 @@ def build_schedule(config: Config, *, steps_an_epoch: int) -> Schedule:
             *(scale, config.TRAIN.BATCH_SIZE, solver.BASE_LR_BATCH),
         )
     warmup = solver.WARMUP_STEPS / steps_an_epoch if solver.WARMUP_STEPS else solver.WARMUP_EPOCHS
-    if warmup >= solver.MAX_EPOCH:
-        key = "WARMUP_STEPS" if solver.WARMUP_STEPS else "WARMUP_EPOCHS"
-        logger.warning(
-            "SOLVER.%s = %g is no shorter than the run, SOLVER.MAX_EPOCH = %d: the learning rate "
-            "only rises, and never reaches SOLVER.BASE_LR",
-            *(key, getattr(solver, key), solver.MAX_EPOCH),
-        )
     unit = 1
     if solver.STEP_UNIT == "clips":
         unit = steps_an_epoch * config.TRAIN.BATCH_SIZE
-    return Schedule(
+    schedule = Schedule(
         policy=solver.LR_POLICY,
         base_lr=scale * solver.BASE_LR,
         max_epoch=solver.MAX_EPOCH,
@@ -83,3 +77,24 @@ def build_schedule(config: Config, *, steps_an_epoch: int) -> Schedule:
         steps=tuple(step / unit for step in solver.STEPS),
         relative_lrs=solver.LRS,
     )
+    _warn_of_warmup(schedule, "WARMUP_STEPS" if solver.WARMUP_STEPS else "WARMUP_EPOCHS", config)
+    return schedule
+
+
+def _warn_of_warmup(schedule: Schedule, key: str, config: Config) -> None:
+    """Of one that the run does not reach the end of, or that lowers the learning rate."""
+    first, length = schedule.at(0), schedule.warmup_epochs
+    given = f"SOLVER.{key} = {getattr(config.SOLVER, key):g}"
+    if length >= schedule.max_epoch:
+        logger.warning(
+            "%s is no shorter than the run, SOLVER.MAX_EPOCH = %d: the learning rate goes straight "
+            "from %.3g to %.3g and does not follow SOLVER.LR_POLICY; shorten the warm-up",
+            *(given, schedule.max_epoch, first, schedule.at(schedule.max_epoch)),
+        )
+    elif length and schedule.at(length) < first:
+        logger.warning(
+            "%s: the warm-up lowers the learning rate, from SOLVER.WARMUP_START_LR to what "
+            "SOLVER.LR_POLICY gives at its end (%.3g to %.3g); shorten it, or lower "
+            "SOLVER.WARMUP_START_LR",
+            *(given, first, schedule.at(length)),
+        )

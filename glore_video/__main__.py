@@ -1,0 +1,8 @@
+"""`python -m glore_video`: the `glore-video` command."""
+
+import sys
+
+from glore_video.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())
