@@ -196,7 +196,7 @@ def _watch(model: nn.Module, norms: Mapping[nn.Module, _Population], hooks: Exit
 
     def noting(population: _Population) -> Callable[..., None]:
         def note(module: nn.Module, args: Any, output: Tensor) -> None:
-            population.add(output.numel() // output.shape[1])
+            population.add(output.numel() // len(population.sums[0]))
 
         return note
 
