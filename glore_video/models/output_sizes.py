@@ -104,13 +104,13 @@ def _measured(
                 f"{path!r} returns shape {tuple(output.shape)} on the example, a unit needs "
                 f"(batch, channels, 1 to 3 position axes)"
             )
-        found = _layout(path, block, output) if layout == "auto" else layout
+        found = output_layout(path, block, output) if layout == "auto" else layout
         axis = 1 if found == "channels_first" else -1
         sizes[path] = OutputSize(output.shape[axis], output.dim() - 2, found)
     return sizes
 
 
-def _layout(path: str, block: nn.Module, output: Tensor) -> Layout:
+def output_layout(path: str, block: nn.Module, output: Tensor) -> Layout:
     """Which axis of a block's output is that of the channels, by the width of its last layer.
 
     Raises UsageError where the shape does not tell.

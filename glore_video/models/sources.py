@@ -19,6 +19,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.models.backbones import SlowFast
+from glore_video.models.classifier import Classifier
 from glore_video.models.network_info import (
     KINETICS_MEAN,
     KINETICS_STD,
@@ -97,6 +98,10 @@ def build_foreign(
     model, info = builders[package](name, rest, num_classes, pretrained)
     if input_shape is not None:
         info = _with_shape(info, tuple(input_shape))
+    for path in info.heads:  # logits in float32 under autocast, as of our own networks
+        head = model.get_submodule(path)
+        if type(head) is nn.Linear:
+            head.__class__ = Classifier
     make_numbers_plain(model)
     return model, info
 

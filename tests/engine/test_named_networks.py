@@ -107,3 +107,13 @@ def test_blocks_that_a_network_does_not_have():
         UsageError, match=r"GLORE.AFTER = \['blocks.9.\*'\]: the network has no block"
     ):
         build.build_model(config)
+
+
+@pytest.mark.slow
+def test_a_network_by_name_is_shown_videos_as_published():
+    ready = ready_model(model="torchvision/video/r3d_18", untrained=True)
+    assert (ready.crop_size, ready.short_side, ready.sampling.num_frames) == (112, 128, 16)
+    assert ready.preprocessing.mean == (0.43216, 0.394666, 0.37645)
+    assert len(ready.class_names) == 400
+    with pytest.raises(UsageError, match="torchvision/resnet18 takes pictures"):
+        ready_model(model="torchvision/resnet18", untrained=True)
