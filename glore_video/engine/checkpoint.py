@@ -211,7 +211,10 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for damaged files
         raise UsageError(f"{path}: not a readable checkpoint: {load_failure(error)}") from None
-    if not isinstance(state, dict) or "model_state" not in state or "epoch" not in state:
+    kinds = {"model_state": dict, "epoch": int}
+    if not isinstance(state, dict) or not all(
+        isinstance(state.get(name), kind) for name, kind in kinds.items()
+    ):
         raise UsageError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
     return state
 
