@@ -91,9 +91,9 @@ def _check_brackets(pairs: Sequence[str]) -> None:
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """The configuration with other values of some keys ("MODEL.NUM_CLASSES"), checked as a whole.
 
-    Raises ValueError for values that do not fit.
+    What was not set counts as not set afterwards. Raises UsageError for values that do not fit.
     """
-    tree = config.model_dump()
+    tree = config.model_dump(exclude_unset=True)
     for name, value in values.items():
         part: dict[str, Any] = {}
         *sections, leaf = name.split(".")

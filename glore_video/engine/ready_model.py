@@ -23,11 +23,12 @@ from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.tester import score_views
 from glore_video.errors import UsageError
-from glore_video.models import PreactResNet3d, create_model, load_weights
+from glore_video.models import PreactResNet3d, create_model, is_foreign, load_weights
 from glore_video.models.backbones import SlowFast
 from glore_video.models.complexity_table import protocol
 from glore_video.models.download import fetch, is_url
 from glore_video.models.foreign_keys import head_path
+from glore_video.models.sources import network_info
 from glore_video.video import ClipSampling
 
 # What the published networks were trained with: the paper's, and those of pytorchvideo.
@@ -252,7 +253,29 @@ def _of_zoo(
         pretrained=path if path is not None else not untrained,
     )
     source = str(path) if path is not None else "random" if untrained else "published"
+    if is_foreign(name):
+        return _foreign(name, network, names, source)
     return _as_published(name, network, names or kinetics400_class_names(), source=source)
+
+
+def _foreign(name: str, network: nn.Module, names: tuple[str, ...], source: str) -> ReadyModel:
+    """A network of another package, as its publishers show it a video."""
+    info = network_info(name)
+    if not info.takes_clips:
+        raise UsageError(f"{name} takes pictures, not the clips of a video")
+    _, frames, side, _ = info.input_shape
+    return ReadyModel(
+        network=network,
+        class_names=names or kinetics400_class_names(),
+        # Clips of about two seconds, as most of them were trained with.
+        sampling=ClipSampling(num_frames=frames, stride=max(1, 64 // frames), spacing="linspace"),
+        num_clips=10,
+        num_crops=1,
+        short_side=side * 8 // 7,
+        crop_size=side,
+        preprocessing=Preprocessing(mean=info.mean, std=info.std),
+        source=source,
+    )
 
 
 def _of_config(

@@ -125,7 +125,11 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
             trainer = build.build_trainer(config, data, model, process, metrics)
             logger.info(
                 "training %s on %d videos, %d steps of %d clips an epoch, %s",
-                *(config.MODEL.ARCH, len(data.train or ()), trainer.batches.batches_an_epoch),
+                *(
+                    config.MODEL.NAME or config.MODEL.ARCH,
+                    len(data.train or ()),
+                    trainer.batches.batches_an_epoch,
+                ),
                 *(build.clips_a_step(config), _processes(process)),
             )
             trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)

@@ -32,6 +32,10 @@ _LAYERS: dict[int, tuple[Any, Any]] = {
 }
 
 
+Layout = Literal["channels_first", "channels_last"]
+LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
+
+
 class GraphConvolution(nn.Module):
     """One graph convolution over a fully connected graph with learned edges.
 
@@ -110,8 +114,11 @@ class GloreUnit(nn.Module):
             with it off.
         order: "auto", "published" or "reassociated"; also an attribute, to be changed at any time.
 
+        layout: "channels_first", or "channels_last" for tokens and maps whose last axis is that of
+            the channels, as transformers have them.
+
     Shapes: (batch, channels, *positions) -> the same, with `dimension` position axes of any size;
-    channels-last in, channels-last out.
+    (batch, *positions, channels) -> the same in the other layout. The memory format is kept.
 
     Raises:
         ValueError: for widths below 1, another dimension or order, or an input of another shape or
@@ -125,6 +132,7 @@ class GloreUnit(nn.Module):
     # What the weight of `conv_extend` is to be multiplied by: `fuse_for_inference` takes a factor
     # out of it that fp16 could not hold.
     extend_scale: float = 1.0
+    layout: Layout = "channels_first"  # of units that were pickled before there were two
 
     def __init__(
         self,
@@ -135,8 +143,11 @@ class GloreUnit(nn.Module):
         dimension: int = 3,
         normalize: bool = True,
         order: Order = "auto",
+        layout: Layout = "channels_first",
     ) -> None:
         super().__init__()
+        if layout not in LAYOUTS:
+            raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
         if dimension not in _LAYERS:
             raise UsageError(f"dimension must be 1, 2 or 3, got {dimension}")
         if order not in ORDERS:
@@ -153,6 +164,7 @@ class GloreUnit(nn.Module):
         self.dimension = dimension
         self.normalize = normalize
         self.order: Order = order
+        self.layout: Layout = layout
         self.conv_state = conv(channels, states, kernel_size=1)
         self.conv_proj = conv(channels, nodes, kernel_size=1)
         self.gcn = GraphConvolution(nodes, states)
@@ -169,10 +181,17 @@ class GloreUnit(nn.Module):
         if isinstance(x, fx.Proxy):
             return self._traced(x)
         if not self.fits(x):
+            axes = [str(self.channels), f"{self.dimension} position axes"]
+            wanted = axes if self.layout == "channels_first" else axes[::-1]
             raise UsageError(
-                f"GloreUnit needs (batch, {self.channels}, {self.dimension} position axes), "
-                f"got shape {tuple(x.shape)}"
+                f"GloreUnit needs (batch, {', '.join(wanted)}), got shape {tuple(x.shape)}"
             )
+        if self.layout == "channels_last":
+            return self._reason(x.movedim(-1, 1)).movedim(1, -1)
+        return self._reason(x)
+
+    def _reason(self, x: Tensor) -> Tensor:
+        """forward, of (batch, channels, *positions)."""
         if 0 in x.shape[2:]:
             raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
         with _profiled():
@@ -184,7 +203,8 @@ class GloreUnit(nn.Module):
 
     def fits(self, x: Tensor) -> bool:
         """Whether the unit was made for the channels and position axes of x."""
-        return x.dim() == self.dimension + 2 and x.shape[1] == self.channels
+        axis = 1 if self.layout == "channels_first" else -1
+        return x.dim() == self.dimension + 2 and x.shape[axis] == self.channels
 
     def resolve_order(
         self, positions: int, dtype: torch.dtype = torch.float32

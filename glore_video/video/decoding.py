@@ -10,7 +10,7 @@ from av.video.stream import VideoStream
 
 from .coded_pictures import CLEAN
 from .decoder_messages import Message, decode_and_listen
-from .looks import look_for
+from .looks import hole_finder, look_for
 from .pyav_file import open_container
 
 # What FFmpeg's decoders say of what no picture is made of: SEI messages, delimiters, filler and
@@ -39,6 +39,7 @@ class PacketDecoder:
     def __init__(self, stream: VideoStream, *, lenient: bool = False) -> None:
         self._lenient = lenient
         self._look = look_for(stream) if lenient else None
+        self._has_hole = hole_finder(stream)
         self._begun = self._begun_anew = False
         self._start: int | None = None  # time of the keyframe where decoding began
         self._newest: int | None = None  # latest time of a packet
@@ -52,6 +53,9 @@ class PacketDecoder:
             self._note_keyframe(packet)
         if time is not None and (self._newest is None or time > self._newest):
             self._newest = time
+        if self._has_hole is not None and self._has_hole(bytes(packet)):
+            self._judge(packet, _invalid_data(), [])
+            return []
         frames, error, messages = decode_and_listen(packet)
         if messages or error is not None:
             self._judge(packet, error, messages)
@@ -72,9 +76,7 @@ class PacketDecoder:
         if error is None:
             if not (harm if self._lenient else painted):
                 return
-            error = av.error.InvalidDataError(
-                av.error.tag_to_code(b"INDA"), "Invalid data found when processing input"
-            )
+            error = _invalid_data()
         if not self._may_fail(packet):
             raise error
         self._spoilt.add(packet.pts)
@@ -100,6 +102,12 @@ class PacketDecoder:
         if _BESIDE_PICTURES.search(message):
             return True
         return self._start_is_open and _BEFORE_THE_START.match(message) is not None
+
+
+def _invalid_data() -> av.error.FFmpegError:
+    """The error that decoders raise at damage."""
+    code = av.error.tag_to_code(b"INDA")
+    return av.error.InvalidDataError(code, "Invalid data found when processing input")
 
 
 def decode_in_order(path: str, *, cut_off: bool = False) -> Generator[VideoFrame, None, None]:

@@ -7,7 +7,8 @@ from av.video.stream import VideoStream
 
 from . import coded_pictures
 from .coded_pictures import ENTRY, ONE, Av1Packets, Look, Vp9Packets
-from .nal_units import H264Packets, HevcPackets
+from .h264_packets import H264Packets
+from .hevc_packets import HevcPackets
 
 _LOOKS: dict[str, Callable[[bytes | None], Look]] = {
     "h264": H264Packets,
@@ -51,3 +52,13 @@ def may_have_fields(stream: VideoStream) -> bool | None:
         return H264Packets(stream.codec_context.extradata).may_have_fields
     except (ValueError, LookupError, struct.error):
         return True
+
+
+def hole_finder(stream: VideoStream) -> Callable[[bytes], bool] | None:
+    """What tells zeros in the place of a part of a picture, for codecs whose decoders do not."""
+    if stream.codec_context.codec.canonical_name != "hevc":
+        return None
+    try:
+        return HevcPackets(stream.codec_context.extradata).has_hole
+    except (ValueError, LookupError, struct.error):
+        return None

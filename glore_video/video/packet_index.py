@@ -3,7 +3,8 @@
 Demuxing a ten-second clip takes about a millisecond; decoding it takes a hundred times as long.
 """
 
-from bisect import bisect_right
+from bisect import bisect_right, insort
+from collections.abc import Sequence
 
 import av
 from av.container import InputContainer
@@ -21,6 +22,19 @@ _ONE_FRAME_A_PACKET = {"h264", "hevc", "mpeg4", "vp9", "av1", "mjpeg"}
 # AVI stores no time stamps; the order of packets is the order of frames in these, if nothing is
 # reordered.
 _IN_ORDER_IN_AVI = {"mpeg4", "mjpeg", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"}
+
+
+def _reorder_depth(times: Sequence[int]) -> int:
+    """Frames that are stored before one and shown after it, at most."""
+    earlier: list[int] = []
+    depth = 0
+    for time in times:
+        if earlier and time < earlier[-1]:
+            depth = max(depth, len(earlier) - bisect_right(earlier, time))
+            insort(earlier, time)
+        else:
+            earlier.append(time)
+    return depth
 
 
 def read_packets(
@@ -87,6 +101,9 @@ def read_packets(
     except av.error.FFmpegError:
         partial = True
     cut_off |= partial
+    if exact and codec == "h264":
+        # Decoders hold back so many frames at most: one that comes too late they leave out.
+        exact = _reorder_depth(shown) <= stream.codec_context.reorder_depth
     shown.sort()
     keyframes.sort()
     exact &= bool(shown) and len(set(shown)) == len(shown)

@@ -108,6 +108,7 @@ def test_resolved_config_reads_back_the_same(tmp_path):
         (["DATA.NUM_FRAMES", "0"], "DATA.NUM_FRAMES = 0: .*greater than or equal to 1"),
         (["DATA.NUM_FRAMES", "True"], "a number is expected"),
         (["SOLVER.BASE_LR", ".nan"], "SOLVER.BASE_LR = nan"),
+        (["SOLVER.BASE_LR", ""], "SOLVER.BASE_LR = '': a number is expected"),
         (["DATA", "3"], "DATA = 3: it is a section"),
         (["DATA.NUM_FRAMES.X", "3"], "DATA.NUM_FRAMES = {'X': 3}"),
         (["MODEL.ARCH", "resnet"], "MODEL.ARCH = 'resnet': Input should be 'preact'"),

@@ -215,3 +215,13 @@ def test_fine_tuning_on_class_folders(class_folders, tmp_path, capsys):
     seen = glore_video.predict(class_folders / "val" / "cat" / "0.mp4", tmp_path / "out")
     assert seen.class_names == ("ape", "cat", "eel")
     assert np.isfinite(seen.probabilities).all()
+
+
+@pytest.mark.slow
+def test_several_processes_are_processes(tiny, capsys):
+    cfg, values = tiny
+    values |= {"MODEL.NUM_CLASSES": 3, "TEST.SPLIT": "val", "CPU_PROCESSES": 2}
+    values |= {"TRAIN.BATCH_SIZE": 2, "TEST.NUM_ENSEMBLE_VIEWS": 1}
+    assert main([*cfg, *flat(values)]) == 0
+    log = (values["OUTPUT_DIR"] / "log.txt").read_text(encoding="utf-8")
+    assert "3 steps of 2 clips an epoch, 2 CPU processes\n" in log

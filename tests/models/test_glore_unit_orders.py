@@ -339,9 +339,11 @@ def test_shapes_on_the_meta_device(order):
     assert unit(x).shape == x.shape
 
 
+@pytest.mark.parametrize("order", ["published", "reassociated"])
 @pytest.mark.parametrize("normalize", [True, False])
-def test_exported_for_any_clip_length(normalize):
-    _, unit = two_orders(sizes=(8,), normalize=normalize, dtype=torch.float32)
+def test_exported_for_any_clip_length(normalize, order):
+    units = two_orders(sizes=(8,), normalize=normalize, dtype=torch.float32)
+    unit = {unit.order: unit for unit in units}[order]
     unit.eval()
     frames = torch.export.Dim("frames", min=2, max=64)
     with torch.no_grad():

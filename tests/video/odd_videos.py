@@ -35,6 +35,7 @@ class Odd:
     numbers: list[int] | None
     fps: int = 30
     exact: bool = False
+    turn: int = 0
 
 
 def _unit(data: bytes) -> bytes:

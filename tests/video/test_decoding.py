@@ -29,13 +29,17 @@ def whole(request, tmp_path_factory):
     return path, decode_all(path), places
 
 
+@pytest.mark.parametrize("zeros", [False, True], ids=["overwritten", "zeroed"])
 @pytest.mark.parametrize("seed", range(20))
-def test_no_frame_of_a_damaged_video_passes_as_whole(whole, tmp_path, seed):
+def test_no_frame_of_a_damaged_video_passes_as_whole(whole, tmp_path, seed, zeros):
     source, expected, places = whole
     at, size = random.Random(seed).choice(places[1:])  # not where encoders write about themselves
     data = bytearray(source.read_bytes())
-    for i in range(at + 6, at + min(size, 46)):  # slice data, after the head of the unit
-        data[i] ^= 255
+    end = at + min(size, 46)
+    if zeros:
+        data[min(at + 20, end - 4) : end] = bytes(end - min(at + 20, end - 4))
+    else:
+        data[at + 6 : end] = bytes(byte ^ 255 for byte in data[at + 6 : end])
     path = tmp_path / "damaged.mp4"
     path.write_bytes(data)
     index = read_index(path, decode=True)

@@ -4,7 +4,9 @@ import pytest
 from h264_fields import Bits
 
 from glore_video.video.coded_pictures import CLEAN, ENTRY, ONE
-from glore_video.video.nal_units import H264Packets, HevcPackets, unit_bounds
+from glore_video.video.h264_packets import H264Packets
+from glore_video.video.hevc_packets import HevcPackets
+from glore_video.video.nal_units import unit_bounds
 
 IDR, SLICE, SEI, SPS, FILLER = 0x65, 0x41, 0x06, 0x67, 0x0C
 DELIMITER = b"\x09\xf0"
@@ -169,3 +171,22 @@ def test_lengths_that_do_not_add_up(data):
 )
 def test_unit_bounds(size, data):
     assert [data[start:end] for start, end in unit_bounds(data, size)] == [b"ab", b"c"]
+
+
+@pytest.mark.parametrize(
+    ("size", "data", "hole"),
+    [
+        pytest.param(4, packet(hevc(TRAIL, FIRST, 9, 0, 0, 0, 9)), True, id="in a slice"),
+        pytest.param(4, packet(hevc(TRAIL, FIRST, 9, 0, 0, 0)), True, id="at its end"),
+        pytest.param(
+            4, packet(hevc(TRAIL, FIRST, 9, 0, 0, 3, 0, 9)), False, id="two zeros, escaped"
+        ),
+        pytest.param(4, packet(hevc(39, 0, 0, 0), hevc(TRAIL, FIRST)), False, id="in SEI"),
+        pytest.param(4, b"\0\0\0\0\0\0", False, id="nothing but zeros"),
+        pytest.param(0, b"\0\0\1" + hevc(TRAIL, FIRST, 9) + bytes(9), False, id="after a unit"),
+        pytest.param(0, b"\0\0\1" + hevc(TRAIL, 9, 0, 0, 0, 9), True, id="in one, start codes"),
+    ],
+)
+def test_holes_in_hevc(size, data, hole):
+    look = HevcPackets(hvcc(PLAIN_PPS) if size else b"\0\0\1" + PLAIN_PPS)
+    assert look.has_hole(data) is hole

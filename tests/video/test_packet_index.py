@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import av
 import pytest
 
-from glore_video.video.packet_index import read_packets
+from glore_video.video.packet_index import _reorder_depth, read_packets
 
 
 def index_of(path):
@@ -55,6 +55,37 @@ def test_cut_off(corpus, tmp_path):
     assert index.cut_off
     assert index.exact
     assert 10 < len(index.pts) < 40
+
+
+@pytest.mark.parametrize(
+    ("times", "depth"),
+    [
+        pytest.param([], 0, id="none"),
+        pytest.param([0, 1, 2, 3], 0, id="in order"),
+        pytest.param([0, 2, 1, 4, 3], 1, id="B frames"),
+        pytest.param([0, 4, 2, 1, 3, 8, 6, 5, 7], 2, id="B frames that others need"),
+        pytest.param([3, 2, 1, 0], 3, id="backwards"),
+    ],
+)
+def test_reorder_depth(times, depth):
+    assert _reorder_depth(times) == depth
+
+
+def test_frames_that_a_decoder_would_not_wait_for(corpus):
+    # A head that says how many frames are held back, and says too few.
+    with av.open(str(corpus["h264, one keyframe"].path)) as container:
+        stream = container.streams.video[0]
+        context = SimpleNamespace(
+            codec=stream.codec_context.codec,
+            extradata=stream.codec_context.extradata,
+            reorder_depth=1,
+        )
+        known = SimpleNamespace(codec_context=context)
+        demuxed = SimpleNamespace(format=container.format, demux=lambda _: container.demux(stream))
+        assert not read_packets(demuxed, known)[0].exact
+        container.seek(0)
+        context.reorder_depth = 2
+        assert read_packets(demuxed, known)[0].exact
 
 
 def packets_index(*kinds):
