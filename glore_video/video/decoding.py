@@ -44,7 +44,7 @@ class PacketDecoder:
         self._start: int | None = None  # time of the keyframe where decoding began
         self._newest: int | None = None  # latest time of a packet
         self._start_is_open = False  # pictures from before the start are spoken of
-        self._spoilt: set[int | None] = set()  # times of packets that failed as they may
+        self._spoilt: set[int] = set()  # times of packets that failed as they may
 
     def decode(self, packet: Packet) -> list[VideoFrame]:
         """Frames that come out of the decoder now."""
@@ -79,7 +79,8 @@ class PacketDecoder:
             error = _invalid_data()
         if not self._may_fail(packet):
             raise error
-        self._spoilt.add(packet.pts)
+        if packet.pts is not None:
+            self._spoilt.add(packet.pts)
 
     def _note_keyframe(self, packet: Packet) -> None:
         self._start_is_open = False
@@ -113,7 +114,8 @@ def _invalid_data() -> av.error.FFmpegError:
 def decode_in_order(path: str, *, cut_off: bool = False) -> Generator[VideoFrame, None, None]:
     """All frames of a file, until the first one that is damaged. Close the iterator.
 
-    Raises FFmpegError there, VideoError if the file can't be opened. Of a file that is cut off,
+    Where a strict decoder fails, a lenient one begins anew and goes on from there, as far as all is
+    whole. Raises FFmpegError there, VideoError if the file can't be opened. Of a file that is cut off,
     frames that the decoder still holds at the end are left out: those between them may be missing.
     """
     times: list[int | None] = []

@@ -165,12 +165,14 @@ def make_odd_videos(folder: Path) -> dict[str, Odd]:
         ("hevc", "libx265", {"options": X265_OPEN}),
         ("mpeg2", "mpeg2video", {"b_frames": 2, "options": {}}),
     ):
-        stream = source(f"{name}.ts", codec, **how)
-        for begin, first in ((0.1, 24), (0.35, 48), (0.6, 72)):  # keyframes are 24 frames apart
-            add(
-                f"{name}, recorded from {begin} on",
-                lambda path, stream=stream, begin=begin: recording(stream, path, begin),
-                "ts",
-                None if "refresh" in name else range(first, 100),
-            )
+        for ending in ("ts", "264") if name == "h264" else ("ts",):
+            stream = source(f"{name}.{ending}", codec, **how)
+            for begin, first in ((0.1, 24), (0.35, 48), (0.6, 72)):  # keyframes are 24 frames apart
+                add(
+                    f"{name}, recorded from {begin} on",
+                    lambda path, stream=stream, begin=begin: recording(stream, path, begin),
+                    ending,
+                    None if "refresh" in name else range(first, 100),
+                    fps=25 if ending == "264" else 30,  # FFmpeg's for streams without time stamps
+                )
     return odd
