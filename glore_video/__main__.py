@@ -2,7 +2,7 @@
 
 import sys
 
-from glore_video.cli import main
+from glore_video.cli import command
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command())

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glore_video.arguments import Parser
-from glore_video.datasets.remote_errors import behind, what_of
+from glore_video.datasets.remote_errors import behind, place_of, what_of
 from glore_video.engine.ending import end_children, end_unforeseen, log_traceback
 from glore_video.engine.interruption import StoppedBySignal, raised_signals
-from glore_video.errors import UsageError, is_users
+from glore_video.errors import NO_SPACE, UsageError, is_users
 from glore_video.startup import say_when_imported
 from glore_video.streams import READER_GONE, as_command, reader_is_gone
 from glore_video.video import VideoError
@@ -149,11 +149,19 @@ def guarded(
         if not (is_users(error) or isinstance(error, VideoError)):
             return end_unforeseen(error, tell)
         time.sleep(wait)
-        text = str(error)
-        print(f"error: {what_of(error) if text.startswith('Caught ') else text}", file=sys.stderr)
+        print(f"error: {_in_words(error)}", file=sys.stderr)
         log_traceback(error, "stopped here")
         end_children()
         return 2
+
+
+def _in_words(error: Exception) -> str:
+    text = str(error)
+    if text.startswith("Caught "):  # torch's, of another process
+        return what_of(error)
+    if isinstance(error, OSError) and error.filename is None and error.errno in NO_SPACE:
+        return f"{error.strerror or text} ({place_of(error)})"
+    return text
 
 
 def _is_lost_connection(error: Exception) -> bool:
@@ -175,9 +183,11 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
 
     config = load_config(cfg, pairs)
 
+    from glore_video.engine.activity import Activity
     from glore_video.engine.build import settled
     from glore_video.engine.distributed import launch, under_torchrun
     from glore_video.engine.run import accepted, check_settings, describe_run
+    from glore_video.engine.waiting import speaking_up
 
     config = settled(config)
     check_settings(config)
@@ -186,7 +196,9 @@ def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
         return 0
     with raised_signals(), ExitStack() as held:
         if not under_torchrun():
-            held.enter_context(accepted(config))
+            activity = Activity()
+            with speaking_up(activity):
+                held.enter_context(accepted(config, doing=activity.set))
         return launch(
             partial(_process, config, accept_here=under_torchrun()),
             num_gpus=config.NUM_GPUS,
@@ -200,6 +212,7 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
     from glore_video.engine.distributed import log_processes
     from glore_video.engine.run import accepted, train_and_test
     from glore_video.engine.run_log import setup_logging
+    from glore_video.engine.waiting import speaking_up
 
     folder = Path(config.OUTPUT_DIR)
     if not accept_here:
@@ -207,10 +220,12 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
 
     def work() -> int:
         with raised_signals(), ExitStack() as held:
+            if process.is_main:
+                held.enter_context(speaking_up(process.activity))
             log_processes(process)
             if accept_here and process.is_main:
-                process.doing("preparing data")
-                held.enter_context(accepted(config, world_size=process.world_size))
+                world_size = process.world_size
+                held.enter_context(accepted(config, world_size=world_size, doing=process.doing))
             process.barrier()
             if accept_here and not process.is_main:
                 setup_logging(folder, is_main=False)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+"""What the system says of a full disk, and of a limit on what may be written."""
 
 
 class UsageError(ValueError):
@@ -23,9 +27,9 @@ class FileError(UsageError, OSError):
 
 
 def is_users(error: BaseException) -> bool:
-    """Whether the user can mend an error: ours for users, or one of the system that names a file."""
+    """Whether the user can mend an error: ours for users, one of the system that names a file, a full disk."""
     return isinstance(error, UsageError) or (
-        isinstance(error, OSError) and error.filename is not None
+        isinstance(error, OSError) and (error.filename is not None or error.errno in NO_SPACE)
     )
 
 
@@ -53,7 +57,7 @@ def writing(path: object) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if is_users(error):
+        if isinstance(error, UsageError) or error.filename is not None:
             raise
         mended = FileError(f"{path} could not be written: {error.strerror or error}")
         mended.errno = error.errno

@@ -26,7 +26,9 @@ ROOT = Path(__file__).parents[1]
 TOOLS = sorted((ROOT / "tools").glob("*.py"))
 # What is text by its nature. An argument that is neither here nor checked fails the test below.
 TEXT = {
-    *("--a --against --b --cfg --class --csv --device --host --json --layer --model --out").split(),
+    *(
+        "--a --against --b --cfg --class --csv --device --glore-after --host --json --layer --like --model --out"
+    ).split(),
     *("--output --prefix --separator --test --timeline --train --unit --val --video").split(),
     *("--videos --weights folder pairs runs scores source video").split(),
 }

@@ -10,21 +10,42 @@ from typing import TYPE_CHECKING
 
 from glore_video.arguments import Parser, positive
 from glore_video.cli import guarded
-from glore_video.errors import naming
+from glore_video.errors import UsageError, naming
 from glore_video.streams import as_command
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from glore_video.models.complexity_table import Row
 
 
 def parser() -> argparse.ArgumentParser:
     parser = Parser(
         description=__doc__,
-        epilog="Without --model and --cfg: all networks of the zoo. A network of the zoo is counted "
-        "with the input and the views that it is published with, a config with those of its test.",
+        epilog="Without --model and --cfg: all networks of the zoo. A network by name is counted "
+        "with the input and the views that it is published with, a config with those of its test. "
+        "Example: --model timm/resnet50 --glore-after 'layer3.*'",
     )
-    parser.add_argument("--model", action="append", default=[], metavar="NAME", help="repeatable")
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of the zoo, timm/..., torchvision/..., torchvision/video/..., pytorchvideo/...; repeatable",
+    )
     parser.add_argument("--cfg", action="append", default=[], metavar="FILE", help="repeatable")
+    parser.add_argument(
+        "--glore-after",
+        action="append",
+        default=[],
+        metavar="BLOCK",
+        help="a GloRe unit after this block of each --model, * for any name between two dots; repeatable",
+    )
+    parser.add_argument(
+        "--list-blocks",
+        action="store_true",
+        help="instead of the cost: the blocks of each --model that a unit can stand after",
+    )
     parser.add_argument(
         "--crop", type=positive, metavar="PIXELS", help="instead of the published crop"
     )
@@ -35,7 +56,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    given = parser()
+    args = given.parse_args(argv)
+    if (args.glore_after or args.list_blocks) and not args.model:
+        given.error("--glore-after and --list-blocks need --model NAME")
     return guarded(lambda: _print(args))
 
 
@@ -45,6 +69,10 @@ def _print(args: argparse.Namespace) -> int:
     from glore_video.models.complexity_table import markdown, text
     from glore_video.prediction.terminal import Bar
 
+    if args.list_blocks:
+        for name in args.model:
+            _print_blocks(name, args)
+        return 0
     rows = _rows(args)
     if args.markdown:
         total = len(args.model) + len(args.cfg) or len(list_models())
@@ -61,32 +89,88 @@ def _print(args: argparse.Namespace) -> int:
     return 0
 
 
+def _input_shape(name: str, args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
+    """Shape of a network's input, and views; what arguments say goes before what is published."""
+    from glore_video.models import is_foreign
+    from glore_video.models.complexity_table import protocol
+    from glore_video.models.sources import network_info
+
+    if is_foreign(name):
+        shape, views = network_info(name).input_shape, 1
+    else:
+        published = protocol(name)
+        shape, views = (3, published[0], published[1], published[1]), published[2]
+    *frames, height, width = shape[1:]
+    if args.frames and not frames:
+        raise UsageError(f"--frames {args.frames}: {name} takes pictures")
+    if frames and args.frames:
+        frames = [args.frames]
+    size = [args.crop, args.crop] if args.crop else [height, width]
+    return (3, *frames, *size), args.views or views
+
+
+def _flags(name: str, shape: tuple[int, ...]) -> str:
+    """What stands for a network and its input, in front of errors."""
+    frames = f", --frames {shape[1]}" if len(shape) == 4 else ""
+    return f"--model {name}{frames}, --crop {shape[-1]}"
+
+
+def _network(name: str, args: argparse.Namespace, shape: tuple[int, ...]) -> nn.Module:
+    from glore_video.models import create_model, is_foreign, match_blocks
+    from glore_video.models.insertion import insert_glore
+    from glore_video.models.zoo import insert_glore_by_name
+
+    model = create_model(name)
+    if args.glore_after:
+        with naming(f"--model {name}, --glore-after {' '.join(args.glore_after)}"):
+            if is_foreign(name):
+                insert_glore_by_name(model, shape, args.glore_after)
+            else:
+                insert_glore(model, after=match_blocks(model, args.glore_after))
+    return model
+
+
+def _print_blocks(name: str, args: argparse.Namespace) -> None:
+    from glore_video.models.locations import blocks_for_units
+    from glore_video.prediction.terminal import check_model_name
+
+    check_model_name(name)
+    shape, _ = _input_shape(name, args)
+    with naming(_flags(name, shape)):
+        found = blocks_for_units(_network(name, args, shape), shape)
+    width = max((len(path) for path in found), default=0)
+    print(f"{name}: {' x '.join(map(str, shape))}")
+    for path, (size, positions) in found.items():
+        kind = "" if size.layout == "channels_first" else ", channels last"
+        print(f"{path:<{width}}  {size.channels:>5} channels, {positions}{kind}")
+
+
 def _rows(args: argparse.Namespace) -> Iterator[Row]:
     from glore_video.config import load_config, with_values
     from glore_video.engine.build import build_model
-    from glore_video.models import create_model, list_models
-    from glore_video.models.complexity_table import measure, protocol
+    from glore_video.engine.build.network import with_published_input
+    from glore_video.models import list_models
+    from glore_video.models.complexity_table import measure
     from glore_video.prediction.terminal import check_model_name
 
     names = args.model or ([] if args.cfg else list_models())
     for name in args.model:
         check_model_name(name)
     for name in names:
-        model = create_model(name)
-        frames, crop, views = protocol(name)
-        frames, crop = args.frames or frames, args.crop or crop
-        with naming(f"--model {name}, --frames {frames}, --crop {crop}"):
-            row = measure(name, model, frames=frames, crop=crop, views=args.views or views)
+        shape, views = _input_shape(name, args)
+        model = _network(name, args, shape)
+        with naming(_flags(name, shape)):
+            row = measure(name, model, shape=shape, views=views)
         yield row
     for path in args.cfg:
-        config = load_config(path)
+        config = with_published_input(load_config(path))
         if not config.MODEL.NUM_CLASSES:  # as many as data have that are not named here
             config = with_values(config, {"MODEL.NUM_CLASSES": 400})
+        crop = args.crop or config.DATA.TEST_CROP_SIZE
         yield measure(
             Path(path).stem,
             build_model(config),
-            frames=args.frames or config.DATA.NUM_FRAMES,
-            crop=args.crop or config.DATA.TEST_CROP_SIZE,
+            shape=(3, args.frames or config.DATA.NUM_FRAMES, crop, crop),
             views=args.views or config.TEST.NUM_ENSEMBLE_VIEWS * config.TEST.NUM_SPATIAL_CROPS,
         )
 

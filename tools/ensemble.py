@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from glore_video.arguments import Parser, list_of, positive
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli import guarded
-from glore_video.errors import UsageError
+from glore_video.errors import UsageError, writing
 from glore_video.streams import as_command
 
 if TYPE_CHECKING:
@@ -114,7 +114,8 @@ def _print(args: argparse.Namespace) -> int:
     if args.json:
         found = {"scores": [run.source for run in runs], "ensembles": for_json(rows)}
         text = json.dumps(found, indent=2)
-        args.json.write_text(text + "\n", encoding="utf-8")
+        with writing(args.json):
+            args.json.write_text(text + "\n", encoding="utf-8")
     return 0
 
 

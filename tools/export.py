@@ -69,10 +69,10 @@ def export(args: argparse.Namespace) -> int:
 
     from glore_video.models.export import export_network
     from glore_video.models.fusion import fuse_for_inference
-    from glore_video.video.transforms import normalize_clip, to_clip
+    from glore_video.video.transforms import normalize_batch, to_clip
 
     model, frames, crop, mean, std = network(args)
-    clips = normalize_clip(to_clip(pictures(args.video, frames, crop))[None], mean, std)
+    clips = normalize_batch(to_clip(pictures(args.video, frames, crop))[None], mean, std)
     unchecked = path.with_name(f"{path.stem}.unchecked{path.suffix}")
     try:
         export_network(

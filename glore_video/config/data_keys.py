@@ -38,7 +38,8 @@ class Data(Section):
     )
     CLASS_NAMES_PATH: str = key(
         "",
-        "text file, one class name a line; empty: class_names.txt beside the lists, or Kinetics'",
+        "text file, a class name a line, that of label 0 first, for people and for class folders; "
+        "empty: class_names.txt beside the lists, or Kinetics'",
     )
     NUM_FRAMES: Positive = key(8, "frames a clip (SlowFast networks: of the fast pathway)")
     SAMPLING_RATE: Positive = key(8, "stride: frames between sampled frames, at TARGET_FPS")

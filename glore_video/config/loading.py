@@ -43,7 +43,7 @@ def parse_value(text: str) -> Any:
         return ""  # not YAML's null: a shell passes KEY '' as an empty word
     try:
         return yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):  # as of 2001-99-99, 0x_ and [[[[...
         return text
 
 
@@ -91,9 +91,9 @@ def _check_brackets(pairs: Sequence[str]) -> None:
 def with_values(config: Config, values: Mapping[str, Any]) -> Config:
     """The configuration with other values of some keys ("MODEL.NUM_CLASSES"), checked as a whole.
 
-    Raises ValueError for values that do not fit.
+    What was not set counts as not set afterwards. Raises UsageError for values that do not fit.
     """
-    tree = config.model_dump()
+    tree = config.model_dump(exclude_unset=True)
     for name, value in values.items():
         part: dict[str, Any] = {}
         *sections, leaf = name.split(".")
@@ -160,7 +160,10 @@ def _read_yaml(path: Path, seen: tuple[Path, ...], of_slowfast: list[Path]) -> d
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        raise UsageError(f"{where}: not valid YAML: {getattr(error, 'problem', error)}") from None
+        problem = str(getattr(error, "problem", None) or error).partition("\n")[0]
+        raise UsageError(f"{where}: not valid YAML: {problem}") from None
+    except (ValueError, RecursionError) as error:  # as of 2001-99-99, 0x_ and [[[[...
+        raise UsageError(f"{path}: a value that YAML can't read: {error}") from None
     if not isinstance(tree, dict):
         raise UsageError(f"{path}: KEY: value lines are expected, not a {type(tree).__name__}")
     base = tree.pop("_BASE_", None)
@@ -242,7 +245,7 @@ def _filter(
         elif full in IGNORED_KEYS or full in IGNORED_SECTIONS:
             dropped.append(full)
         elif field is None:
-            while isinstance(value, dict) and value:
+            while isinstance(value, dict) and value and full.count(".") < 3:  # it may hold itself
                 name, value = next(iter(value.items()))
                 full = f"{full}.{name}"
             raise UsageError(f"{source}: unknown key {full}{_nearest(full)}")
@@ -252,6 +255,8 @@ def _filter(
                     f"{source}: {full} = {value!r}: it is a section, with keys below it"
                 )
             kept[name] = _filter(value, field.annotation, f"{full}.", source, dropped)  # type: ignore[arg-type]
+        elif isinstance(value, str) and "\0" in value:
+            raise UsageError(f"{source}: {full} = {value!r}: no file or name has a zero byte in it")
         else:
             kept[name] = value
     return kept

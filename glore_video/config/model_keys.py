@@ -18,6 +18,12 @@ from glore_video.errors import UsageError
 
 
 class Model(Section):
+    NAME: str = key(
+        "",
+        "a network by name, in place of ARCH, RESNET and SLOWFAST: of the zoo, "
+        "torchvision/video/<name>, pytorchvideo/<name>",
+    )
+    PRETRAINED: bool = key(False, "start from the published weights of MODEL.NAME")
     ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny"] = key(
         "preact", "backbone: the paper's pre-activation network, or pytorchvideo's, or the demo's"
     )
@@ -73,6 +79,9 @@ class Glore(Section):
     LOCATION: BlockLocations = key(
         (), "blocks a GloRe unit stands after: stage -> pathway -> 0-based blocks"
     )
+    AFTER: tuple[str, ...] = key(
+        (), "blocks a GloRe unit stands after, by path, * for any name between two dots"
+    )
     NORMALIZE: bool = key(True, "divide the node features by the number of positions")
     NODES: NonNegative = key(0, "graph nodes a unit; 0: a quarter of the channels")
     STATES: NonNegative = key(0, "features a node; 0: half of the channels")
@@ -82,6 +91,7 @@ class NonLocal(Section):
     LOCATION: BlockLocations = key(
         (), "blocks a non-local block stands after: stage -> pathway -> 0-based blocks"
     )
+    AFTER: tuple[str, ...] = key((), "blocks a non-local block stands after, as GLORE.AFTER")
     INSTANTIATION: Literal["softmax", "dot_product"] = key(
         "dot_product", "how the affinities are normalised"
     )

@@ -59,6 +59,40 @@ class Config(Section):
     LOG_PERIOD: Positive = key(10, "steps between log lines")
 
     @model_validator(mode="after")
+    def _one_network(self) -> Config:
+        name = self.MODEL.NAME
+        if self.MODEL.PRETRAINED and not name:
+            raise UsageError("MODEL.PRETRAINED = True needs MODEL.NAME, a network by name")
+        if self.MODEL.PRETRAINED and self.TRAIN.CHECKPOINT_FILE_PATH:
+            raise UsageError(
+                "MODEL.PRETRAINED = True and TRAIN.CHECKPOINT_FILE_PATH exclude each other"
+            )
+        for section, keys in (("GLORE", self.GLORE), ("NONLOCAL", self.NONLOCAL)):
+            if keys.AFTER and keys.LOCATION:
+                raise UsageError(f"{section}.AFTER and {section}.LOCATION exclude each other")
+            if keys.LOCATION and "/" in name:
+                raise UsageError(
+                    f"{section}.LOCATION is for networks of this package; name the blocks of "
+                    f"MODEL.NAME = {name} in {section}.AFTER"
+                )
+        if name:
+            unused = [
+                full
+                for full, value in (
+                    ("MODEL.ARCH", self.MODEL.ARCH == Model().ARCH),
+                    ("MODEL.DROPOUT_RATE", self.MODEL.DROPOUT_RATE == Model().DROPOUT_RATE),
+                    ("RESNET", self.RESNET == ResNet()),
+                    ("SLOWFAST", self.SLOWFAST == SlowFast()),
+                )
+                if not value
+            ]
+            if unused:
+                raise UsageError(
+                    f"{', '.join(unused)}: of no use with MODEL.NAME = {name}, which says it all"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _parts_fit(self) -> Config:
         if self.GLORE.LOCATION and self.NONLOCAL.LOCATION:
             glore = {(s, p, b) for s, p, b in _blocks(self.GLORE.LOCATION)}

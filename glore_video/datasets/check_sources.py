@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,7 @@ def list_videos(
     elif source.is_file():
         origin = os.path.abspath(prefix or source.parent)
         found = [(os.path.join(origin, path), label) for path, label in _of_file(source, separator)]
+        notes = _of_repeated(source, found)
     else:
         raise MissingFileError(f"{source}: no such list or folder")
     if not found:
@@ -90,12 +92,23 @@ def _of_file(source: Path, separator: str) -> list[tuple[str, int]]:
     return [(path, label) for path, label, _ in rows]
 
 
+def _of_repeated(source: Path, found: Sequence[tuple[str, int]]) -> tuple[str, ...]:
+    """A line that says how many videos a list names again; none if it names each once."""
+    counts = Counter(os.path.normpath(path) for path, _ in found)
+    repeated = [path for path, count in counts.items() if count > 1]
+    if not repeated:
+        return ()
+    return (
+        f"{source}: {len(repeated)} videos are listed more than once, {repeated[0]} among them",
+    )
+
+
 def _of_folder(
     folder: Path, like: Path | None, separator: str
 ) -> tuple[list[tuple[str, int]], tuple[str, ...]]:
     """Videos and labels, and notes. Those that lie in the folder itself have no label."""
     splits = set(numbering.SPLITS).intersection(subfolders(folder))
-    if splits and splits == set(class_folders(folder)):
+    if len(splits) > 1 or (splits and splits == set(class_folders(folder))):
         raise UsageError(
             f"{folder}: holds splits, not classes: check each by itself, {folder / min(splits)} say"
         )

@@ -24,9 +24,7 @@ def class_videos(
 
 def class_folders(folder: str | os.PathLike[str]) -> tuple[str, ...]:
     """Sorted names of the class folders in a folder, see `class_videos`; looks for one video each."""
-    return tuple(
-        name for name, videos in _classes(folder, LeftOut()) if next(videos, None) is not None
-    )
+    return tuple(name for name, videos in _classes(folder, None) if next(videos, None) is not None)
 
 
 def empty_folders(folder: str | os.PathLike[str]) -> list[str]:
@@ -40,7 +38,7 @@ def empty_folders(folder: str | os.PathLike[str]) -> list[str]:
 
 
 def _classes(
-    folder: str | os.PathLike[str], left_out: LeftOut
+    folder: str | os.PathLike[str], left_out: LeftOut | None
 ) -> Iterator[tuple[str, Iterator[str]]]:
     """Names of the folders in a folder, and the videos of each; those of one class in no other.
 

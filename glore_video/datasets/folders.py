@@ -35,6 +35,7 @@ _BEGINNINGS = (
 
 HIDDEN = "hidden or of a system"
 EMPTY = "empty folders"
+LINK_BACK = "links back to a folder they lie in"
 UNCLASSED = "videos in no class folder"
 
 
@@ -148,7 +149,7 @@ def _to_enter(parent: str, names: list[str], links: list[str], left_out: LeftOut
         elif not os.path.islink(path):
             inside.append(name)
         elif _leads_back(path):
-            left_out.add("links back to a folder they lie in", path)
+            left_out.add(LINK_BACK, path)
         else:
             links.append(path)
     return inside
@@ -183,21 +184,26 @@ def subfolders(folder: str | os.PathLike[str], left_out: LeftOut | None = None) 
     Args:
         left_out: to be told what else lies there, files that are videos included.
     """
-    left_out = LeftOut() if left_out is None else left_out
     names = []
     with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda each: each.name):
+        for entry in entries if left_out is None else sorted(entries, key=lambda each: each.name):
             # entry.is_dir() raises for a link that leads to itself.
-            if not (os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()):
-                kind = UNCLASSED if is_video(entry.path) else _kind(entry.path)
-                left_out.add(kind, entry.path)
-            elif is_hidden(entry.name):
-                left_out.add(HIDDEN, entry.path)
-            elif entry.is_symlink() and _leads_back(entry.path):
-                left_out.add("links back to a folder they lie in", entry.path)
-            else:
+            is_folder = os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
+            if is_folder and not is_hidden(entry.name) and not _is_link_back(entry):
                 names.append(entry.name)
-    return names
+            elif left_out is not None:
+                left_out.add(_kind_beside_classes(entry, is_folder), entry.path)
+    return sorted(names)
+
+
+def _is_link_back(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and _leads_back(entry.path)
+
+
+def _kind_beside_classes(entry: os.DirEntry[str], is_folder: bool) -> str:
+    if is_folder:
+        return HIDDEN if is_hidden(entry.name) else LINK_BACK
+    return UNCLASSED if is_video(entry.path) else _kind(entry.path)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

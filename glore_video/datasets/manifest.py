@@ -272,7 +272,7 @@ class ManifestWriter:
     What was written is found again by the next writer of the same manifest, even if this process
     is killed in between: in `known`, rows by path, those of the manifest that is there included.
 
-    Raises ValueError if another process writes this manifest.
+    Raises UsageError if another process writes this manifest, where the file system has locks.
     """
 
     def __init__(self, manifest: Path) -> None:

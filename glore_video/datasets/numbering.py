@@ -197,6 +197,7 @@ def _by_lists(
         return Numbering(source, (), {})
     by_label = dict(sorted((label, name) for name, label in labels.items()))
     whole = list(by_label) == list(range(len(by_label)))
+    whole = whole and all(each.given <= by_label.keys() for each in told)
     numbering = Numbering(source, tuple(by_label.values()) if whole else (), labels)
     find = finder(labels)
     lacking = [name for name in wanted if not find(name)]

@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from glore_video.datasets.killable_pool import map_killable
 from glore_video.datasets.video_list import Failure
-from glore_video.errors import UsageError
+from glore_video.errors import UsageError, writing
 from glore_video.video.errors import faults_of_a_file
 from glore_video.video.frame_conversion import FrameConverter
 from glore_video.video.orientation import Orientation
@@ -226,4 +226,5 @@ def _check_settings(folder: Path, encoding: Encoding) -> None:
                 "choose another folder"
             )
     else:
-        note.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+        with writing(note):
+            note.write_text(json.dumps(wanted) + "\n", encoding="utf-8")

@@ -23,12 +23,14 @@ class Told:
         source: that file.
         labels: of classes by name; empty if it does not tell.
         reason: why it does not.
-        has_labels: whether it gives labels at all, of whatever classes.
+        given: all labels that it gives, of whatever classes.
+        has_labels: whether it gives any.
     """
 
     source: str
     labels: Mapping[str, int]
     reason: str = ""
+    given: frozenset[int] = frozenset()
     has_labels: bool = True
 
 
@@ -47,6 +49,9 @@ def told_by(file: Path, known: Sequence[str], separator: str) -> Told:
         places = _places(file, separator)
     except UsageError as error:
         return Told(str(file), {}, str(error), has_labels=False)  # who needs the list is told so
+    if not places:
+        return Told(str(file), {}, "it gives no labels", has_labels=False)
+    given = frozenset(label for _, label in places)
     labels: dict[str, int] = {}
     names: dict[int, str] = {}
     for folder, label in places:
@@ -58,15 +63,14 @@ def told_by(file: Path, known: Sequence[str], separator: str) -> Told:
             continue
         if labels.setdefault(name, label) != label:
             reason = f"labels {labels[name]} and {label} are given to videos of {name}"
-            return Told(str(file), {}, reason)
+            return Told(str(file), {}, reason, given)
         if names.setdefault(label, name) != name:
             reason = f"label {label} is given to videos of {names[label]} and of {name}"
-            return Told(str(file), {}, reason)
-    if not places:
-        return Told(str(file), {}, "it gives no labels", has_labels=False)
+            return Told(str(file), {}, reason, given)
     if not known and len(labels) < 2:
-        return Told(str(file), {}, "its videos lie in one folder")
-    return Told(str(file), labels, "" if labels else "no folder in its paths bears a class' name")
+        return Told(str(file), {}, "its videos lie in one folder", given)
+    reason = "" if labels else "no folder in its paths bears a class' name"
+    return Told(str(file), labels, reason, given)
 
 
 def _places(file: Path, separator: str) -> list[tuple[str, int]]:

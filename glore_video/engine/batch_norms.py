@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from itertools import islice
@@ -16,7 +17,7 @@ from glore_video.engine.distributed import Process
 from glore_video.errors import UsageError
 from glore_video.models.glore_unit import GloreUnit
 from glore_video.models.over_processes import processes_of
-from glore_video.models.sub_batch_norm import SubBatchNorm3d
+from glore_video.models.sub_batch_norm import SUB_BATCH_NORMS, SubBatchNorm
 
 NormType = Literal["batchnorm", "sub_batchnorm", "sync_batchnorm"]
 _FEW_CLIPS = 8
@@ -43,15 +44,40 @@ def convert_batch_norms(model: nn.Module, kind: NormType, *, num_splits: int = 1
     Args:
         kind: "sync_batchnorm" takes statistics over all processes (torch's SyncBatchNorm, on GPUs
             only); "sub_batchnorm" over each of num_splits parts of a process' clips.
+
+    Raises:
+        UsageError: the model has no batch norms, or one that can't be converted.
     """
+    if kind == "batchnorm":
+        return model
+    norms = {path: module for path, module in model.named_modules() if _is_batch_norm(module)}
+    if not norms:
+        raise UsageError(f"BN.NORM_TYPE = {kind}, but the network has no batch norms")
     if kind == "sync_batchnorm":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
-    if kind == "sub_batchnorm":
-        for module in model.modules():
-            if type(module) is nn.BatchNorm3d:
-                module.__class__ = SubBatchNorm3d
-                module.num_splits = num_splits  # type: ignore[assignment]
+        return _synchronised(model)
+    for path, module in norms.items():
+        if type(module) in SUB_BATCH_NORMS:
+            module.__class__ = SUB_BATCH_NORMS[type(module)]
+            module.num_splits = num_splits
+        elif not isinstance(module, SubBatchNorm):
+            raise UsageError(
+                f"BN.NORM_TYPE = {kind}: {path} is a {type(module).__name__}, of which there is no "
+                "such form; use batchnorm or sync_batchnorm"
+            )
     return model
+
+
+def _is_batch_norm(module: nn.Module) -> bool:
+    return isinstance(module, _BatchNorm)
+
+
+def _synchronised(model: nn.Module) -> nn.Module:
+    # A network with timm's layers has them loaded. Some of its norms hold an activation too, which
+    # torch's converter drops.
+    timm = sys.modules.get("timm.layers")
+    if timm is not None:
+        return timm.convert_sync_batchnorm(model)
+    return nn.SyncBatchNorm.convert_sync_batchnorm(model)
 
 
 @torch.no_grad()
@@ -170,7 +196,7 @@ def _watch(model: nn.Module, norms: Mapping[nn.Module, _Population], hooks: Exit
 
     def noting(population: _Population) -> Callable[..., None]:
         def note(module: nn.Module, args: Any, output: Tensor) -> None:
-            population.add(output.numel() // output.shape[1])
+            population.add(output.numel() // len(population.sums[0]))
 
         return note
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import re
 import shutil
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
 
 import torch
 
-from glore_video.errors import FileError, MissingFileError, UsageError
+from glore_video.errors import NO_SPACE, FileError, MissingFileError, UsageError
 from glore_video.models.weight_files import load_failure
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,6 @@ logger = logging.getLogger(__name__)
 _NAME = re.compile(r"checkpoint_epoch_(\d{5,})(?:_step_(\d+))?\.pyth")
 BEST_NAME = "checkpoint_best.pyth"
 _TEMPORARY = ".tmp"
-_NO_SPACE = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 def checkpoint_path(output_dir: str | Path, epoch: int, step: int = 0) -> Path:
@@ -99,7 +98,7 @@ def _not_saved(path: Path, state: dict[str, Any], error: OSError) -> FileError:
     """The error in words: what could not be written, how large it is, what to do."""
     reason = error.strerror or str(error)
     text = f"could not save {path}: {reason}"
-    if error.errno in _NO_SPACE:
+    if error.errno in NO_SPACE:
         with suppress(OSError):
             free = shutil.disk_usage(path.parent).free
             text += f" ({_size(state) / 1e6:.1f} MB to write, {free / 1e6:.1f} MB free there)"
@@ -212,6 +211,26 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises many kinds for damaged files
         raise UsageError(f"{path}: not a readable checkpoint: {load_failure(error)}") from None
-    if not isinstance(state, dict) or "model_state" not in state or "epoch" not in state:
+    kinds = {"model_state": dict, "epoch": int}
+    if not isinstance(state, dict) or not all(
+        isinstance(state.get(name), kind) for name, kind in kinds.items()
+    ):
         raise UsageError(f"{path}: not a checkpoint of a run (no model_state and epoch in it)")
     return state
+
+
+def read_notes(path: Path) -> Mapping[str, Any]:
+    """What stands in a checkpoint beside the weights; nothing for other files.
+
+    A file that can't be read is `load_weights`'s to complain about.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except Exception:  # torch.load raises many kinds
+        return {}
+    return content if isinstance(content, Mapping) and "model_state" in content else {}
+
+
+def stored_names(notes: Mapping[str, Any]) -> tuple[str, ...]:
+    """Class names by label, as a run wrote them into its checkpoint; none in other files."""
+    return tuple(str(name) for name in notes.get("class_names") or ())

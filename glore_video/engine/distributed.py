@@ -172,6 +172,7 @@ def launch(
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), STORE_SERVED: "1"}
     # What `main` returned in each of them: another exit status is one that nobody has explained.
     returned = multiprocessing.get_context("spawn").Array("i", world_size, lock=False)
+    logger.info("starting %d processes", world_size)
     with environment(address):
         context = torch.multiprocessing.spawn(
             _spawned,

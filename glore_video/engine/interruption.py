@@ -66,7 +66,7 @@ class StopSignals:
             if self._says:
                 _say(
                     f"{signal.Signals(number).name}: the state is saved as soon as the step, or the "
-                    "validation, is done; the same again ends this process at once"
+                    "batch of a validation, is done; the same again ends this process at once"
                 )
         elif time.monotonic() - self._at > _SECONDS_OF_ONE:
             signal.signal(number, self._previous[number])

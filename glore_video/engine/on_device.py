@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glore_video.video.transforms import normalize_clip
+from glore_video.video.transforms import normalize_batch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,5 +38,5 @@ class Preprocessing:
     def __call__(self, clips: Tensor, device: torch.device) -> Tensor:
         """uint8 (clips, 3, t, h, w) anywhere -> float32 on the device."""
         # In the order of memory that clips come in: by channels it takes several times as long.
-        pixels = normalize_clip(clips.to(device, non_blocking=True), self.mean, self.std)
+        pixels = normalize_batch(clips.to(device, non_blocking=True), self.mean, self.std)
         return pixels.contiguous(memory_format=self.memory_format)

@@ -19,15 +19,16 @@ from glore_video.datasets.video_dataset import EvalViews, VideoViews
 from glore_video.datasets.video_list import VideoList
 from glore_video.datasets.watchdog import Watchdog
 from glore_video.engine import build
-from glore_video.engine.checkpoint import resolve_checkpoint
+from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.tester import score_views
 from glore_video.errors import UsageError
-from glore_video.models import PreactResNet3d, create_model, load_weights
+from glore_video.models import PreactResNet3d, create_model, is_foreign, load_weights
 from glore_video.models.backbones import SlowFast
 from glore_video.models.complexity_table import protocol
 from glore_video.models.download import fetch, is_url
 from glore_video.models.foreign_keys import head_path
+from glore_video.models.sources import network_info
 from glore_video.video import ClipSampling
 
 # What the published networks were trained with: the paper's, and those of pytorchvideo.
@@ -160,14 +161,14 @@ def ready_model(
     if cfg and model:
         raise UsageError("a configuration and a name of the zoo exclude each other")
     path = _weights_file(weights) if weights else None
-    notes = _notes(path) if path is not None else {}
+    notes = read_notes(path) if path is not None else {}
     target = torch.device(device)
     if model:
         ready = _of_zoo(model, path, notes, untrained=untrained)
     else:
         if cfg:
             config = load_config(cfg)
-            if not config.MODEL.NUM_CLASSES and (names := _stored_names(notes)):
+            if not config.MODEL.NUM_CLASSES and (names := stored_names(notes)):
                 config = with_values(config, {"MODEL.NUM_CLASSES": len(names)})
             config = build.settled(config)
         elif not weights:
@@ -245,14 +246,36 @@ def _as_published(
 def _of_zoo(
     name: str, path: Path | None, notes: Mapping[str, Any], *, untrained: bool
 ) -> ReadyModel:
-    names = _stored_names(notes)
+    names = stored_names(notes)
     network = create_model(
         name,
         num_classes=len(names) if names else None,
         pretrained=path if path is not None else not untrained,
     )
     source = str(path) if path is not None else "random" if untrained else "published"
+    if is_foreign(name):
+        return _foreign(name, network, names, source)
     return _as_published(name, network, names or kinetics400_class_names(), source=source)
+
+
+def _foreign(name: str, network: nn.Module, names: tuple[str, ...], source: str) -> ReadyModel:
+    """A network of another package, as its publishers show it a video."""
+    info = network_info(name)
+    if not info.takes_clips:
+        raise UsageError(f"{name} takes pictures, not the clips of a video")
+    _, frames, side, _ = info.input_shape
+    return ReadyModel(
+        network=network,
+        class_names=names or kinetics400_class_names(),
+        # Clips of about two seconds, as most of them were trained with.
+        sampling=ClipSampling(num_frames=frames, stride=max(1, 64 // frames), spacing="linspace"),
+        num_clips=10,
+        num_crops=1,
+        short_side=side * 8 // 7,
+        crop_size=side,
+        preprocessing=Preprocessing(mean=info.mean, std=info.std),
+        source=source,
+    )
 
 
 def _of_config(
@@ -261,10 +284,10 @@ def _of_config(
     network = build.build_model(config)
     if path is None and not untrained:
         path = _weights_file(build.checkpoint_to_test(config))
-        notes = _notes(path)
+        notes = read_notes(path)
     if path is not None:
         load_weights(network, path)
-    names = _stored_names(notes)
+    names = stored_names(notes)
     if len(names) != config.MODEL.NUM_CLASSES:
         names = load_class_names(
             config.DATA.PATH_TO_DATA_DIR,
@@ -293,22 +316,6 @@ def _of_config(
 def _weights_file(weights: str | Path) -> Path:
     found = resolve_checkpoint(weights, key="weights")
     return fetch(str(found)) if is_url(str(found)) else Path(found)
-
-
-def _notes(path: Path) -> Mapping[str, Any]:
-    """What stands in a checkpoint beside the weights; nothing for other files.
-
-    A file that can't be read is `load_weights`'s to complain about.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception:  # torch.load raises many kinds
-        return {}
-    return content if isinstance(content, Mapping) and "model_state" in content else {}
-
-
-def _stored_names(notes: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(name) for name in notes.get("class_names") or ())
 
 
 def _stored_config(tree: Mapping[str, Any], source: str) -> Config:

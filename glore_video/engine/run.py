@@ -6,7 +6,7 @@ import logging
 import os
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from functools import partial
@@ -41,20 +41,23 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def accepted(config: Config, *, world_size: int | None = None) -> Iterator[None]:
+def accepted(
+    config: Config, *, doing: Callable[[str], None], world_size: int | None = None
+) -> Iterator[None]:
     """Within it, OUTPUT_DIR is this run's, which has passed all checks; the log goes there.
 
     A run that is refused writes nothing there. One that trains keeps others from training there
     until the end; one that starts anew moves what an earlier run has left aside.
 
     Args:
+        doing: is told what is done at each moment.
         world_size: as `prepare` has it.
     """
     folder = Path(config.OUTPUT_DIR)
     with FolderLock(folder) as lock:
         if config.TRAIN.ENABLE:
             _take(lock, create=False)  # to say at once that another run is there
-        prepare(config, world_size=world_size)
+        prepare(config, doing=doing, world_size=world_size)
         if config.TRAIN.ENABLE:
             _take(lock, create=True)
             if not config.TRAIN.AUTO_RESUME:
@@ -99,6 +102,7 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         The test's summary on the main process; None on others, or if nothing is tested.
     """
     output_dir = Path(config.OUTPUT_DIR)
+    process.doing("reading the lists of videos")
     data = build.load_data(config)
     for videos in (data.train, data.val):
         if videos is not None and videos.left_out:
@@ -114,13 +118,18 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
         if config.TRAIN.ENABLE:
             if process.is_main:
                 _write_config(config, output_dir)
+            process.doing("building the network")
             torch.manual_seed(config.RNG_SEED)
             model = build.build_model(config)
             build.load_initial_weights(config, model)
             trainer = build.build_trainer(config, data, model, process, metrics)
             logger.info(
                 "training %s on %d videos, %d steps of %d clips an epoch, %s",
-                *(config.MODEL.ARCH, len(data.train or ()), trainer.batches.batches_an_epoch),
+                *(
+                    config.MODEL.NAME or config.MODEL.ARCH,
+                    len(data.train or ()),
+                    trainer.batches.batches_an_epoch,
+                ),
                 *(build.clips_a_step(config), _processes(process)),
             )
             trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)
@@ -144,6 +153,7 @@ def _test(
     if data.test is None:
         raise AssertionError("testing needs its list")
     start = time.perf_counter()
+    process.doing("reading the weights to test")
     checkpoint = build.checkpoint_to_test(config)
     model = build.build_model(config)
     build.load_test_weights(config, model, checkpoint)
@@ -191,14 +201,12 @@ def _test(
         raise
     if scores is None:
         return None
+    process.doing("writing the results of the test")
     for path, reason in scores.failed:
         logger.warning("not scored, unreadable: %s: %s", path, reason)
     for path, reason in scores.left_out:
         logger.warning("not scored, left out by the manifest: %s: %s", path, reason)
     summary = summarize(scores, num_views)
-    for path, finite in zip(scores.paths, scores.finite, strict=True):
-        if not finite:
-            logger.warning("the network's scores are not finite: %s", path)
     saved = write_results(
         folder,
         scores,
@@ -229,7 +237,7 @@ def _test(
             *(summary.videos_scored, summary.videos_expected, num_views, folder),
         )
         if summary.videos_not_finite:
-            logger.warning("%s", _not_finite(summary))
+            logger.warning("%s; %s names them", _not_finite(summary), folder / "summary.json")
     write_report(
         folder,
         scores=saved,

@@ -16,6 +16,7 @@ from typing import IO, Any, TypeVar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from glore_video.engine.waiting import Ear, heard
 from glore_video.errors import writing
 from glore_video.streams import is_terminal
 
@@ -43,6 +44,7 @@ def setup_logging(output_dir: Path | None, *, is_main: bool) -> None:
     terminal.setFormatter(_FORMAT)
     terminal.setLevel(logging.INFO if is_main else logging.ERROR)
     logger.addHandler(terminal)
+    logger.addHandler(Ear(terminal.level))
     if output_dir is None:
         held = _Held(capacity=10_000)
         held.setLevel(logging.DEBUG if is_main else logging.ERROR)
@@ -120,13 +122,19 @@ class MetricsLog:
         from glore_video.evaluation.files import replace_file  # whose package loads torch
 
         path = Path(self._file.name)
-        kept = [
-            line
-            for line in path.read_text(encoding="utf-8").splitlines(keepends=True)
-            if line.endswith("\n") and json.loads(line)["step"] <= step
-        ]
+        kept, unreadable = [], 0
+        for line in path.read_bytes().splitlines(keepends=True):
+            try:
+                early = json.loads(line)["step"] <= step
+            except (ValueError, KeyError, TypeError):  # the end of what a killed run wrote
+                unreadable += line.endswith(b"\n")
+            else:
+                if early and line.endswith(b"\n"):
+                    kept.append(line)
+        if unreadable:
+            logger.warning("%s: %d damaged lines are dropped", path, unreadable)
         self._file.close()
-        replace_file(path, "".join(kept).encode())
+        replace_file(path, b"".join(kept))
         self._file = _unbuffered(path)
 
     def write(self, split: str, *, step: int, **values: Any) -> None:
@@ -200,9 +208,11 @@ def progress(
         yield from items
     elif is_terminal(sys.stderr):
         with logging_redirect_tqdm([logging.getLogger("glore_video")]):
-            yield from tqdm(
+            for item in tqdm(
                 items, total=total, initial=initial, desc=name, leave=False, dynamic_ncols=True
-            )
+            ):
+                heard()
+                yield item
     else:
         spoken = time.monotonic()
         for number, item in enumerate(items, start=initial):

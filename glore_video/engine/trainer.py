@@ -96,6 +96,7 @@ class Trainer:
 
         Raises StoppedBySignal after a signal, once the state is saved.
         """
+        self.process.doing("looking for a checkpoint")
         start = self._resume() if auto_resume else Start()
         self._best_top1 = start.best_top1
         self._first_step = start.epoch * self.batches.batches_an_epoch + start.step
@@ -367,12 +368,14 @@ class Trainer:
                 *(result.scored, self.num_val),
             )
             if result.not_finite:
+                bad = result.not_finite
                 logger.warning(
                     "validation after epoch %d%s: the network's scores of %d videos are not finite; "
-                    "they count as wrong, and this is no best checkpoint: %s",
-                    *(epoch, ", moving average" if prefix else "", len(result.not_finite)),
-                    ", ".join(result.not_finite),
+                    "they count as wrong, and this is no best checkpoint: %s%s",
+                    *(epoch, ", moving average" if prefix else "", len(bad)),
+                    *(", ".join(bad[:4]), ", ... (log.txt)" if len(bad) > 4 else ""),
                 )
+                logger.debug("not finite: %s", ", ".join(bad))
         for path, reason in result.failed:
             logger.warning("not validated, unreadable: %s: %s", path, reason)
         self.metrics.write(

@@ -87,8 +87,7 @@ def restore_state(
     Raises:
         ValueError: for the state of another network, optimiser, seed or batch size.
     """
-    restore_network(state, path, update.model, update.optimizer)
-    update.scaler.load_state_dict(state["scaler_state"])
+    restore_network(state, path, update.model, update.optimizer, update.scaler)
     if update.average is not None:
         _restore_average(state, path, update.average)
     best = state["best_top1"]
@@ -121,7 +120,11 @@ def restore_state(
 
 
 def restore_network(
-    state: dict[str, Any], path: Path, model: nn.Module, optimizer: Optimizer
+    state: dict[str, Any],
+    path: Path,
+    model: nn.Module,
+    optimizer: Optimizer,
+    scaler: torch.amp.GradScaler | None = None,
 ) -> None:
     """Weights and what the optimiser remembers; its settings stay those that it was built with.
 
@@ -134,6 +137,8 @@ def restore_network(
     try:
         model.load_state_dict(state["model_state"])
         optimizer.load_state_dict(state["optimizer_state"])
+        if scaler is not None:
+            scaler.load_state_dict(state["scaler_state"])
     except (RuntimeError, ValueError, KeyError):
         raise UsageError(
             f"{path} is of another network or optimiser than this configuration; set "

@@ -46,16 +46,15 @@ def view_probabilities(logits: Tensor) -> Tensor:
 
 def _combined(logits: Tensor, method: Merging) -> Tensor:
     """float (videos, views, classes) -> float64 (videos, classes)."""
-    probabilities = view_probabilities(logits)
-    mean = probabilities.mean(dim=-2)
-    if method == "mean":
-        return mean
     if method == "logit_mean":
         combined = logits.double().mean(dim=-2).softmax(dim=-1)
+    elif method == "mean":
+        combined = logits.double().softmax(dim=-1).mean(dim=-2)
     else:
-        greatest = probabilities.amax(dim=-2)
+        greatest = logits.double().softmax(dim=-1).amax(dim=-2)
         combined = greatest / greatest.sum(dim=-1, keepdim=True)
-    return combined.masked_fill_(mean.isnan(), float("nan"))
+    finite = torch.isfinite(logits).flatten(-2).all(dim=-1, keepdim=True)
+    return combined.masked_fill_(~finite, float("nan"))
 
 
 def top_k_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:

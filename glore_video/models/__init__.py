@@ -18,12 +18,19 @@ from glore_video.models.insertion import (
     remove_glore,
     zero_init_units,
 )
-from glore_video.models.locations import locate, stage_blocks
+from glore_video.models.locations import locate, match_blocks, stage_blocks
 from glore_video.models.preact_resnet3d import PreactResNet3d
+from glore_video.models.sources import is_foreign
 from glore_video.models.tiny3d import TinyResNet3d
 from glore_video.models.weight_files import save_weights
 from glore_video.models.weights import LoadReport, UnfitWeightsError, load_weights
-from glore_video.models.zoo import ARCHITECTURES, build_network, create_model, list_models
+from glore_video.models.zoo import (
+    ARCHITECTURES,
+    build_network,
+    create_model,
+    list_models,
+    load_published_weights,
+)
 
 __all__ = [
     "ARCHITECTURES",
@@ -46,9 +53,12 @@ __all__ = [
     "insert_glore",
     "insert_nonlocal",
     "inserted_units",
+    "is_foreign",
     "list_models",
+    "load_published_weights",
     "load_weights",
     "locate",
+    "match_blocks",
     "remove_glore",
     "save_weights",
     "stage_blocks",

@@ -17,14 +17,14 @@ from glore_video.errors import UsageError
 from glore_video.models.over_processes import gather_over_processes, processes_of
 from glore_video.models.plain_layers import has_global_hooks, is_plain
 from glore_video.models.position_products import converted, is_traced
-from glore_video.models.sub_batch_norm import SubBatchNorm3d
+from glore_video.models.sub_batch_norm import SUB_BATCH_NORMS, SubBatchNorm
 
 _FOLDABLE = (
     nn.BatchNorm1d,
     nn.BatchNorm2d,
     nn.BatchNorm3d,
     nn.SyncBatchNorm,
-    SubBatchNorm3d,
+    *SUB_BATCH_NORMS.values(),
 )
 
 
@@ -97,7 +97,7 @@ def _batch_statistics(
     numbers = clips * positions
     count: int | Tensor = numbers
     parts = 1
-    if isinstance(norm, SubBatchNorm3d) and norm.training:
+    if isinstance(norm, SubBatchNorm) and norm.training:
         norm.check_splits(clips)
         parts = norm.num_splits
     # Of Y over the positions of each clip, then over the clips of each part, but for `scale`.

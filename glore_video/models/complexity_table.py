@@ -19,7 +19,7 @@ class Row:
 
     Attributes:
         name: its name.
-        frames, crop: shape of its input, (3, frames, crop, crop).
+        shape: of its input, (3, frames, height, width) or (3, height, width).
         views: views of a video, for the cost of a whole prediction.
         complexity: with GloRe units in the published order, layer by layer.
         gmacs_as_run: 1e9 multiply-adds a view, units in the order that they choose.
@@ -28,8 +28,7 @@ class Row:
     """
 
     name: str
-    frames: int
-    crop: int
+    shape: tuple[int, ...]
     views: int
     complexity: Complexity
     gmacs_as_run: float
@@ -37,9 +36,8 @@ class Row:
     published: Published | None = None
 
 
-def measure(name: str, model: nn.Module, *, frames: int, crop: int, views: int) -> Row:
+def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) -> Row:
     """Counts a network's cost; `name` finds what is published about it."""
-    shape = (3, frames, crop, crop)
     as_run = count_complexity(model, shape)
     layer_by_layer = as_run
     orders = {unit: unit.order for unit in glore_units(model).values()}
@@ -53,8 +51,7 @@ def measure(name: str, model: nn.Module, *, frames: int, crop: int, views: int) 
                 unit.order = order
     return Row(
         name=name,
-        frames=frames,
-        crop=crop,
+        shape=shape,
         views=views,
         complexity=layer_by_layer,
         gmacs_as_run=as_run.gmacs,
@@ -74,7 +71,7 @@ def text(row: Row) -> str:
     """A network's cost by stage, with everything that was not counted."""
     counted = row.complexity
     lines = [
-        f"{row.name}: 3 x {row.frames} x {row.crop} x {row.crop}, {_views(row.views)}",
+        f"{row.name}: {' x '.join(map(str, row.shape))}, {_views(row.views)}",
         f"{'':<32}{'GMACs':>10}{'activations M':>15}{'parameters M':>14}",
         *(_cost(row.labels[path], cost) for path, cost in counted.parts.items() if cost != Cost()),
         _cost("one view", counted.total),
@@ -124,7 +121,7 @@ def markdown(rows: Sequence[Row]) -> str:
             if published.gmacs and published.parameters:
                 figures = f"{published.parameters:.2f}, {published.gmacs:.2f}"
         lines.append(
-            f"| {row.name} | {row.frames} x {row.crop}² | {counted.parameters / 1e6:.2f} "
+            f"| {row.name} | {_size(row.shape)} | {counted.parameters / 1e6:.2f} "
             f"| {counted.gmacs:.2f} x {row.views} | {counted.total.activations:.1f} | {units} "
             f"| {figures} | {accuracy} |"
         )
@@ -143,6 +140,13 @@ def markdown(rows: Sequence[Row]) -> str:
             f"**Not counted, though they may multiply-add: {', '.join(sorted(skipped))}.**"
         )
     return "\n".join(lines)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """The shape of an input without its colours: "8 x 224²"."""
+    *frames, height, width = shape[1:]
+    side = f"{height}²" if height == width else f"{height} x {width}"
+    return " x ".join([*map(str, frames), side])
 
 
 def _views(number: int) -> str:

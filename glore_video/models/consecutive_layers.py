@@ -22,7 +22,13 @@ from glore_video.models.glore_unit import GloreUnit
 
 Edge = tuple[str, str]
 # Here no module's forward pass uses the layers inside of its children.
-_CALL_CHILDREN_WHOLE = ("glore_video.", "pytorchvideo.", "torch.nn.modules.container")
+_CALL_CHILDREN_WHOLE = (
+    "glore_video.",
+    "pytorchvideo.",
+    "torch.nn.modules.container",
+    "torch.nn.parallel.",
+    "torch.distributed.",  # wrappers of activation checkpoints
+)
 
 
 def consecutive_layers(model: nn.Module, example: Any = None) -> set[Edge]:

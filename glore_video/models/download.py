@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import urlparse
 from urllib.request import url2pathname
@@ -38,11 +39,16 @@ def fetch(url: str) -> Path:
     from iopath.common.file_io import HTTPURLHandler, PathManager, get_cache_dir
 
     root = os.environ.get("GLORE_VIDEO_CACHE") or get_cache_dir()
-    cache = Path(root).expanduser() / (urlparse(url).hostname or "")
+    try:
+        cache = Path(root).expanduser() / (urlparse(url).hostname or "")
+    except ValueError as error:
+        raise UsageError(f"{url} is not an address: {error}") from None
     manager = PathManager()
     manager.register_handler(HTTPURLHandler())
     try:
         path = Path(manager.get_local_path(url, cache_dir=str(cache)))
+    except HTTPException as error:  # of an address with spaces, or an answer that is none
+        raise UsageError(f"cannot download {url} ({error})") from None
     except OSError as error:
         name = url.rpartition("/")[2]
         raise MissingFileError(

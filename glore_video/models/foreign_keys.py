@@ -14,8 +14,8 @@ Everything else keeps its names: our checkpoints, and pytorchvideo's.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
 
@@ -26,6 +26,8 @@ from glore_video.models.weight_files import StoredWeights
 
 # What DistributedDataParallel, torch.compile and trainers put before each key.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
+# What they put inside of keys, where a block was wrapped by itself.
+_WITHIN = re.compile(r"\b(_orig_mod|_checkpoint_wrapped_module|_fsdp_wrapped_module)\.")
 
 _OFFICIAL_UNIT = re.compile(r"^(conv\d)\.(B\d+)_extra\.")
 _SLOWFAST = re.compile(r"^s\d\.pathway\d_")
@@ -40,11 +42,13 @@ class OurWeights:
         format: who wrote it, in words.
         state: key -> tensor. Keys that no rule covers keep their names.
         normalize: `normalize` of its GloRe units, where that is known.
+        beside: keys that are not in `state`, as they stand beside those of the network in a wrapper.
     """
 
     format: str
     state: dict[str, Tensor]
     normalize: bool | None
+    beside: Sequence[str] = ()
 
 
 def to_our_keys(stored: StoredWeights, model: nn.Module) -> OurWeights:
@@ -54,8 +58,12 @@ def to_our_keys(stored: StoredWeights, model: nn.Module) -> OurWeights:
         ValueError: for weights of SlowFast or of a 2D ResNet and a network that has none of their
             blocks.
     """
+    state, beside = _unwrapped(stored.state, list(model.state_dict()))
+    return replace(_renamed(stored, state, model), beside=beside)
+
+
+def _renamed(stored: StoredWeights, state: dict[str, Tensor], model: nn.Module) -> OurWeights:
     own = model.state_dict()
-    state = _unwrapped(stored.state, list(own))
     if stored.caffe2:
         names = _slowfast_names(model, f"{stored.name} (SlowFast, Caffe2)")
         renamed = {names(caffe2_to_slowfast(key)): value for key, value in state.items()}
@@ -226,10 +234,25 @@ def _without_ones(tensor: Tensor) -> list[int]:
     return shape
 
 
-def _unwrapped(state: dict[str, Tensor], own: Sequence[str]) -> dict[str, Tensor]:
+def _unwrapped(state: dict[str, Tensor], own: Sequence[str]) -> tuple[dict[str, Tensor], list[str]]:
+    """A state dict without the wrappers' part of its keys, and which keys stood beside the network.
+
+    A wrapper may hold more than the network (the weights of a loss, a count of averaged models), so
+    that not all keys have its prefix, only most. A prefix stays where the network's own keys have it.
+    """
+
+    def known(keys: Iterable[str]) -> int:
+        return len(keys_of_network.intersection(keys))
+
+    keys_of_network = set(own)
+    bare = {_WITHIN.sub("", key): value for key, value in state.items()}
+    if known(bare) >= known(state):
+        state = bare
+    beside: list[str] = []
     for prefix in _WRAPPERS * len(_WRAPPERS):
-        if all(key.startswith(prefix) for key in state) and not all(
-            key.startswith(prefix) for key in own
-        ):
-            state = {key[len(prefix) :]: value for key, value in state.items()}
-    return state
+        inside = {k[len(prefix) :]: value for k, value in state.items() if k.startswith(prefix)}
+        if 2 * len(inside) > len(state) and known(inside) >= known(state):
+            outside = {k: value for k, value in state.items() if not k.startswith(prefix)}
+            beside += [key for key in outside if key not in keys_of_network]
+            state = {k: v for k, v in outside.items() if k in keys_of_network} | inside
+    return state, beside

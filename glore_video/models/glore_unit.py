@@ -32,6 +32,10 @@ _LAYERS: dict[int, tuple[Any, Any]] = {
 }
 
 
+Layout = Literal["channels_first", "channels_last"]
+LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
+
+
 class GraphConvolution(nn.Module):
     """One graph convolution over a fully connected graph with learned edges.
 
@@ -86,12 +90,19 @@ class GloreUnit(nn.Module):
     `order` chooses how the same function is computed. "published": layer by layer, as written
     above. "reassociated": V as W_s (X Bᵀ) + b_s (Σ B)ᵀ and extend(Z B) as (W_e Z) B, with the batch
     norm folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
-    in training it saves only X, B and matrices without a position axis. It reads the layers'
-    parameters without calling them, so their hooks do not run. "auto" takes what needs fewer
-    multiply-adds for the number of positions at hand, the reassociated order in fp16, which
-    overflows in the published one, and the published order wherever a layer was replaced by one of
-    another type (see `resolve_order`). Counters of multiply-adds (fvcore's, torch's) count the order
-    that runs.
+    in training it saves only X, B and matrices without a position axis. "auto" takes what needs
+    fewer multiply-adds for the number of positions at hand, and the reassociated order in fp16.
+    Counters of multiply-adds (fvcore's, torch's) count the order that runs.
+
+    The reassociated order reads the layers' parameters without calling them. So whatever `order`
+    says, the published one runs where that could matter: a layer was exchanged or changed, pruned or
+    parametrised, has hooks or a forward pass of its own (`has_own_layers`), the batch is empty, or
+    torch.func or forward-mode differentiation is at work.
+
+    In fp16 under autocast, inputs with a standard deviation of up to 100 stay in range, in either
+    mode. `unit.half()` puts the running variance of `blocker` into fp16 as well, which it exceeds
+    from a standard deviation of 10 on (of 1 without `normalize`): keep `blocker` in float32, or call
+    `fuse_for_inference` before.
 
     Args:
         channels: channels of the feature map.
@@ -103,11 +114,15 @@ class GloreUnit(nn.Module):
             with it off.
         order: "auto", "published" or "reassociated"; also an attribute, to be changed at any time.
 
+        layout: "channels_first", or "channels_last" for tokens and maps whose last axis is that of
+            the channels, as transformers have them.
+
     Shapes: (batch, channels, *positions) -> the same, with `dimension` position axes of any size;
-    channels-last in, channels-last out.
+    (batch, *positions, channels) -> the same in the other layout. The memory format is kept.
 
     Raises:
-        ValueError: for widths below 1, another dimension or order, or an input of another shape.
+        ValueError: for widths below 1, another dimension or order, or an input of another shape or
+            without positions.
     """
 
     conv_state: _ConvNd
@@ -117,6 +132,7 @@ class GloreUnit(nn.Module):
     # What the weight of `conv_extend` is to be multiplied by: `fuse_for_inference` takes a factor
     # out of it that fp16 could not hold.
     extend_scale: float = 1.0
+    layout: Layout = "channels_first"  # of units that were pickled before there were two
 
     def __init__(
         self,
@@ -127,8 +143,11 @@ class GloreUnit(nn.Module):
         dimension: int = 3,
         normalize: bool = True,
         order: Order = "auto",
+        layout: Layout = "channels_first",
     ) -> None:
         super().__init__()
+        if layout not in LAYOUTS:
+            raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
         if dimension not in _LAYERS:
             raise UsageError(f"dimension must be 1, 2 or 3, got {dimension}")
         if order not in ORDERS:
@@ -145,6 +164,7 @@ class GloreUnit(nn.Module):
         self.dimension = dimension
         self.normalize = normalize
         self.order: Order = order
+        self.layout: Layout = layout
         self.conv_state = conv(channels, states, kernel_size=1)
         self.conv_proj = conv(channels, nodes, kernel_size=1)
         self.gcn = GraphConvolution(nodes, states)
@@ -161,10 +181,17 @@ class GloreUnit(nn.Module):
         if isinstance(x, fx.Proxy):
             return self._traced(x)
         if not self.fits(x):
+            axes = [str(self.channels), f"{self.dimension} position axes"]
+            wanted = axes if self.layout == "channels_first" else axes[::-1]
             raise UsageError(
-                f"GloreUnit needs (batch, {self.channels}, {self.dimension} position axes), "
-                f"got shape {tuple(x.shape)}"
+                f"GloreUnit needs (batch, {', '.join(wanted)}), got shape {tuple(x.shape)}"
             )
+        if self.layout == "channels_last":
+            return self._reason(x.movedim(-1, 1)).movedim(1, -1)
+        return self._reason(x)
+
+    def _reason(self, x: Tensor) -> Tensor:
+        """forward, of (batch, channels, *positions)."""
         if 0 in x.shape[2:]:
             raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
         with _profiled():
@@ -176,7 +203,8 @@ class GloreUnit(nn.Module):
 
     def fits(self, x: Tensor) -> bool:
         """Whether the unit was made for the channels and position axes of x."""
-        return x.dim() == self.dimension + 2 and x.shape[1] == self.channels
+        axis = 1 if self.layout == "channels_first" else -1
+        return x.dim() == self.dimension + 2 and x.shape[axis] == self.channels
 
     def resolve_order(
         self, positions: int, dtype: torch.dtype = torch.float32

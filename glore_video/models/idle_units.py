@@ -45,12 +45,15 @@ def refuse_idle_units(model: nn.Module) -> None:
     idle = idle_units(model)
     if idle:
         raise UsageError(_named(idle))
-    stop_watching(model)
+    # Units that ran compiled keep their hooks: without them they would be compiled again.
+    remove_hooks(model, _warn_of_idle_units)
 
 
 def stop_watching(model: nn.Module) -> None:
-    """Forward passes of the model warn of nothing from now on."""
+    """Forward passes of the model warn of nothing from now on, and units have no hooks of this module."""
     remove_hooks(model, _warn_of_idle_units)
+    for module in model.modules():
+        remove_hooks(module, _note_run)
 
 
 def remove_hooks(module: nn.Module, hook: Callable[..., Any]) -> None:
@@ -74,13 +77,13 @@ def _warn_of_idle_units(model: nn.Module, inputs: Any, output: Any) -> None:
     if idle:
         warnings.warn(_named(idle), stacklevel=2)
     else:
-        stop_watching(model)
+        remove_hooks(model, _warn_of_idle_units)
 
 
 def _named(idle: list[str]) -> str:
     return (
         f"units that did not run when the network ran: {', '.join(idle)}. Units run when their block "
         "is called: not by block.forward(x), by layers picked out of a Sequential, or in an "
-        "fx.GraphModule. Call the block itself, or name another one (insert_glore(after=...)); "
-        "insert before tracing"
+        "fx.GraphModule. Call the block itself, name another one (after=..., GLORE.LOCATION), or insert "
+        "before tracing"
     )

@@ -15,9 +15,9 @@ from typing import Any, Literal, TypeVar
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
-from glore_video.models.glore_unit import GloreUnit
+from glore_video.models.glore_unit import LAYOUTS, GloreUnit, Layout
 from glore_video.models.idle_units import remove_hooks, stop_watching, watch_units
-from glore_video.models.output_sizes import feature_map, output_sizes
+from glore_video.models.output_sizes import OutputSize, feature_map, output_sizes
 from glore_video.models.plain_numbers import make_numbers_plain
 
 GLORE = "glore"
@@ -36,17 +36,18 @@ def insert_glore(
     example: Any = None,
     channels: int | None = None,
     dim: Literal[1, 2, 3] | None = None,
+    layout: Layout | Literal["auto"] = "auto",
 ) -> Model:
     """Inserts a GloRe unit after each named block, in place.
 
     The network computes exactly what it did before, until the units are trained. Units that it does
     not run in its first forward pass, since it does not call their blocks as modules, are named by a
-    warning then. `remove_glore` takes units out again. numpy numbers in
-    the settings of its layers, as pytorchvideo leaves them, become Python's, so that torch.compile
-    and torch.export take it.
+    warning then. `remove_glore` takes units out again. numpy numbers in the settings of its layers,
+    as pytorchvideo leaves them, become Python's, so that torch.compile and torch.export take it.
 
     Args:
-        model: any network with 1d, 2d or 3d feature maps, (batch, channels, *positions).
+        model: any network with 1d, 2d or 3d feature maps, (batch, channels, *positions), or with
+            tokens or maps whose channels come last, (batch, *positions, channels).
         after: paths of blocks as `model.named_modules()` names them.
         nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
         normalize: as in `GloreUnit`.
@@ -56,20 +57,31 @@ def insert_glore(
             holds for residual blocks and not for those that end with a concatenation.
         channels, dim: channels and number of position axes of the blocks' outputs, where they
             are known.
+        layout: of the blocks' outputs: "channels_first", "channels_last" (vision transformers), or
+            "auto": as the outputs on the example have it, without an example channels first.
 
     Returns:
         The same model.
 
     Raises:
-        ValueError: if a path does not exist, is named twice or already has a unit, or if channels
-            and dim cannot be found. The model is then unchanged.
+        UsageError: if a path does not exist, is named twice or already has a unit, or if channels,
+            dim and layout cannot be found. The model is then unchanged.
     """
+    if layout not in (*LAYOUTS, "auto"):
+        raise UsageError(f"layout must be auto, {' or '.join(LAYOUTS)}, got {layout!r}")
 
-    def build(channels: int, dim: int) -> nn.Module:
-        return GloreUnit(channels, nodes, states, dimension=dim, normalize=normalize)
+    def build(size: OutputSize) -> nn.Module:
+        return GloreUnit(
+            size.channels,
+            nodes,
+            states,
+            dimension=size.dim,
+            normalize=normalize,
+            layout=size.layout,
+        )
 
-    def size(blocks: Mapping[str, nn.Module]) -> dict[str, tuple[int, int]]:
-        return output_sizes(model, blocks, example, channels, dim)
+    def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
+        return output_sizes(model, blocks, example, channels, dim, layout)
 
     return _insert(model, after, GLORE, _apply_glore, build, size)
 
@@ -139,19 +151,23 @@ def insert_nonlocal(
         raise UsageError(f"instantiation must be softmax or dot_product, got {instantiation!r}")
     from glore_video.models._pytorchvideo import create_nonlocal
 
-    def build(channels: int, dim: int) -> nn.Module:
-        if dim != 3:
-            raise UsageError(f"a non-local block needs 3d feature maps, this network's are {dim}d")
+    def build(size: OutputSize) -> nn.Module:
+        if size.dim != 3:
+            raise UsageError(
+                f"a non-local block needs 3d feature maps, this network's are {size.dim}d"
+            )
+        if size.layout != "channels_first":
+            raise UsageError("a non-local block needs channels first, this network's come last")
         block = create_nonlocal(
-            dim_in=channels,
-            dim_inner=inner_channels or channels // 2,
+            dim_in=size.channels,
+            dim_inner=inner_channels or size.channels // 2,
             pool_size=tuple(pool),
             instantiation=instantiation,
         )
         _zero_init(block)
         return block
 
-    def size(blocks: Mapping[str, nn.Module]) -> dict[str, tuple[int, int]]:
+    def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
         return output_sizes(model, blocks, example, channels, None if channels is None else 3)
 
     return _insert(model, after, NONLOCAL, _apply_nonlocal, build, size)
@@ -211,7 +227,7 @@ def _applied(block: nn.Module, name: str, output: Any) -> Any:
         raise UsageError(
             f"the unit after a {type(block).__name__} was made for {unit.channels} channels and "
             f"{unit.dimension} position axes, as the block's layers have it, but the block returns "
-            f"shape {tuple(x.shape)}: give insert_glore an example input, or channels and dim"
+            f"shape {tuple(x.shape)}: give insert_glore an example input, or channels, dim and layout"
         )
     return unit(x)
 
@@ -226,8 +242,8 @@ def _insert(
     after: Sequence[str],
     name: str,
     hook: Callable[[nn.Module, tuple[Any, ...], Any], Any],
-    build: Callable[[int, int], nn.Module],
-    size: Callable[[Mapping[str, nn.Module]], dict[str, tuple[int, int]]],
+    build: Callable[[OutputSize], nn.Module],
+    size: Callable[[Mapping[str, nn.Module]], dict[str, OutputSize]],
 ) -> Model:
     if isinstance(after, str):
         raise UsageError(f"after must be a sequence of paths, got the string {after!r}")
@@ -238,9 +254,9 @@ def _insert(
             raise UsageError(f"{path!r} already has a {name!r} unit or is named twice")
         blocks[path] = block
     units: dict[str, nn.Module] = {}
-    for path, (channels, dim) in size(blocks).items():
+    for path, output_size in size(blocks).items():
         block = blocks[path]
-        unit = build(channels, dim)
+        unit = build(output_size)
         like = next(_floating((*block.parameters(), *model.parameters())), None)
         if like is not None:
             unit.to(device=like.device, dtype=like.dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import pickle
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.errors import MissingFileError, UsageError, writing
 from glore_video.models.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
 from glore_video.models.insertion import glore_units
 
@@ -93,7 +94,10 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
     # Clones: safetensors refuses tensors that share memory.
     state = {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
     if path.suffix != ".safetensors":
-        torch.save({"model_state": state, "glore_normalize": normalize}, path)
+        content = io.BytesIO()  # torch would hide the error of a full disk in one of its own
+        torch.save({"model_state": state, "glore_normalize": normalize}, content)
+        with writing(path):
+            path.write_bytes(content.getbuffer())
         return
     metadata = {"format": "pt", "glore_normalize": str(normalize)}
     contiguous = {key: value.contiguous() for key, value in state.items()}

@@ -65,6 +65,8 @@ class LoadReport:
             key -> (shape in the file, shape in the network).
         unexpected: keys of the file that the network does not have.
         inflated: those of `loaded` that were 2D kernels and fill 3D ones.
+        beside: keys of the file outside of what wraps the network in it, such as a loss's weights;
+            left out.
     """
 
     source: str = ""
@@ -75,6 +77,7 @@ class LoadReport:
     mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
     unexpected: list[str] = field(default_factory=list)
     inflated: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
 
     def group(self, key: str) -> str:
         """The group of a key: "head", "units" or "backbone"."""
@@ -102,6 +105,8 @@ class LoadReport:
             counts = "".join(f"{groups.count(column):>10}" for column in columns)
             few = f"  {brief(keys)}" if keys and name not in ("loaded", rows[1][0]) else ""
             lines.append(f"{name:<28}{counts}{few}")
+        if self.beside:
+            lines.append(f"beside the network, left out: {brief(self.beside)}")
         return "\n".join(lines)
 
 
@@ -127,9 +132,10 @@ def load_weights(
         model: the network.
         source: a file or its URL (.safetensors; anything torch.save wrote: a state dict, alone or
             under "ema_state" (a run's moving average, which goes first), "model_state" or
-            "state_dict"; a Caffe2 pickle), or the content of one. Prefixes
-            that DistributedDataParallel, torch.compile and other wrappers put before each key are
-            removed. Nothing but tensors, arrays and plain containers is unpickled.
+            "state_dict"; a Caffe2 pickle), or the content of one. Prefixes that
+            DistributedDataParallel, torch.compile and other wrappers put before keys are removed;
+            what else a wrapper holds (the weights of a loss, say) is left out and reported. Nothing
+            but tensors, arrays and plain containers is unpickled.
         allow: names of groups.
 
     Returns:
@@ -155,6 +161,7 @@ def load_weights(
         format=ours.format,
         head=head_path(model),
         unexpected=[key for key in state if key not in own],
+        beside=list(ours.beside),
     )
     for key, tensor in own.items():
         if key not in state:

@@ -7,17 +7,19 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import torch
 from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models import backbones
 from glore_video.models.foreign_keys import head_path, to_our_keys
 from glore_video.models.insertion import glore_units, insert_glore, insert_nonlocal, is_unit_key
-from glore_video.models.locations import locate
+from glore_video.models.locations import locate, match_blocks
 from glore_video.models.preact_resnet3d import PreactResNet3d
 from glore_video.models.published import weights_url
+from glore_video.models.sources import build_foreign, is_foreign
 from glore_video.models.tiny3d import TinyResNet3d
 from glore_video.models.weight_files import StoredWeights
 from glore_video.models.weights import (
@@ -77,9 +79,13 @@ def list_models() -> list[str]:
 
 
 def create_model(
-    name: str, *, num_classes: int | None = None, pretrained: bool | str | Path = False
+    name: str,
+    *,
+    num_classes: int | None = None,
+    pretrained: bool | str | Path = False,
+    glore_after: Sequence[str] = (),
 ) -> nn.Module:
-    """Builds a network of the zoo.
+    """Builds a network by name: of the zoo, or of timm, torchvision or pytorchvideo.
 
     With `pretrained`, GloRe units are built with the `normalize` that the file was trained with,
     where it tells (off in the published GloRe weights), else on. Two parts may be new, which is
@@ -87,27 +93,44 @@ def create_model(
     of classes; and the units, if the file has none (they then change nothing until trained).
 
     Args:
-        name: one of `list_models()`.
-        num_classes: width of the logits; 400 by default.
-        pretrained: True for the published weights (Kinetics-400), a file or URL of weights for
-            this network (see `load_weights`), or False for none.
+        name: one of `list_models()`, or "timm/resnet50", "torchvision/resnet50",
+            "torchvision/video/r3d_18", "pytorchvideo/x3d_s" and the like, with the tag of published
+            weights if wanted ("timm/resnet50.a1_in1k").
+        num_classes: width of the logits; 400 by default, of other packages' networks the published
+            number.
+        pretrained: True for the published weights, a file or URL of weights for this network (see
+            `load_weights`), or False for none.
+        glore_after: blocks to insert a GloRe unit after, paths or patterns (see `match_blocks`).
 
     Returns:
         A network that takes (batch, 3, frames, height, width) and returns logits
-        (batch, num_classes); SlowFast also takes a list of a slow and a fast clip.
+        (batch, num_classes); SlowFast also takes a list of a slow and a fast clip. Networks for
+        pictures take (batch, 3, height, width).
 
     Raises:
-        ValueError: for an unknown name, or weights that are not known or do not fit.
-        FileNotFoundError: if there is no such file, or it cannot be downloaded.
+        UsageError: for an unknown name, or weights that are not known or do not fit.
+        MissingFileError: if there is no such file, or it cannot be downloaded.
     """
-    if name not in _MODELS:
-        near = difflib.get_close_matches(name, _MODELS, n=3, cutoff=0.4)
-        hint = f"nearest: {', '.join(near)}; " if near else ""
-        raise UsageError(f"unknown model {name!r}; {hint}list_models() names all")
     stored = None
-    if pretrained:
-        stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
-    model = _build(_MODELS[name], 400 if num_classes is None else num_classes)
+    if is_foreign(name):
+        model, info = build_foreign(name, num_classes=num_classes, pretrained=pretrained is True)
+        if glore_after:
+            insert_glore_by_name(model, info.input_shape, glore_after)
+        if pretrained and pretrained is not True:
+            stored = stored_weights(pretrained)
+    else:
+        if name not in _MODELS:
+            near = difflib.get_close_matches(name, _MODELS, n=3, cutoff=0.4)
+            hint = f"nearest: {', '.join(near)}; " if near else ""
+            raise UsageError(
+                f"unknown model {name!r}; {hint}list_models() names all, and those of other packages "
+                "begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
+            )
+        if pretrained:
+            stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
+        model = _build(_MODELS[name], 400 if num_classes is None else num_classes)
+        if glore_after:
+            insert_glore(model, after=match_blocks(model, glore_after))
     if stored is not None:
         report = _load(model, stored, new_head=num_classes is not None)
         new = sorted({report.group(key) for key in report.newly_initialised})
@@ -116,6 +139,36 @@ def create_model(
             level, "%s: %s newly initialised\n%s", name, " and ".join(new) or "nothing", report
         )
     return model
+
+
+def insert_glore_by_name(
+    model: nn.Module, input_shape: Sequence[int], patterns: Sequence[str], **options: Any
+) -> nn.Module:
+    """Inserts GloRe units into a network whose input is known, in place.
+
+    Args:
+        model: any network.
+        input_shape: of one sample, to see what the blocks return.
+        patterns: see `match_blocks`.
+        options: nodes, states, normalize, layout: as `insert_glore` has them.
+    """
+    like = next(model.parameters())
+    example = torch.zeros(1, *input_shape, device=like.device, dtype=like.dtype)
+    return insert_glore(model, after=match_blocks(model, patterns), example=example, **options)
+
+
+def load_published_weights(model: nn.Module, name: str) -> LoadReport:
+    """Loads the published weights of a network by name into one built like it, in place.
+
+    Its classifier and its units may be new.
+
+    Raises:
+        UsageError, MissingFileError: as `create_model(name, pretrained=True)`.
+    """
+    if is_foreign(name):
+        published = build_foreign(name, pretrained=True)[0]
+        return load_weights(model, published.state_dict(), allow=["head", "units"])
+    return load_weights(model, weights_url(name), allow=["head", "units"])
 
 
 def _build(recipe: _Recipe, num_classes: int) -> nn.Module:

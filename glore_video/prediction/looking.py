@@ -138,7 +138,8 @@ def look(
             "the network has no GloRe unit, so without Grad-CAM nothing is left to see"
         )
     probabilities = (prediction or predict(path, ready)).probabilities
-    chosen = int(predicted_classes(torch.tensor(probabilities))) if target is None else target
+    scores = torch.tensor(probabilities, dtype=torch.float64)
+    chosen = int(predicted_classes(scores)) if target is None else target
     if not 0 <= chosen < len(probabilities):
         raise UsageError(f"target must be a class in 0..{len(probabilities) - 1}, got {target}")
     with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:

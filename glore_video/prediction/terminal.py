@@ -62,14 +62,17 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
 
 
 def check_model_name(name: str) -> None:
-    """Raises ValueError, which names all, if the zoo has no such network."""
-    from glore_video.models import list_models
+    """Raises UsageError, which names all, if the zoo has no such network and it is of no package."""
+    from glore_video.models import is_foreign, list_models
 
+    if is_foreign(name):
+        return  # its package is asked
     if name not in list_models():
         near = difflib.get_close_matches(name, list_models(), n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(
-            f"--model {name}: no network of the zoo; {hint}It has {', '.join(list_models())}"
+            f"--model {name}: no network of the zoo; {hint}It has {', '.join(list_models())}; those "
+            "of other packages begin with timm/, torchvision/ or pytorchvideo/"
         )
 
 

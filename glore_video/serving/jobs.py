@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from glore_video.errors import UsageError
 from glore_video.video import VideoError
 
 logger = logging.getLogger(__name__)
@@ -149,6 +150,9 @@ class Jobs:
             job.result = self._work(job.upload, job.film, job.name, report)
         except VideoError as error:
             job.message = error.reason
+        except UsageError as error:  # of the network: its scores are not finite, say
+            logger.error("%s", error)
+            job.message = str(error).replace(str(job.upload), job.name)
         except Exception as error:  # one bad video must not end the server
             logger.exception("%s", job.name)
             job.message = f"{type(error).__name__}: {error}".replace(str(job.upload), job.name)

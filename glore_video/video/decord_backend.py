@@ -2,9 +2,9 @@
 
 decord 0.6.0 counts packets and seeks by their order, so it shows wrong frames, without an error, of
 files with edit lists, open GOPs, B frames in AVI, two video streams, and of MPEG-TS. It ignores
-the rotation in Matroska, and shows 10-bit video and odd sizes in other colours. All of this shows
-in the packet index and the first frame, which PyAV reads beforehand. Of the files that are left,
-its frames were equal to PyAV's bit for bit.
+the rotation in Matroska, and shows 10-bit and interlaced video and odd sizes in other colours. All
+of this shows in the packets and the first frame, which PyAV reads beforehand. Of the files that are
+left, its frames were equal to PyAV's bit for bit.
 """
 
 import numpy as np

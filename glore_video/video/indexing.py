@@ -1,5 +1,6 @@
 """Making the index of a video: demux it, and decode as much of it as is needed."""
 
+from contextlib import closing
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -8,12 +9,14 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from .decoding import decode_in_order
 from .errors import VideoError
 from .frame_times import shown_rate
 from .orientation import Orientation
 from .packet_index import read_packets
+from .pictures import other_size
 from .promised_size import is_cut_off
-from .pyav_file import decode_in_order, fraction, open_container, reason
+from .pyav_file import fraction, open_container, reason
 from .video_index import FileStamp, PacketIndex, Survey, VideoIndex
 
 _CUT_OFF = "the file is cut off"
@@ -67,42 +70,46 @@ def decoded_survey(path: str, found: Survey) -> Survey:
     ):
         packets = replace(packets, exact=False)
     count = min(len(times), found.num_frames) if packets.exact else len(times)
-    damage = found.damage
-    if failure:
-        damage = f"decoding fails after {len(times)} frames: {failure}"
     found = replace(
         found,
         packets=packets,
         num_frames=count,
         stamps=() if packets.exact else stamps,
-        damage=damage,
+        damage=failure or found.damage,
     )
     fps = shown_rate(found.times.stamps, found.time_base, found.fps)
     return replace(found, fps=fps or found.fps)
 
 
 def _decode_all(path: str, cut_off: bool) -> tuple[list[int | None], tuple[int, ...], str]:
-    """Times of the frames before the first failure, stamps, the failure's reason.
+    """Times of the frames before the first that can't be shown, stamps, and why it can't.
 
     Stamps are those times if all frames have one and they ascend, otherwise nothing. The reason is
-    empty if all frames could be decoded.
+    empty if all frames can be shown.
     """
-    container, stream = open_container(path)
     times: list[int | None] = []
     failure = ""
+    size: tuple[int, int] | None = None
     try:
-        for frame in decode_in_order(container, stream, cut_off=cut_off):
-            times.append(frame.pts)
+        with closing(decode_in_order(path, cut_off=cut_off)) as frames:
+            for frame in frames:
+                size = size or (frame.height, frame.width)
+                if size != (frame.height, frame.width):
+                    turn = Orientation.of(frame).shape
+                    failure = other_size(len(times), turn(frame.height, frame.width), turn(*size))
+                    break
+                times.append(frame.pts)
     except av.error.FFmpegError as error:
         failure = reason(error)
-    finally:
-        # AVI has the times at which packets are decoded, those left out counted: a time is right but
-        # for its place among its neighbours.
-        reordered = "avi" in container.format.name.split(",")
-        container.close()
+        if times:
+            failure = f"decoding fails after {len(times)} frames: {failure}"
     stamps = [time for time in times if time is not None]
-    if reordered:
-        stamps.sort()
+    container, _ = open_container(path)
+    with container:
+        if "avi" in container.format.name.split(","):
+            # AVI has the times at which packets are decoded, those left out counted: a time is right
+            # but for its place among its neighbours.
+            stamps.sort()
     told = len(stamps) == len(times) and all(a < b for a, b in pairwise(stamps))
     return times, tuple(stamps) if told else (), failure
 
@@ -115,19 +122,15 @@ def make_index(path: str, *, decode: bool) -> VideoIndex:
         found = survey(path, container, stream)
     finally:
         container.close()
-    container, stream = open_container(path)
-    try:
-        first = next(decode_in_order(container, stream))
-        orientation = Orientation.of(first)
-    except (av.error.FFmpegError, StopIteration) as error:
-        raise VideoError(path, f"no frame can be decoded: {reason(error)}") from None
-    finally:
-        container.close()
+    with closing(decode_in_order(path)) as frames:
+        try:
+            first = next(frames)
+        except (av.error.FFmpegError, StopIteration) as error:
+            raise VideoError(path, f"no frame can be decoded: {reason(error)}") from None
+    orientation = Orientation.of(first)
     if decode and found.packets.exact:
         found = decoded_survey(path, found)
-    height, width = first.height, first.width
-    if orientation.transpose:
-        height, width = width, height
+    height, width = orientation.shape(first.height, first.width)
     return VideoIndex(
         **vars(found),
         file=stamp,

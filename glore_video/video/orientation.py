@@ -37,6 +37,10 @@ class Orientation:
             return cls(transpose=True, flip_rows=b < 0, flip_columns=c < 0)
         return cls()
 
+    def shape(self, height: int, width: int) -> tuple[int, int]:
+        """Height and width as stored -> as seen."""
+        return (width, height) if self.transpose else (height, width)
+
     def apply(self, picture: np.ndarray) -> np.ndarray:
         """(height, width, 3) as stored -> as seen; a view."""
         if self.transpose:

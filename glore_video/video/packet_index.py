@@ -3,57 +3,38 @@
 Demuxing a ten-second clip takes about a millisecond; decoding it takes a hundred times as long.
 """
 
-import re
-from bisect import bisect_right
+from bisect import bisect_right, insort
+from collections.abc import Sequence
 
 import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from .coded_pictures import CLEAN, ENTRY, ONE
+from .looks import look_for
 from .video_index import PacketIndex
 
 # Containers whose time stamps are those that the decoder puts on the frames. The others (MPEG-TS
 # and PS, FLV, ASF, Ogg, ...) are decoded from the start.
 _TIMED_CONTAINERS = {"mov", "matroska"}
-# One packet of these is one frame shown. Not VP8, whose alternate reference frames are packets too.
+# One packet of these is one frame shown, where `looks` finds it so.
 _ONE_FRAME_A_PACKET = {"h264", "hevc", "mpeg4", "vp9", "av1", "mjpeg"}
 # AVI stores no time stamps; the order of packets is the order of frames in these, if nothing is
 # reordered.
 _IN_ORDER_IN_AVI = {"mpeg4", "mjpeg", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"}
-_MPEG4_FRAME_START = re.compile(rb"\x00\x00\x01\xb6")
-_MPEG4_B_FRAME = 2
 
 
-def _mpeg4_is_plain(data: bytes) -> bool:
-    """Whether an MPEG-4 part 2 packet holds one I or P frame with a picture.
-
-    AVI files pack a B frame and the P frame it needs into one packet, and put an empty frame of
-    at most 8 bytes in the place that is left; decoders show nothing for it.
-    """
-    start = _MPEG4_FRAME_START.search(data)
-    if len(data) <= 8 or start is None or start.end() >= len(data):
-        return False
-    kind = data[start.end()] >> 6
-    return kind != _MPEG4_B_FRAME and _MPEG4_FRAME_START.search(data, start.end()) is None
-
-
-def _is_idr(data: bytes, extradata: bytes | None) -> bool:
-    """Whether an H.264 packet holds a frame after which nothing refers to what was before it.
-
-    True only where it is known: extradata must be an AVC configuration record, which MP4 and
-    Matroska have and which tells the size of the length before each NAL unit.
-    """
-    if extradata is None or len(extradata) < 5 or extradata[0] != 1:
-        return False
-    length_size = (extradata[4] & 3) + 1
-    at = 0
-    while at + length_size < len(data):
-        length = int.from_bytes(data[at : at + length_size], "big")
-        at += length_size
-        if data[at] & 31 == 5:
-            return True
-        at += length
-    return False
+def _reorder_depth(times: Sequence[int]) -> int:
+    """Frames that are stored before one and shown after it, at most."""
+    earlier: list[int] = []
+    depth = 0
+    for time in times:
+        if earlier and time < earlier[-1]:
+            depth = max(depth, len(earlier) - bisect_right(earlier, time))
+            insort(earlier, time)
+        else:
+            earlier.append(time)
+    return depth
 
 
 def read_packets(
@@ -69,14 +50,16 @@ def read_packets(
     """
     formats = container.format.name.split(",")
     codec = stream.codec_context.codec.canonical_name
-    extradata = stream.codec_context.extradata
     avi = "avi" in formats
     exact = (
         codec in _IN_ORDER_IN_AVI
         if avi
         else codec in _ONE_FRAME_A_PACKET and not _TIMED_CONTAINERS.isdisjoint(formats)
     )
+    look = look_for(stream, avi=avi)
+    exact &= look is not None or avi
     shown: list[int] = []
+    newest: int | None = None  # latest time of a frame that is shown
     keyframes: list[int] = []
     edited = open_gop = partial = False
     last_keyframe: int | None = None
@@ -95,22 +78,32 @@ def read_packets(
             if packet.pts is None or (avi and packet.pts != packet.dts):
                 exact = False
                 continue
-            if codec == "mpeg4" and (avi or packet.size <= 8):
-                exact &= _mpeg4_is_plain(bytes(packet))
+            found = ENTRY
+            if exact and look is not None:
+                found = look(bytes(packet), packet.is_keyframe)
+                exact = bool(found & ONE)
             if packet.is_keyframe:
                 last_keyframe = packet.pts
-                keyframes.append(packet.pts)
-                if codec == "h264" and not open_gop:
-                    open_gop = not _is_idr(bytes(packet), extradata)
+                if found & ENTRY:
+                    keyframes.append(packet.pts)
+                open_gop |= codec == "h264" and not found & CLEAN
+                # Frames that an edit list repeats, or a clock that was set back: decoders show them
+                # in the order in which they are stored.
+                exact &= newest is None or newest < packet.pts
             elif last_keyframe is None or packet.pts < last_keyframe:
                 open_gop = True
             if packet.is_discard:
                 edited = True
             else:
                 shown.append(packet.pts)
+                if newest is None or packet.pts > newest:
+                    newest = packet.pts
     except av.error.FFmpegError:
         partial = True
     cut_off |= partial
+    if exact and codec == "h264":
+        # Decoders hold back so many frames at most: one that comes too late they leave out.
+        exact = _reorder_depth(shown) <= stream.codec_context.reorder_depth
     shown.sort()
     keyframes.sort()
     exact &= bool(shown) and len(set(shown)) == len(shown)

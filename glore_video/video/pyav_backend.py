@@ -4,6 +4,8 @@ Frames that no other frame needs are not decoded unless wanted, which halves the
 """
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 
 import av
 from av.container import InputContainer
@@ -13,12 +15,14 @@ from av.video.stream import VideoStream
 from glore_video.choices import Damaged
 from glore_video.errors import UsageError
 
+from .decoding import PacketDecoder, decode_in_order
 from .errors import VideoError
 from .frame_times import FrameTimes
-from .indexing import survey
+from .indexing import decoded_survey, survey
+from .looks import may_have_fields
 from .orientation import Orientation
 from .pictures import Pictures
-from .pyav_file import decode_in_order, decode_packet, fraction, open_container, reason
+from .pyav_file import fraction, open_container, reason
 from .reader import Take, VideoReader
 from .video_index import Survey, VideoIndex
 
@@ -38,6 +42,7 @@ class PyavReader(VideoReader):
         self.path = path
         self._damaged = damaged
         self._pictures = Pictures(path)
+        self._lenient = False  # whether the container was opened so
         self._container: InputContainer | None
         self._container, stream = open_container(path)
         try:
@@ -53,6 +58,7 @@ class PyavReader(VideoReader):
             self._pictures = Pictures(path, (index.height, index.width), index.orientation)
         self.time_base = fraction(stream.time_base or 1)  # of the times in survey.packets, seconds
         self.stream_index = stream.index
+        self._may_have_fields = may_have_fields(stream)
         self.video_streams = len(self._container.streams.video)
         self.num_frames = self.survey.num_frames
         self.fps = self.survey.fps
@@ -75,6 +81,15 @@ class PyavReader(VideoReader):
         self._size()
         return self._pictures.orientation == Orientation()
 
+    @property
+    def interlaced(self) -> bool:
+        """Whether frames may be made of two fields: what is known beforehand, or the first one is."""
+        if self._may_have_fields is not None:
+            return self._may_have_fields
+        if self._pictures.interlaced is None:
+            self._decode([0], lambda number, picture: None)
+        return bool(self._pictures.interlaced)
+
     def _size(self) -> tuple[int, int]:
         # Only a decoded frame tells its rotation.
         if self._pictures.shape is None:
@@ -87,23 +102,41 @@ class PyavReader(VideoReader):
             self._container.close()
             self._container = None
 
-    def _reopen(self) -> VideoStream:
-        self.close()
-        self._container, stream = open_container(self.path)
-        return stream
-
-    def _open_container(self) -> InputContainer:
+    def _open_container(self, *, lenient: bool) -> InputContainer:
         if self._container is None:
             raise UsageError(f"{self.path}: the reader is closed")
+        if lenient != self._lenient:
+            self._container.close()
+            self._container, self._lenient = open_container(self.path, lenient=lenient)[0], lenient
         return self._container
 
     def _decode(self, wanted: list[int], take: Take) -> None:
-        self._open_container()
-        if not (self.survey.packets.exact and self._decode_by_seeking(wanted, take)):
-            self._decode_from_start(wanted, take)
+        self._open_container(lenient=self._lenient)
+        if self.survey.packets.exact and (
+            self._decode_by_seeking(wanted, take, lenient=self._lenient)
+            or self._decode_by_seeking(wanted, take, lenient=not self._lenient)
+        ):
+            return
+        self._open_container(lenient=False)
+        if self._decode_from_start(wanted, take):
+            return
+        known = self.num_frames
+        self._count_by_decoding()
+        if wanted[-1] >= self.num_frames:
+            raise VideoError(self.path, f"only {self.num_frames} of {known} frames can be decoded")
+        self._decode(wanted, take)
 
-    def _decode_by_seeking(self, wanted: list[int], take: Take) -> bool:
+    def _count_by_decoding(self) -> None:
+        """The packets are not the frames after all: from now on frames are counted as they come."""
+        packets = replace(self.survey.packets, exact=False)
+        self.survey = decoded_survey(self.path, replace(self.survey, packets=packets))
+        self.num_frames, self.fps = self.survey.num_frames, self.survey.fps
+        if self.survey.damage and self._damaged == "error":
+            raise VideoError(self.path, self.survey.damage)
+
+    def _decode_by_seeking(self, wanted: list[int], take: Take, *, lenient: bool) -> bool:
         """Hand on the frames; False if something along the way was not as the index says."""
+        self._open_container(lenient=lenient)
         packets = self.survey.packets
         by_keyframe: dict[int, list[int]] = {}
         for number in wanted:
@@ -112,15 +145,15 @@ class PyavReader(VideoReader):
             starts = [keyframe]
             if packets.open_gop:  # what a decoder lacks there it has if it begins earlier
                 starts += packets.keyframes[: packets.keyframes.index(keyframe)][-1:]
-            if not any(self._decode_group(start, keyframe, numbers, take) for start in starts):
+            if not any(self._decode_group(start, numbers, take) for start in starts):
                 return False
         return True
 
-    def _decode_group(self, start: int, keyframe: int, numbers: list[int], take: Take) -> bool:
+    def _decode_group(self, start: int, numbers: list[int], take: Take) -> bool:
         """Hand on the frames that are shown from a keyframe on; begin to decode at `start`."""
         missing = {self.survey.packets.pts[number]: number for number in numbers}
         try:
-            for frame in self._frames_from(start, keyframe, frozenset(missing)):
+            for frame in self._frames_from(start, frozenset(missing)):
                 if frame.pts == start and frame.pict_type != PictureType.I:
                     return False  # the container's mark is wrong
                 if frame.pts not in missing:
@@ -135,16 +168,15 @@ class PyavReader(VideoReader):
             pass
         return False
 
-    def _frames_from(
-        self, start: int, keyframe: int, wanted: frozenset[int]
-    ) -> Iterator[VideoFrame]:
+    def _frames_from(self, start: int, wanted: frozenset[int]) -> Iterator[VideoFrame]:
         """Decode from the keyframe at `start`; what does not lead to wanted frames is left out."""
-        container = self._open_container()
+        container = self._open_container(lenient=self._lenient)
         stream = container.streams.best("video")
         assert isinstance(stream, VideoStream)
         container.seek(start, stream=stream)
-        decoder = stream.codec_context
-        decoder.skip_frame = "DEFAULT"
+        context = stream.codec_context
+        context.skip_frame = "DEFAULT"
+        decoder = PacketDecoder(stream, lenient=self._lenient)
         droppable, dropping = self.survey.codec in _DROPPABLE, False
         to_come = len(wanted)
         first = True
@@ -157,30 +189,35 @@ class PyavReader(VideoReader):
             needed = packet.pts in wanted
             if droppable and dropping == needed:
                 # Takes effect on this packet because the decoder has one thread.
-                decoder.skip_frame = "DEFAULT" if needed else "NONREF"
+                context.skip_frame = "DEFAULT" if needed else "NONREF"
                 dropping = not needed
-            yield from decode_packet(packet, keyframe)
+            yield from decoder.decode(packet)
             to_come -= needed
             if not to_come and not self.survey.packets.open_gop:
                 # What the decoder holds back for later frames comes out now; where an open GOP
                 # begins, H.264 decoders would leave some of it out.
-                yield from decoder.decode(None)
+                yield from context.decode(None)
                 return
 
-    def _decode_from_start(self, wanted: list[int], take: Take) -> None:
-        """Hand on the frames, by counting."""
-        stream = self._reopen()
+    def _decode_from_start(self, wanted: list[int], take: Take) -> bool:
+        """Hand on the frames, by counting; False if they are not those that the packets tell."""
+        packets = self.survey.packets
         missing = set(wanted)
         count = 0
         cause = ""
         try:
-            for frame in decode_in_order(self._open_container(), stream):
-                if count in missing:
-                    self._pictures.put(frame, count, take)
-                    missing.remove(count)
-                count += 1
-                if not missing:
-                    return
+            with closing(decode_in_order(self.path)) as frames:
+                for frame in frames:
+                    if packets.exact and packets.pts[count : count + 1] != (frame.pts,):
+                        return False
+                    if count in missing:
+                        self._pictures.put(frame, count, take)
+                        missing.remove(count)
+                    count += 1
+                    if not missing:
+                        return True
+            if packets.exact:
+                return False
         except av.error.FFmpegError as error:
             cause = f": {reason(error)}"
         known = self.num_frames

@@ -1,14 +1,11 @@
-"""What all uses of PyAV share: opening a file, decoding it in order, reasons of failures."""
+"""What all uses of PyAV share: opening a file, reasons of failures."""
 
-from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
 import av
 from av.container import InputContainer
-from av.packet import Packet
 from av.stream import Disposition
-from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .errors import VideoError
@@ -56,8 +53,10 @@ def open_device(name: str, format: str | None) -> InputContainer:
     return av.open(name, format=format, **_ANY_TEXT)
 
 
-def open_container(path: str) -> tuple[InputContainer, VideoStream]:
+def open_container(path: str, *, lenient: bool = False) -> tuple[InputContainer, VideoStream]:
     """The file at its start and its video stream with a fresh decoder; close the container.
+
+    lenient: the decoder raises only at what it can't decode at all; see decoding.PacketDecoder.
 
     Raises VideoError if it can't be opened or has no video that can be decoded.
     """
@@ -75,40 +74,9 @@ def open_container(path: str) -> tuple[InputContainer, VideoStream]:
             raise VideoError(path, "no decoder for its video stream")
         stream.codec_context.thread_count = 1  # more gain nothing beside worker processes
         # Otherwise decoders paint over damage with what happens to lie in memory, and don't tell.
-        stream.codec_context.options = {"err_detect": "explode"}
+        if not lenient:
+            stream.codec_context.options = {"err_detect": "explode"}
     except BaseException:
         container.close()
         raise
     return container, stream
-
-
-def decode_packet(packet: Packet, keyframe: int | None) -> list[VideoFrame]:
-    """Frames that come out of the decoder now.
-
-    keyframe: time of the one where decoding began. Frames before it that are stored after it may
-    need some that lie before both; they are not shown and may fail.
-    """
-    try:
-        frames = packet.decode()
-    except av.error.FFmpegError:
-        if keyframe is not None and packet.pts is not None and packet.pts < keyframe:
-            return []
-        raise
-    return [frame for frame in frames if isinstance(frame, VideoFrame)]
-
-
-def decode_in_order(
-    container: InputContainer, stream: VideoStream, *, cut_off: bool = False
-) -> Iterator[VideoFrame]:
-    """All frames of a container that was just opened, until the first one that is damaged.
-
-    Raises FFmpegError there. Of a file that is cut off, frames that the decoder still holds at the
-    end are left out: those between them may be missing.
-    """
-    keyframe: int | None = None
-    for packet in container.demux(stream):
-        if cut_off and (packet.is_corrupt or not packet.size):
-            continue
-        if keyframe is None and packet.is_keyframe:
-            keyframe = packet.pts
-        yield from decode_packet(packet, keyframe)

@@ -39,6 +39,8 @@ def misread(known: PyavReader) -> str:
         return f"{survey.pixel_format} pixels"
     if not known.upright:
         return "turned video"
+    if known.interlaced:
+        return "interlaced video"
     if "444" not in survey.pixel_format and (known.height % 2 or known.width % 2):
         return "odd sizes with shared colours"
     return ""
@@ -126,9 +128,10 @@ class SecondDecoder(VideoReader):
             if frames is None:
                 self._video = None
                 try:
-                    self._known._decode(wanted[start:], take)
+                    # All of them: it may find out only now that their numbers are others.
+                    self._known._decode(wanted, take)
                 finally:
-                    self.num_frames = self._known.num_frames
+                    self.num_frames, self.fps = self._known.num_frames, self._known.fps
                 return
             for number, picture in zip(batch, frames.numpy(), strict=True):
                 take(number, picture)

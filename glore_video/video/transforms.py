@@ -143,22 +143,23 @@ def to_clip(frames: Tensor) -> Tensor:
     return clip.contiguous()
 
 
-def normalize_clip(clip: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """uint8 (..., 3, frames, height, width) -> float32 of the same shape and device.
+def normalize_batch(batch: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Normalise colours: uint8 (batch, 3, *positions) -> float32 of the same shape and device.
 
-    mean and std are of channels R, G, B in units in which white is 1. Meant for whole batches on
-    the device.
+    Positions are (height, width) of pictures, (frames, height, width) of clips. mean and std are of
+    channels R, G, B in units in which white is 1. Meant for whole batches on the device.
     """
-    if clip.dtype != torch.uint8:
-        raise UsageError(f"a clip to normalise must be uint8, got {clip.dtype}")
-    if clip.ndim < 4 or clip.shape[-4] != len(mean) or len(mean) != len(std):
+    if batch.dtype != torch.uint8:
+        raise UsageError(f"a batch to normalise must be uint8, got {batch.dtype}")
+    if batch.ndim < 3 or batch.shape[1] != len(mean) or len(mean) != len(std):
         raise UsageError(
-            f"a clip must be (..., channels, frames, height, width) with a mean and a std for each "
-            f"channel, got shape {tuple(clip.shape)}, {len(mean)} means and {len(std)} stds"
+            f"a batch must be (batch, channels, *positions) with a mean and a std for each channel, "
+            f"got shape {tuple(batch.shape)}, {len(mean)} means and {len(std)} stds"
         )
     if min(std) <= 0:
         raise UsageError(f"std must be above 0, got {tuple(std)}")
-    # (clip / 255 - mean) / std in one multiplication and one addition.
-    scale = torch.tensor([1 / (255 * s) for s in std], device=clip.device)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=clip.device)
-    return clip.float().mul_(scale.view(-1, 1, 1, 1)).add_(shift.view(-1, 1, 1, 1))
+    # (batch / 255 - mean) / std in one multiplication and one addition.
+    scale = torch.tensor([1 / (255 * s) for s in std], device=batch.device)
+    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=batch.device)
+    channels = (1, -1, *[1] * (batch.ndim - 2))
+    return batch.float().mul_(scale.view(channels)).add_(shift.view(channels))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from glore_video.errors import UsageError
+from glore_video.errors import UsageError, writing
 
 INK, PALE, FAINT = (28, 30, 36), (112, 117, 128), (226, 228, 233)
 PAPER = (255, 255, 255)
@@ -68,8 +68,9 @@ def save(image: Image.Image, path: str | os.PathLike[str]) -> Path:
         raise UsageError(f"{path}: no picture format has the suffix {path.suffix!r}")
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
     try:
-        image.save(temporary)
-        os.replace(temporary, path)
+        with writing(path):
+            image.save(temporary)
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
     return path

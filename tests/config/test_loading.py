@@ -6,6 +6,7 @@ import re
 import pytest
 
 from glore_video.config import Config, describe, flatten, load_config, to_yaml
+from glore_video.errors import UsageError
 
 
 def write(path, text):
@@ -107,6 +108,7 @@ def test_resolved_config_reads_back_the_same(tmp_path):
         (["DATA.NUM_FRAMES", "0"], "DATA.NUM_FRAMES = 0: .*greater than or equal to 1"),
         (["DATA.NUM_FRAMES", "True"], "a number is expected"),
         (["SOLVER.BASE_LR", ".nan"], "SOLVER.BASE_LR = nan"),
+        (["SOLVER.BASE_LR", ""], "SOLVER.BASE_LR = '': a number is expected"),
         (["DATA", "3"], "DATA = 3: it is a section"),
         (["DATA.NUM_FRAMES.X", "3"], "DATA.NUM_FRAMES = {'X': 3}"),
         (["MODEL.ARCH", "resnet"], "MODEL.ARCH = 'resnet': Input should be 'preact'"),
@@ -234,3 +236,37 @@ def test_help_lists_every_key_once():
     names = [line.split()[0] for line in describe().splitlines()]
     assert sorted(names) == sorted(name for name, _ in flatten(Config()))
     assert all(len(line.split()) > 2 for line in describe().splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("RNG_SEED: 2001-99-99\n", "a value that YAML can't read: month must be in 1..12"),
+        ("RNG_SEED: 0x_\n", "a value that YAML can't read: invalid literal"),
+        (
+            f"RNG_SEED: {'[' * 3000}{']' * 3000}\n",
+            "a value that YAML can't read: maximum recursion",
+        ),
+        (f"RNG_SEED: {'9' * 5000}\n", "RNG_SEED|a value that YAML can't read: Exceeds the limit"),
+        ("OUTPUT_DIR: a\x07b\n", "not valid YAML: "),
+        ("DATA: &a {x: *a}\n", r"unknown key DATA\.x\.x\.x"),
+        ('OUTPUT_DIR: "a\\0b"\n', r"OUTPUT_DIR = 'a\\x00b': no file or name has a zero byte"),
+    ],
+    ids=["date", "number", "depth", "length", "control", "recursion", "zero byte"],
+)
+def test_values_that_yaml_stumbles_over_are_the_users(tmp_path, text, said):
+    path = tmp_path / "odd.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=said) as caught:
+        load_config(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["2001-99-99", "0x_", "[" * 3000 + "]" * 3000, "9" * 5000],
+    ids=["date", "number", "depth", "length"],
+)
+def test_values_of_pairs_that_yaml_stumbles_over(value):
+    with pytest.raises(UsageError, match="RNG_SEED"):
+        load_config(pairs=["RNG_SEED", value])

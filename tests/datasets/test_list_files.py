@@ -50,6 +50,14 @@ def test_a_video_with_two_labels_is_refused_with_both_and_their_lines(tmp_path, 
         read(tmp_path)
 
 
+def test_a_check_says_what_is_listed_again(tmp_path):
+    (tmp_path / "train.csv").write_text("a.mp4 0\nb.mp4 1\n./a.mp4 0\n")
+    (note,) = list_videos(tmp_path / "train.csv", tmp_path / "m.csv").notes
+    assert note == (
+        f"{tmp_path / 'train.csv'}: 1 videos are listed more than once, {tmp_path / 'a.mp4'} among them"
+    )
+
+
 def test_a_clip_with_two_labels_in_an_annotation_file_is_refused(tmp_path):
     rows = ["abseiling,x,0,10", "arm wrestling,x,0,10", "arm wrestling,x,10,20"]
     text = "\n".join(["label,youtube_id,time_start,time_end", *rows])

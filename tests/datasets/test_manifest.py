@@ -1,5 +1,7 @@
 """Manifests: rows, indices beside them, what survives a killed writer."""
 
+import errno
+import os
 import re
 from contextlib import nullcontext
 from pathlib import Path
@@ -191,6 +193,19 @@ def test_one_writer_at_a_time(tmp_path):
     ):
         ManifestWriter(tmp_path / "m.csv")
     ManifestWriter(tmp_path / "m.csv").__exit__(None, None, None)
+
+
+def test_file_systems_without_locks_are_written_to(tmp_path, monkeypatch, caplog):
+    fcntl = pytest.importorskip("fcntl", reason="this system has no flock")
+
+    def flock(file, operation):
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    write(tmp_path / "m.csv", (ok("a.mp4"), b"x"))
+    assert [row.path for row in read_rows(tmp_path / "m.csv")] == ["a.mp4"]
+    (warning,) = caplog.messages
+    assert warning.startswith(f"{tmp_path / 'm.csv.partial'} can't be locked (")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from glore_video.datasets.annotations import load_class_names, load_split
 from glore_video.datasets.check_sources import list_videos
 from glore_video.datasets.manifest import ManifestWriter, Row
+from glore_video.datasets.numbering import number_classes
 
 
 def touch(root, *names):
@@ -79,6 +80,13 @@ def test_names_stay_with_a_manifest_of_one_split(root):
     write_manifest(root / "val.csv", [("val/ape/3.mp4", 0), ("val/cat/4.mp4", 1)])
     assert load_class_names(root, num_classes=2) == ("ape", "cat")
     assert labels(root, "train") == labels(root, "val") == {"ape": 0, "cat": 1}
+
+
+def test_names_of_some_labels_are_no_names(root):
+    """The third label's videos lie in no folder of a class: there are three classes, two are known."""
+    write(root / "train.csv", LIST + "videos/bee.mp4 2\n")
+    assert number_classes(root).names == ()
+    assert labels(root, "val", 3) == {"ape": 1, "cat": 0}
 
 
 def test_a_list_of_some_classes_is_enough_where_the_order_of_names_agrees(root):

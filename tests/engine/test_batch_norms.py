@@ -144,9 +144,28 @@ def test_precise_statistics_are_those_of_all_values(order, kind):
     assert not any(module._forward_hooks for module in model.modules())
 
 
-def test_precise_statistics_as_fvcore_takes_them():
+def test_precise_statistics_in_fp16_do_not_call_what_would_overflow():
+    """Called layer by layer, a unit without normalisation exceeds fp16's range."""
+    torch.manual_seed(0)
+    model = nn.Sequential(GloreUnit3d(16, normalize=False))
+    clips = [10 * torch.randn(2, 16, 32, 28, 28).abs()]
+    expected = statistics_of_all_values(model, clips)
+    assert expected["0.blocker"][0].abs().max() > torch.finfo(torch.float16).max
+    with torch.autocast("cpu", dtype=torch.float16):
+        take_precise_statistics(model, clips, 1)
+    for found, wanted in zip(
+        (model[0].blocker.running_mean, model[0].blocker.running_var),
+        expected["0.blocker"],
+        strict=True,
+    ):
+        assert (found - wanted).norm() < 0.02 * wanted.norm()
+
+
+@pytest.mark.parametrize("order", ["published", "reassociated"])
+def test_precise_statistics_as_fvcore_takes_them(order):
+    """In people's own loops, too: a hook on a unit's norm has the unit call it."""
     precise_bn = pytest.importorskip("fvcore.nn.precise_bn")
-    model, batches = network("published"), clips_of(3)
+    model, batches = network(order), clips_of(3)
     other = copy.deepcopy(model).train()
     precise_bn.update_bn_stats(other, iter(batches), 3)
     take_precise_statistics(model, iter(batches), 3)

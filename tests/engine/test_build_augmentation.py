@@ -135,9 +135,9 @@ def test_what_is_found_before_a_run_starts(videos, keys, world_size, message):
     if "TRAIN.BATCH_SIZE" not in keys:
         keys = (*keys, "TRAIN.BATCH_SIZE", "4")
     with pytest.raises(ValueError, match=re.escape(message)):
-        training_batches(config(*keys), videos, process(world_size))
+        training_batches(config(*keys), len(videos), process(world_size))
 
 
 def test_two_clips_of_one_video_can_be_mixed(videos):
     keys = ("MIXUP.ENABLE", "True", "TRAIN.BATCH_SIZE", "2", "AUG.NUM_SAMPLE", "2")
-    assert len(training_batches(config(*keys), videos, process(2))) == 4
+    assert len(training_batches(config(*keys), len(videos), process(2))) == 4

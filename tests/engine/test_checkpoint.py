@@ -121,8 +121,13 @@ def test_truncated_file(tmp_path):
         read_checkpoint(path)
 
 
-def test_other_content(tmp_path):
-    torch.save([1, 2], tmp_path / "c.pyth")
+@pytest.mark.parametrize(
+    "content",
+    [[1, 2], {"model_state": 3, "epoch": 1}, {"model_state": {}, "epoch": "one"}, {"epoch": 1}],
+    ids=["list", "no state", "no number", "no network"],
+)
+def test_other_content(tmp_path, content):
+    torch.save(content, tmp_path / "c.pyth")
     with pytest.raises(ValueError, match="not a checkpoint of a run"):
         read_checkpoint(tmp_path / "c.pyth")
 

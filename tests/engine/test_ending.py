@@ -1,7 +1,9 @@
 """How a command ends: what it says, where the traceback is, what becomes of its processes."""
 
+import json
 import logging
 import multiprocessing
+import os
 import re
 import signal
 import tempfile
@@ -85,14 +87,44 @@ def test_only_the_first_to_fail_speaks(tmp_path, capsys):
     assert not processes[0].failures.speaks_here()
 
 
+UNFORESEEN = {
+    "zip": lambda: list(zip([1], [1, 2], strict=True)),
+    "unpacking": lambda: [one for one, two in [range(3)]],
+    "int": lambda: int("x"),
+    "float": lambda: float("1,5"),
+    "decoding": lambda: b"\xff".decode(),
+    "json": lambda: json.loads("{"),
+    "errno 11": lambda: exec('raise BlockingIOError(11, "Resource temporarily unavailable")'),
+    "os without a file": lambda: os.kill(os.getpid(), -5),
+    "lookup": lambda: {}["x"],
+}
+
+
+@pytest.mark.parametrize("kind", UNFORESEEN)
+def test_what_python_raises_itself_is_not_the_users(tmp_path, capsys, kind):
+    setup_logging(tmp_path, is_main=True)
+    assert guarded(UNFORESEEN[kind]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    with pytest.raises((ValueError, OSError, LookupError)) as caught:
+        UNFORESEEN[kind]()
+    assert line.startswith(f"error: {caught.type.__name__}: ")
+    assert re.search(rf"\(\S+:\d+ in .*\); its traceback is in {tmp_path / 'log.txt'}$", line)
+    assert "Traceback (most recent call last)" in (tmp_path / "log.txt").read_text()
+
+
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
         (UsageError("--x 3: too large"), 2, "error: --x 3: too large\n"),
         (VideoError("/gloomy.mp4", "no frames"), 2, "error: /gloomy.mp4: no frames\n"),
+        (
+            FileNotFoundError(2, "No such file or directory", "list.csv"),
+            2,
+            "error: [Errno 2] No such file or directory: 'list.csv'\n",
+        ),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
-    ids=["user", "video", "Ctrl-C"],
+    ids=["user", "video", "file", "Ctrl-C"],
 )
 def test_what_a_user_causes_stays_as_it_is(capsys, error, status, said):
     def action():

@@ -90,6 +90,28 @@ def test_a_run_takes_what_a_check_of_class_folders_found(words, videos, tmp_path
     assert left_out["path"] == str(root / "test" / "dark" / "bad.mp4")
 
 
+def test_a_test_of_classes_in_another_order_is_refused(words, videos, options, tmp_path, capsys):
+    """The network calls label 0 dark; the folders that it is tested on, in their order, bright."""
+    from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
+
+    root = tmp_path / "folders"
+    for number in range(2):
+        path = root / "test" / ("dark", "bright")[number] / f"{number}.mp4"
+        path.parent.mkdir(parents=True)
+        os.link(videos / "clips" / f"{number}.mp4", path)
+    assert main([*words, "TEST.ENABLE", "False"]) == 0
+    checkpoint = checkpoint_path(options["OUTPUT_DIR"], 1)
+    assert read_checkpoint(checkpoint)["class_names"] == ["dark", "bright"]
+    only_test = [*words, "TRAIN.ENABLE", "False", "DATA.PATH_TO_DATA_DIR", str(root)]
+    capsys.readouterr()
+    assert main(only_test) == 2
+    assert f"in {checkpoint} 'bright' has label 1, in DATA.PATH" in capsys.readouterr().err
+    (root / "class_names.txt").write_text("dark\nbright\n")
+    assert main(only_test) == 0
+    _, *lines = (options["OUTPUT_DIR"] / "test" / "predictions.csv").read_text().splitlines()
+    assert [line.split(",")[1:3] for line in lines] == [["1", "bright"], ["0", "dark"]]
+
+
 def test_damaged_videos_are_used_where_the_config_says_so(words, data, options):
     assert main([*words, "DATA.DAMAGED_VIDEO", "use_prefix"]) == 0
     summary = json.loads((options["OUTPUT_DIR"] / "test" / "summary.json").read_text())

@@ -13,6 +13,7 @@ import glore_video
 from glore_video.cli import main
 from glore_video.config import load_config
 from glore_video.engine import build
+from glore_video.engine.build.preparation import prepare
 from glore_video.engine.ready_model import ready_model
 from glore_video.models.published import weights_url
 
@@ -85,6 +86,13 @@ def test_without_a_test_split_the_error_names_the_key(tiny, class_folders, capsy
     assert line.endswith("TEST.SPLIT val tests on what is validated; this would do: TEST.SPLIT val")
 
 
+@pytest.mark.parametrize(("split", "said"), [("val", 1), ("test", 0)])
+def test_a_test_split_that_is_not_tested_is_said(tiny, videos, caplog, split, said):
+    values = tiny[1] | {"DATA.PATH_TO_DATA_DIR": videos, "TEST.SPLIT": split}
+    prepare(load_config(None, flat(values)))
+    assert caplog.text.count("has a test split, which is not tested") == said
+
+
 def test_the_wrong_folder_is_said_once(tiny, tmp_path, capsys):
     cfg, values = tiny
     assert main([*cfg, *flat(values | {"DATA.PATH_TO_DATA_DIR": tmp_path})]) == 2
@@ -118,8 +126,8 @@ def test_classes_are_counted_in_folders_lists_and_names(class_folders, videos, t
     assert settled(class_folders, MODEL__NUM_CLASSES=0).MODEL.NUM_CLASSES == 3
     assert settled(videos, MODEL__NUM_CLASSES=0).MODEL.NUM_CLASSES == 2  # class_names.txt
     assert settled(class_folders, MODEL__NUM_CLASSES=9).MODEL.NUM_CLASSES == 9
-    path = videos / "clips" / "0.mp4"
-    (tmp_path / "train.csv").write_text("".join(f"{path} {label}\n" for label in (0, 3, 1, 2)))
+    lines = [f"{videos}/clips/{number}.mp4 {label}\n" for number, label in enumerate((0, 3, 1, 2))]
+    (tmp_path / "train.csv").write_text("".join(lines))
     assert settled(tmp_path, MODEL__NUM_CLASSES=0).MODEL.NUM_CLASSES == 4
     (tmp_path / "names").write_text("a\nb\nc\nd\ne\n")
     named = settled(tmp_path, MODEL__NUM_CLASSES=0, DATA__CLASS_NAMES_PATH=tmp_path / "names")
@@ -131,11 +139,11 @@ def test_classes_that_nothing_tells_are_asked_for(class_folders, videos, tmp_pat
         settled(tmp_path, MODEL__NUM_CLASSES=0)
     with pytest.raises(ValueError, match="DATA.PATH_TO_DATA_DIR is empty"):
         settled("", MODEL__NUM_CLASSES=0)
-    path = videos / "clips" / "0.mp4"
-    (tmp_path / "train.csv").write_text(f"{path} 0\n{path} 99999\n")
+    first, second = (f"{videos}/clips/{number}.mp4" for number in range(2))
+    (tmp_path / "train.csv").write_text(f"{first} 0\n{second} 99999\n")
     with pytest.raises(ValueError, match=r"labels 0 to 99999 in .* are missing, 1 for one"):
         settled(tmp_path, MODEL__NUM_CLASSES=0)
-    (tmp_path / "train.csv").write_text(f"{path} 0\n")
+    (tmp_path / "train.csv").write_text(f"{first} 0\n")
     with pytest.raises(ValueError, match=r"train.csv: 1 class, but two at least are needed"):
         settled(tmp_path, MODEL__NUM_CLASSES=0)
     with pytest.raises(ValueError, match="MODEL.NUM_CLASSES = 1: two classes at least"):
@@ -207,3 +215,13 @@ def test_fine_tuning_on_class_folders(class_folders, tmp_path, capsys):
     seen = glore_video.predict(class_folders / "val" / "cat" / "0.mp4", tmp_path / "out")
     assert seen.class_names == ("ape", "cat", "eel")
     assert np.isfinite(seen.probabilities).all()
+
+
+@pytest.mark.slow
+def test_several_processes_are_processes(tiny, capsys):
+    cfg, values = tiny
+    values |= {"MODEL.NUM_CLASSES": 3, "TEST.SPLIT": "val", "CPU_PROCESSES": 2}
+    values |= {"TRAIN.BATCH_SIZE": 2, "TEST.NUM_ENSEMBLE_VIEWS": 1}
+    assert main([*cfg, *flat(values)]) == 0
+    log = (values["OUTPUT_DIR"] / "log.txt").read_text(encoding="utf-8")
+    assert "3 steps of 2 clips an epoch, 2 CPU processes\n" in log

@@ -18,7 +18,7 @@ from glore_video.config import load_config
 from glore_video.engine import build, trainer
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.trainer import Trainer
-from glore_video.models import save_weights
+from glore_video.models import TinyResNet3d, insert_glore, save_weights
 
 
 def flat(options):
@@ -433,6 +433,24 @@ def test_divergence_stops_the_run(cfg, options, capsys):
         line
     )
     assert "Lower SOLVER.BASE_LR" in line
+
+
+@pytest.mark.parametrize("trains", [True, False], ids=["training", "test"])
+@pytest.mark.filterwarnings("ignore:units that did not run")
+def test_units_that_the_network_does_not_run_are_refused(
+    cfg, options, tmp_path, capsys, monkeypatch, trains
+):
+    def past_the_block(self, x):
+        first, second = self.stage1
+        x = self.stage2(second(first.forward(self.stem(x))))
+        return self.classifier(x.mean((2, 3, 4)))
+
+    model = insert_glore(TinyResNet3d(2), after=["stage1.0"])
+    save_weights(model, tmp_path / "weights.pyth")
+    monkeypatch.setattr(TinyResNet3d, "forward", past_the_block)
+    options |= {"TRAIN.ENABLE": trains, "TEST.CHECKPOINT_FILE_PATH": tmp_path / "weights.pyth"}
+    assert main([*cfg, *flat(options)]) == 2
+    assert "units that did not run when the network ran: stage1.0.glore. " in one_error_line(capsys)
 
 
 def test_missing_cfg(capsys):

@@ -47,6 +47,7 @@ def test_a_run_writes_the_page(words, options, tool, capsys):
     assert main(words) == 0
     folder = options["OUTPUT_DIR"] / "test"
     assert sorted(path.name for path in folder.iterdir()) == [
+        "config.yaml",
         "predictions.csv",
         "report.html",
         "scores.npz",

@@ -21,9 +21,13 @@ HOOK = """
 import os, signal, time
 from glore_video.datasets import video_dataset
 from glore_video.engine import trainer
+from glore_video.errors import UsageError
 
 ACTIONS = {{
     "raise": lambda: {{}}.get([]),
+    "unpack": lambda: [first for first, second in [range(3)]],
+    "busy": lambda: exec('raise BlockingIOError(11, "Resource temporarily unavailable")'),
+    "usage": lambda: exec('raise UsageError("--x 3: too large")', {{"UsageError": UsageError}}),
     "exit": lambda: os._exit(3),
     "kill": lambda: os.kill(os.getpid(), signal.SIGKILL),
 }}
@@ -150,6 +154,30 @@ def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who)
     assert "in faulty" in text
 
 
+@pytest.mark.parametrize("where", ["TrainingClips._clips", "Trainer._step"], ids=["worker", "main"])
+@pytest.mark.parametrize(
+    ("action", "status", "said"),
+    [
+        ("unpack", 1, r"error: ValueError: too many values to unpack \(expected 2.*\.txt"),
+        (
+            "busy",
+            1,
+            r"error: BlockingIOError: \[Errno 11\] Resource temporarily unavailable \(.*\.txt",
+        ),
+        ("usage", 2, r"error: --x 3: too large"),
+    ],
+    ids=["unpacking", "errno 11", "the user's"],
+)
+def test_pythons_own_value_error_is_not_the_users(
+    arguments, hook, tmp_path, where, action, status, said
+):
+    log = tmp_path / "said.txt"
+    assert forked_run(arguments, hook(where, action), log) == status
+    line = error_line(log.read_text())
+    assert re.fullmatch(said, line), line
+    assert "in faulty" in (tmp_path / "öut put" / "log.txt").read_text()
+
+
 @pytest.mark.parametrize(
     ("action", "said"),
     [("exit", "ended with exit status 3 and did not say why"), ("kill", "was killed by a signal")],
@@ -236,6 +264,7 @@ LIMIT_OF_SEVERAL = 20
         ),
         ("Trainer._step", "raise", (1,), r"TypeError: unhashable .*\.py:\d+ in "),
         ("Trainer._step", "raise", (0, 1), r"TypeError: unhashable .*\.py:\d+ in "),
+        ("Trainer._step", "unpack", (1,), r"ValueError: too many values .*\.py:\d+ in "),
         (
             "Trainer._step",
             "kill",
@@ -249,7 +278,7 @@ LIMIT_OF_SEVERAL = 20
             r"rank 1 \(process \d+\) ended with exit status 3 and did ",
         ),
     ],
-    ids=["worker", "rank 1", "all ranks", "killed rank", "rank that exits"],
+    ids=["worker", "rank 1", "all ranks", "unpacking", "killed rank", "rank that exits"],
 )
 def test_spawned_processes_end_together(arguments, hook, tmp_path, where, action, ranks, line):
     status, seconds, said = real_run(
@@ -261,7 +290,7 @@ def test_spawned_processes_end_together(arguments, hook, tmp_path, where, action
     assert len(errors) == 1, said
     assert re.match("error: " + line, errors[0])
     assert "Traceback" not in said
-    if action == "raise":
+    if action in ("raise", "unpack"):
         assert "in faulty" in (tmp_path / "öut put" / "log.txt").read_text()
 
 

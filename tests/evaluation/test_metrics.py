@@ -72,9 +72,9 @@ def plain_calibration(scores, labels, bins=15):
 
 
 def test_a_probability_of_exactly_one_is_in_the_last_bin():
-    # Of (14/15, 1]: 1.0 right, 0.95 wrong, 0.95 right, 1.0 right: mean 0.975 against 0.75.
+    # Of (14/15, 1]: 1.0 right, twice 0.95 right, 1.0 wrong: mean 0.975 against 0.75.
     scores = torch.tensor([[1.0, 0.0], [0.95, 0.05], [0.05, 0.95], [0.0, 1.0]], dtype=torch.float64)
-    labels = torch.tensor([0, 1, 1, 1])
+    labels = torch.tensor([0, 0, 1, 0])
     assert calibration_error(scores, labels) == pytest.approx(22.5)
 
 
@@ -82,7 +82,8 @@ def test_calibration_by_a_loop():
     rng = np.random.default_rng(0)
     scores = torch.from_numpy(rng.normal(size=(500, 3)) * 5).softmax(dim=1)
     scores[:50] = torch.eye(3, dtype=torch.float64)[rng.integers(3, size=50)]
-    labels = torch.from_numpy(rng.integers(3, size=500))
+    labels = scores.argmax(dim=1)  # all are right but of those that are quite sure
+    labels[:50] = torch.from_numpy(rng.integers(3, size=50))
     expected = plain_calibration(scores.tolist(), labels.tolist())
     assert calibration_error(scores, labels) == pytest.approx(expected)
 

@@ -22,7 +22,7 @@ COUNTED = Complexity(
     elementwise_ops={"add": 26, "relu": 3},
 )
 LABELS = {"stem": "stem", "stage": "Res2 (stage)", "drop": "drop"}
-ROW = Row("net", 8, 256, 30, COUNTED, 28.0, LABELS, PUBLISHED)
+ROW = Row("net", (3, 8, 256, 256), 30, COUNTED, 28.0, LABELS, PUBLISHED)
 
 
 def test_text():
@@ -44,7 +44,7 @@ def test_text():
 
 def test_markdown():
     plain = Complexity(Cost(1.0, 2.0, 3_000_000), {}, Cost(), {}, {"add": 1, "silu": 1})
-    lines = markdown([ROW, Row("plain", 32, 224, 1, plain, 1.0, {})]).splitlines()
+    lines = markdown([ROW, Row("plain", (3, 32, 224, 224), 1, plain, 1.0, {})]).splitlines()
     columns = {line.count("|") for line in lines[:4]}
     assert columns == {9}
     assert lines[2] == (
@@ -59,7 +59,7 @@ def test_markdown():
 def test_units_are_counted_in_both_orders():
     model = insert_glore(TinyResNet3d(3), after=["stage1.0"], nodes=2, states=16)
     unit = glore_units(model)["stage1.0.glore"]
-    row = measure("tiny", model, frames=4, crop=32, views=1)
+    row = measure("tiny", model, shape=(3, 4, 32, 32), views=1)
     assert unit.order == "auto"
     positions, norm = 4 * 8 * 8, 2 * 32 * 4 * 8 * 8
     over_positions = 32 * (2 + 16 + 16) + 2 * 2 * 16
@@ -72,7 +72,7 @@ def test_units_are_counted_in_both_orders():
 
 def test_parts_add_up_and_have_the_names_of_stages():
     model = PreactResNet3d(50, num_classes=3)
-    row = measure("preact", model, frames=2, crop=32, views=1)
+    row = measure("preact", model, shape=(3, 2, 32, 32), views=1)
     assert list(row.labels.values())[:6] == [
         "conv1",
         "Res2 (conv2)",
@@ -89,7 +89,7 @@ def test_parts_add_up_and_have_the_names_of_stages():
 
 def test_activations_by_hand():
     model = nn.Sequential(nn.Conv3d(3, 4, 1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8, 5))
-    row = measure("toy", model, frames=2, crop=2, views=1)
+    row = measure("toy", model, shape=(3, 2, 2, 2), views=1)
     assert row.complexity.total.activations * 1e6 == pytest.approx(4 * 8 + 5)
 
 

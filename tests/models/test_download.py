@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from glore_video.errors import UsageError
 from glore_video.models.download import fetch, is_url
 
 
@@ -80,3 +81,9 @@ def test_urls_of_files(tmp_path):
     assert is_url("https://host/w.pth")
     assert not is_url(str(path))
     assert not is_url(path)
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://a b/c.pyth"], ids=["brackets", "space"])
+def test_what_is_no_address_is_the_users(url):
+    with pytest.raises(UsageError, match="is not an address|cannot download"):
+        fetch(url)

@@ -5,6 +5,7 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 
 from glore_video.models.complexity import count_complexity
 from glore_video.models.fusion import fuse_for_inference
@@ -289,6 +290,14 @@ def test_layers_used_from_outside_their_part_stay(kind, stay, stay_with_example,
     assert left == (stay_with_example if with_example else stay)
     torch.testing.assert_close(fused(x), model(x), rtol=1e-10, atol=1e-10)
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in fused.modules())
+
+
+def test_blocks_with_activation_checkpoints_are_folded():
+    x = torch.randn(2, 4, 5, 6, dtype=torch.float64)
+    model = trained(nn.Sequential(checkpoint_wrapper(ConvNorm()), nn.ReLU()).double(), x)
+    fused = fuse_for_inference(model)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in fused.modules())
+    torch.testing.assert_close(fused(x), model(x), rtol=1e-10, atol=1e-10)
 
 
 def twice(self, x):

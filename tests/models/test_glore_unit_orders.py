@@ -63,9 +63,10 @@ def test_single_precision(normalize):
     published, unit = two_orders(sizes=(64,), normalize=normalize, dtype=torch.float32)
     x = torch.randn(4, 64, 4, 10, 10)
     weights = torch.randn_like(x)
-    expected = output_and_gradients(published, x, weights)
+    expected = output_and_gradients(published.double(), x.double(), weights.double())
+    rounding = x[:, 0].numel() * torch.finfo(torch.float32).eps / 2  # of a sum over all positions
     for got, wanted in zip(output_and_gradients(unit, x, weights), expected, strict=True):
-        assert relative(got, wanted) < 1e-5
+        assert relative(got.double(), wanted) < rounding
 
 
 @pytest.mark.slow
@@ -338,9 +339,11 @@ def test_shapes_on_the_meta_device(order):
     assert unit(x).shape == x.shape
 
 
+@pytest.mark.parametrize("order", ["published", "reassociated"])
 @pytest.mark.parametrize("normalize", [True, False])
-def test_exported_for_any_clip_length(normalize):
-    _, unit = two_orders(sizes=(8,), normalize=normalize, dtype=torch.float32)
+def test_exported_for_any_clip_length(normalize, order):
+    units = two_orders(sizes=(8,), normalize=normalize, dtype=torch.float32)
+    unit = {unit.order: unit for unit in units}[order]
     unit.eval()
     frames = torch.export.Dim("frames", min=2, max=64)
     with torch.no_grad():

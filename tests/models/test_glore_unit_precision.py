@@ -9,6 +9,7 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from glore_video.models.fusion import fuse_for_inference
 from glore_video.models.glore_unit import GloreUnit3d
 
 
@@ -44,6 +45,27 @@ def test_mixed_precision_neither_overflows_nor_loses_precision(
         assert relative(y.double() - x, exact - x) < (0.02 if dtype == torch.float16 else 0.15)
         (y.float().mean()).backward()
         assert all(torch.isfinite(p.grad).all() for p in half.parameters())
+
+
+@pytest.mark.parametrize("normalize", [True, False])
+@pytest.mark.parametrize("form", ["autocast", "half but for the norm", "fused, then half"])
+def test_the_range_in_fp16_that_is_promised(form, normalize):
+    torch.manual_seed(0)
+    exact = GloreUnit3d(32, normalize=normalize).double()
+    exact.blocker.momentum = 1.0
+    nn.init.ones_(exact.blocker.weight)
+    x = 100 * torch.randn(2, 32, 4, 14, 14).abs().half()
+    exact(x.double())
+    expected = exact.eval()(x.double()) - x
+    unit = copy.deepcopy(exact).float()
+    if form == "half but for the norm":
+        unit.half().blocker = copy.deepcopy(exact.blocker).float()
+    elif form == "fused, then half":
+        unit = fuse_for_inference(unit).half()
+    with torch.autocast("cpu", dtype=torch.float16, enabled=form == "autocast"):
+        y = unit(x)
+    # The sum with x, of up to 500, is rounded by 0.25.
+    assert (y.double() - x - expected).abs().max() < 0.25 + 0.05 * expected.abs().max()
 
 
 def test_half_precision_graph_of_any_size():

@@ -56,6 +56,19 @@ def test_split_norm_is_folded(normalize, training, channels_last, monkeypatch):
         torch.testing.assert_close(unit.get_buffer(name), buffer, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("momentum", [0.1, None])
+def test_split_norms_that_count_no_batches_are_as_torchs(momentum):
+    x = torch.randn(6, CHANNELS, 2, 3, 4, dtype=torch.float64)
+    for order in ("published", "reassociated"):
+        plain, split = (in_order(random_unit(), order) for _ in range(2))
+        split.blocker.__class__, split.blocker.num_splits = SubBatchNorm3d, 3
+        for unit in (plain, split):
+            unit.blocker.num_batches_tracked, unit.blocker.momentum = None, momentum
+            unit(x)
+        torch.testing.assert_close(split.blocker.running_mean, plain.blocker.running_mean)
+        torch.testing.assert_close(split.blocker.running_var, plain.blocker.running_var)
+
+
 def test_a_batch_that_cannot_be_split_is_named():
     unit = in_order(random_unit(), "reassociated")
     unit.blocker.__class__, unit.blocker.num_splits = SubBatchNorm3d, 4

@@ -1,3 +1,5 @@
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -34,6 +36,50 @@ def test_whole_checkpoints(tmp_path, container, prefix):
     assert report.loaded == list(model.state_dict())
     assert not report.newly_initialised
     assert not report.unexpected
+
+
+@pytest.mark.parametrize("prefix", ["module.", "model.", "model.module.", "module._orig_mod."])
+@pytest.mark.parametrize("other", ["n_averaged", "criterion.weight", "metric.module.total"])
+def test_what_a_wrapper_holds_beside_the_network_is_left_out(prefix, other):
+    source, model = tiny(seed=1), tiny(seed=2)
+    state = {other: torch.ones(3)} | {prefix + k: v for k, v in source.state_dict().items()}
+    report = load_weights(model, state)
+    assert same(model, source)
+    assert report.beside == [other]
+    assert not report.unexpected
+    assert f"beside the network, left out: {other}" in str(report)
+
+
+def test_an_averaged_model_is_loaded():
+    source, model = tiny(seed=1), tiny(seed=2)
+    load_weights(model, torch.optim.swa_utils.AveragedModel(source).state_dict())
+    assert same(model, source)
+
+
+def test_blocks_that_were_compiled_by_themselves_are_loaded():
+    source, model = tiny(seed=1), tiny(seed=2)
+    compiled = copy.deepcopy(source)
+    compiled.stage1[0] = torch.compile(compiled.stage1[0])
+    assert "stage1.0._orig_mod.conv1.weight" in compiled.state_dict()
+    load_weights(model, compiled.state_dict())
+    assert same(model, source)
+    load_weights(compiled, compiled.state_dict())
+
+
+def test_a_prefix_of_the_network_itself_stays():
+    class Wrapped(nn.Module):
+        def __init__(self, seed):
+            super().__init__()
+            torch.manual_seed(seed)
+            self.model = tiny(seed=seed)
+            self.classifier = nn.Linear(2, 2)
+
+    source, model = Wrapped(1), Wrapped(2)
+    report = load_weights(model, source.state_dict())
+    assert same(model, source)
+    assert report.beside == []
+    backbone = {k: v for k, v in source.state_dict().items() if not k.startswith("classifier")}
+    assert not load_weights(Wrapped(3), backbone, allow=["head"]).beside
 
 
 def test_head_for_other_classes():

@@ -3,6 +3,7 @@ import time
 
 import pytest
 
+from glore_video.errors import UsageError
 from glore_video.serving.jobs import FullError, Jobs
 from glore_video.video import VideoError
 
@@ -27,6 +28,8 @@ class Gate:
         self.done.append(name)
         if name == "bad":
             raise VideoError(upload, "no frame can be decoded")
+        if name == "diverged":
+            raise UsageError(f"{upload}: the network's scores are not finite")
         if name == "broken":
             raise RuntimeError(f"{upload} is odd")
         film.write_text("film")
@@ -85,6 +88,13 @@ def test_one_that_fails_does_not_stop_the_others(jobs, gate):
     assert (bad.state, bad.message) == ("failed", "no frame can be decoded")
     assert (broken.state, broken.message) == ("failed", "RuntimeError: broken is odd")
     assert not bad.upload.exists()
+
+
+def test_a_network_that_has_diverged_is_said_as_it_is(jobs, gate):
+    diverged = put(jobs, "diverged")
+    gate.go.release()
+    until(lambda: diverged.state == "failed")
+    assert diverged.message == "diverged: the network's scores are not finite"
 
 
 def test_removed_while_it_waits_and_while_it_runs(jobs, gate):

@@ -1,6 +1,7 @@
 """The script as it is called: output and exit status."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -72,3 +73,50 @@ def test_errors_are_one_line(main, capsys):
     )
     assert main(["--cfg", "nowhere.yaml"]) == 2
     assert "nowhere.yaml: no such configuration file" in capsys.readouterr().err
+
+
+def test_a_network_of_another_package_with_units(main, capsys):
+    """ResNet-18's published 1.81 GMACs and 11.69 M parameters, and a unit's own arithmetic."""
+    model = ["--model", "torchvision/resnet18"]
+    assert main(model) == 0
+    plain = capsys.readouterr().out
+    assert plain.startswith("torchvision/resnet18: 3 x 224 x 224, 1 view\n")
+    assert re.search(r"^one view +1\.8\d+ +\d+\.\d+ +11\.690$", plain, re.MULTILINE)
+    assert main([*model, "--glore-after", "layer3.*", "--markdown"]) == 0
+    row = capsys.readouterr().out.splitlines()[2]
+    # Two units of 256 channels, 64 nodes, 128 states: five layers' weights, biases and the norm.
+    weights = 2 * 256 * 128 + 256 * 64 + 128 * 128 + 64 * 64
+    parameters = 2 * (weights + 128 + 64 + 64 + 2 * 256)
+    assert row.startswith(f"| torchvision/resnet18 | 224² | {(11689512 + parameters) / 1e6:.2f} |")
+
+
+def test_blocks_that_a_unit_can_stand_after(main, capsys):
+    assert main(["--model", "torchvision/resnet18", "--list-blocks", "--crop", "64"]) == 0
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "torchvision/resnet18: 3 x 64 x 64",
+        "layer1.0     64 channels, 16 x 16",
+        "layer1.1     64 channels, 16 x 16",
+        "layer2.0    128 channels, 8 x 8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--list-blocks"], "--glore-after and --list-blocks need --model NAME"),
+        (["--model", "torchvision/resnet1"], "nearest: torchvision/resnet18"),
+        (["--model", "torchvision/resnet18", "--frames", "8"], "--frames 8: torchvision/resnet18"),
+        (
+            ["--model", "torchvision/resnet18", "--glore-after", "layer9"],
+            "--model torchvision/resnet18, --glore-after layer9: the network has no block 'layer9'",
+        ),
+    ],
+    ids=["no network", "misspelt", "frames of pictures", "no such block"],
+)
+def test_what_does_not_fit_is_one_line(main, capsys, words, said):
+    try:
+        status = main(words)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    assert said in capsys.readouterr().err

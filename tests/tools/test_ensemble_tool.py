@@ -104,3 +104,17 @@ def test_errors_are_one_line(main, test_folder, capsys, words, message):
     assert main([str(test_folder), *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_scores_that_are_not_finite_are_said(main, test_folder, tmp_path, capsys):
+    with np.load(test_folder / "scores.npz") as arrays:
+        arrays = dict(arrays)
+    arrays["logits"][1] = np.nan
+    np.savez(tmp_path / "one.npz", **arrays)
+    arrays["logits"][:] = np.nan
+    np.savez(tmp_path / "all.npz", **arrays)
+    for name, count, top1 in (("one", 1, 0.0), ("all", 4, None)):
+        written = tmp_path / f"{name}.json"
+        assert main([str(tmp_path / f"{name}.npz"), "--json", str(written)]) == 0
+        assert f"4 x 3, the scores of {count} videos are not finite" in capsys.readouterr().out
+        assert json.loads(written.read_text())["ensembles"][0]["video_top1"] == top1

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from odd_videos import Odd, make_odd_videos
 from video_corpus import Encoded, damage_corpus, encode_corpus
 
 
@@ -22,6 +23,11 @@ def damaged(
 def oracle(corpus: dict[str, Encoded]) -> dict[str, list[np.ndarray]]:
     """Frames of the corpus by sequential decoding."""
     return {name: encoded.frames() for name, encoded in corpus.items()}
+
+
+@pytest.fixture(scope="session")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Odd]:
+    return make_odd_videos(tmp_path_factory.mktemp("odd"))
 
 
 @pytest.fixture(params=["pyav", "decord", "torchcodec"])

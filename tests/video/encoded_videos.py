@@ -1,6 +1,8 @@
 """Small videos encoded with PyAV, in which every frame bears its own number as a barcode."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
@@ -52,6 +54,35 @@ def decode_all(path: Path | str) -> list[np.ndarray]:
         return [rgb(frame) for frame in container.decode(stream)]
 
 
+def decode_past_errors(path: Path | str) -> list[np.ndarray]:
+    """The same, going on where a packet fails."""
+    frames = []
+    with av.open(str(path)) as container:
+        stream = container.streams.best("video")
+        stream.codec_context.thread_count = 1
+        for packet in container.demux(stream):
+            with suppress(av.error.FFmpegError):
+                frames += [rgb(frame) for frame in packet.decode()]
+    return frames
+
+
+@contextmanager
+def scheduling_kept() -> Iterator[None]:
+    """The thread has its ordinary share of the processors again afterwards.
+
+    Where root runs it, SVT-AV1 makes the thread that calls it a real-time one, which would keep
+    every other process from running.
+    """
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, priority = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, policy, priority)
+
+
 def encode(
     path: Path,
     codec: str = "libx264",
@@ -70,9 +101,12 @@ def encode(
 ) -> Path:
     """times: of the frames, in units of 1 / rate; one after the other if not given."""
     rate = Fraction(rate)
-    with av.open(
-        str(path), "w", format=container_format, options=container_options or {}
-    ) as container:
+    with (
+        scheduling_kept(),
+        av.open(
+            str(path), "w", format=container_format, options=container_options or {}
+        ) as container,
+    ):
         stream = container.add_stream(codec, rate=rate, options=options or {})
         stream.height, stream.width = size
         stream.pix_fmt = pixel_format

@@ -8,6 +8,7 @@ import json
 import random
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -18,13 +19,19 @@ from encoded_videos import rgb
 from glore_video.video import VideoError, open_video, read_index
 
 
+def opened(path: str) -> av.container.InputContainer:
+    """Whatever text is in it: from PyAV 19 on that needs no telling."""
+    any_text = {"metadata_errors": "replace"} if int(av.__version__.split(".")[0]) < 19 else {}
+    return av.open(path, **any_text)
+
+
 @cache
 def decode_past_damage(path: str) -> dict[int, np.ndarray]:
     """What the decoder yields, whatever it says, by the place of its time among all packets'."""
     times: list[int] = []
     by_time: dict[int, np.ndarray] = {}
     try:
-        with av.open(path) as container:
+        with opened(path) as container:
             stream = container.streams.best("video")
             stream.codec_context.thread_count = 1
             for packet in container.demux(stream):
@@ -42,16 +49,15 @@ def decode_past_damage(path: str) -> dict[int, np.ndarray]:
 
 @cache
 def sequential(path: str) -> dict[int, np.ndarray]:
-    """Frames from the start on, as far as decoding goes."""
+    """Frames from the start on, past packets that fail, as far as the file can be read."""
     frames: dict[int, np.ndarray] = {}
-    try:
-        with av.open(path) as container:
-            stream = container.streams.best("video")
-            stream.codec_context.thread_count = 1
-            for frame in container.decode(stream):
-                frames[len(frames)] = rgb(frame)
-    except av.error.FFmpegError:
-        pass
+    with suppress(av.error.FFmpegError), opened(path) as container:
+        stream = container.streams.best("video")
+        stream.codec_context.thread_count = 1
+        for packet in container.demux(stream):
+            with suppress(av.error.FFmpegError):
+                for frame in packet.decode():
+                    frames[len(frames)] = rgb(frame)
     return frames
 
 
@@ -66,8 +72,8 @@ def requests(count: int) -> Iterator[list[int]]:
 def outcome(backend: str, path: str, original: str, turn: int, policy: str) -> str:
     """ "equal" if every frame is what sequential decoding shows.
 
-    Of a damaged file also what the original shows, and what decoding past damage shows, if the
-    decoder is content with it: nobody can tell. decord and torchcodec paint over damage without
+    Of a damaged file also what the original shows, and what decoding past damage shows at that time,
+    if the decoder is content with it: nobody can tell. decord and torchcodec paint over damage without
     telling; they get the index that tells.
     """
     try:

@@ -2,8 +2,11 @@ import av
 import numpy as np
 import pytest
 from encoded_videos import copy_from_keyframe, cut_by_copy, decode_all, encode, read_number
+from rewritten_videos import join_by_copy
+from video_corpus import VIDEOS
 
-from glore_video.video import VideoError, open_video, pyav_backend, read_index
+from glore_video.video import VideoError, open_video, read_index
+from glore_video.video.decoding import PacketDecoder
 from glore_video.video.promised_size import is_cut_off
 
 INVALID = "Invalid data found when processing input"
@@ -133,26 +136,43 @@ def test_frame_that_is_marked_corrupt_is_decoded_again(corpus, oracle, monkeypat
         def __init__(self, frame):
             self.pts, self.pict_type = frame.pts, frame.pict_type
 
-    decode_packet = pyav_backend.decode_packet
+    decode = PacketDecoder.decode
 
-    def mark(packet, keyframe):
-        return [Corrupt(frame) for frame in decode_packet(packet, keyframe)]
+    def mark(self, packet):
+        return [Corrupt(frame) for frame in decode(self, packet)]
 
-    monkeypatch.setattr(pyav_backend, "decode_packet", mark)
+    monkeypatch.setattr(PacketDecoder, "decode", mark)
     with open_video(corpus["h264"].path) as video:
         assert np.array_equal(video.frames([14])[0].numpy(), oracle["h264"][14])
 
 
-def test_frames_of_another_size_are_an_error(tmp_path, backend):
-    small = encode(tmp_path / "a.ts", numbers=range(5)).read_bytes()
-    large = encode(tmp_path / "b.ts", numbers=range(5), size=(96, 128)).read_bytes()
-    path = tmp_path / "joined.ts"
-    path.write_bytes(small + large)
-    with (
-        open_video(path, backend=backend) as video,
-        pytest.raises(VideoError, match="has 128x96 pixels, earlier ones 96x64"),
-    ):
-        video.frames(range(video.num_frames))
+@pytest.fixture(params=["h264", "hevc", "vp9", "MPEG-TS"])
+def two_sizes(request, tmp_path):
+    """Five frames of one size, then five of another, as calls on the net are recorded."""
+    how = {key: VIDEOS[request.param].get(key, {}) for key in ("options",)}
+    how["codec"] = VIDEOS[request.param].get("codec", "libx264")
+    ending = "ts" if request.param in ("h264", "hevc", "MPEG-TS") else "mkv"
+    small = encode(tmp_path / f"a.{ending}", numbers=range(5), **how)
+    large = encode(tmp_path / f"b.{ending}", numbers=range(5, 10), size=(96, 128), **how)
+    if request.param != "MPEG-TS":
+        return join_by_copy([small, large], tmp_path / "joined.mkv")
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(small.read_bytes() + large.read_bytes())
+    return joined
+
+
+def test_frames_of_another_size_are_an_error(two_sizes, backend):
+    with pytest.raises(VideoError, match="frame 5 has 128x96 pixels, earlier ones 96x64; 5 frames"):
+        open_video(two_sizes, backend=backend)
+
+
+def test_frames_before_another_size_are_whole(two_sizes, backend):
+    index = read_index(two_sizes, decode=True)
+    assert index.damage == "frame 5 has 128x96 pixels, earlier ones 96x64"
+    for kept in (index, None):
+        with open_video(two_sizes, backend=backend, index=kept, damaged="use_prefix") as video:
+            frames = video.frames(range(video.num_frames)).numpy()
+        assert [read_number(frame) for frame in frames] == list(range(5))
 
 
 def test_cutting_at_a_keyframe(corpus, tmp_path, backend):

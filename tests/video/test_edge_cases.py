@@ -16,7 +16,7 @@ from glore_video.video import open_video, read_index
 TIME_LIMIT = 120  # seconds for all files of a backend, on a machine that is busy
 
 
-def read(backend, folder, listing):
+def read(backend, folder, listing, *, seconds=TIME_LIMIT):
     """What read_corpus.py finds, as name -> outcome."""
     path = folder / "listing.json"
     path.write_text(json.dumps(listing), encoding="utf-8")
@@ -25,7 +25,7 @@ def read(backend, folder, listing):
         [sys.executable, "-W", "error", str(script), backend, str(path)],
         capture_output=True,
         text=True,
-        timeout=TIME_LIMIT,
+        timeout=seconds,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import av
 import pytest
 
-from glore_video.video.packet_index import _is_idr, _mpeg4_is_plain, read_packets
+from glore_video.video.packet_index import _reorder_depth, read_packets
 
 
 def index_of(path):
@@ -57,10 +57,46 @@ def test_cut_off(corpus, tmp_path):
     assert 10 < len(index.pts) < 40
 
 
+@pytest.mark.parametrize(
+    ("times", "depth"),
+    [
+        pytest.param([], 0, id="none"),
+        pytest.param([0, 1, 2, 3], 0, id="in order"),
+        pytest.param([0, 2, 1, 4, 3], 1, id="B frames"),
+        pytest.param([0, 4, 2, 1, 3, 8, 6, 5, 7], 2, id="B frames that others need"),
+        pytest.param([3, 2, 1, 0], 3, id="backwards"),
+    ],
+)
+def test_reorder_depth(times, depth):
+    assert _reorder_depth(times) == depth
+
+
+def test_frames_that_a_decoder_would_not_wait_for(corpus):
+    # A head that says how many frames are held back, and says too few.
+    with av.open(str(corpus["h264, one keyframe"].path)) as container:
+        stream = container.streams.video[0]
+        context = SimpleNamespace(
+            codec=stream.codec_context.codec,
+            extradata=stream.codec_context.extradata,
+            reorder_depth=1,
+        )
+        known = SimpleNamespace(codec_context=context)
+        demuxed = SimpleNamespace(format=container.format, demux=lambda _: container.demux(stream))
+        assert not read_packets(demuxed, known)[0].exact
+        container.seek(0)
+        context.reorder_depth = 2
+        assert read_packets(demuxed, known)[0].exact
+
+
 def packets_index(*kinds):
     """Of a made-up MP4 file with a packet for each kind: whole or partial."""
+
+    class Packet(SimpleNamespace):
+        def __bytes__(self):
+            return bytes(9)
+
     packets = [
-        SimpleNamespace(
+        Packet(
             size=9,
             pts=time,
             dts=time,
@@ -83,48 +119,3 @@ def test_partial_packet_at_the_end():
 def test_partial_packet_before_whole_ones():
     index, _ = packets_index("whole", "partial", "whole")
     assert (index.cut_off, index.exact) == (False, False)
-
-
-@pytest.mark.parametrize(
-    ("data", "plain"),
-    [
-        pytest.param(b"\x00\x00\x01\xb6\x00" + bytes(8), True, id="I"),
-        pytest.param(b"\x00\x00\x01\xb0\x01\x00\x00\x01\xb6\x40" + bytes(8), True, id="header, P"),
-        pytest.param(b"\x00\x00\x01\xb6\x80" + bytes(8), False, id="B"),
-        pytest.param(
-            b"\x00\x00\x01\xb6\x40abc\x00\x00\x01\xb6\x80" + bytes(8),
-            False,
-            id="P and B packed",
-        ),
-        pytest.param(b"\x00\x00\x01\xb6\x51\x20", False, id="an empty frame"),
-        pytest.param(bytes(20), False, id="zeros"),
-        pytest.param(bytes(10) + b"\x00\x00\x01\xb6", False, id="start code at the end"),
-    ],
-)
-def test_mpeg4_packets(data, plain):
-    assert _mpeg4_is_plain(data) is plain
-
-
-@pytest.mark.parametrize(
-    ("data", "extradata", "idr"),
-    [
-        (b"\x00\x00\x00\x02\x65\x00", b"\x01abc\xff", True),
-        (b"\x00\x00\x00\x01\x06\x00\x00\x00\x02\x65\x00", b"\x01abc\xff", True),
-        (b"\x00\x00\x00\x01\x06\x00\x00\x00\x02\x41\x00", b"\x01abc\xff", False),
-        (b"\x00\x02\x65\x00", b"\x01abc\xfd", True),
-        (b"\x00\x00\x00\x01\x65\x00", b"\x00\x00\x00\x01\x67", False),
-        (b"\x00\x00\x00\x02\x65\x00", None, False),
-        (b"", b"\x01abc\xff", False),
-    ],
-    ids=[
-        "IDR",
-        "SEI, IDR",
-        "SEI, other slice",
-        "lengths of two bytes",
-        "start codes: not known",
-        "no extradata",
-        "empty",
-    ],
-)
-def test_h264_packets(data, extradata, idr):
-    assert _is_idr(data, extradata) is idr

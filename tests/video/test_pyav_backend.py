@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from encoded_videos import encode
 
-from glore_video.video import VideoError, open_video, pyav_backend
+from glore_video.video import VideoError, open_video
+from glore_video.video.decoding import PacketDecoder
 from glore_video.video.pyav_backend import PyavReader
 
 
@@ -14,13 +15,13 @@ from glore_video.video.pyav_backend import PyavReader
 def packets(monkeypatch):
     """(time, skip_frame) of the packets that PyavReader gives to decoders by seeking."""
     seen = []
-    decode_packet = pyav_backend.decode_packet
+    decode = PacketDecoder.decode
 
-    def spy(packet, keyframe):
+    def spy(self, packet):
         seen.append((packet.pts, packet.stream.codec_context.skip_frame))
-        return decode_packet(packet, keyframe)
+        return decode(self, packet)
 
-    monkeypatch.setattr(pyav_backend, "decode_packet", spy)
+    monkeypatch.setattr(PacketDecoder, "decode", spy)
     return seen
 
 

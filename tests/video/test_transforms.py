@@ -135,15 +135,19 @@ def test_to_clip():
     ]
 
 
-@pytest.mark.parametrize("batch", [(), (2,), (2, 3)])
-def test_normalize_clip(batch):
-    clip = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1, 1).expand(*batch, 3, 4, 2, 2)
-    out = transforms.normalize_clip(clip, [0.5, 0.2, 0.0], [0.25, 0.5, 2.0])
+@pytest.mark.parametrize("positions", [(5,), (4, 2), (4, 2, 2)], ids=["1D", "pictures", "clips"])
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_colours_are_normalised_channel_by_channel(batch, positions):
+    """Also of three pictures or clips, which are as many as there are channels."""
+    channels = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, *[1] * len(positions))
+    pixels = channels.expand(batch, 3, *positions)
+    out = transforms.normalize_batch(pixels, [0.5, 0.2, 0.0], [0.25, 0.5, 2.0])
     assert out.dtype == torch.float32
-    assert out.shape == (*batch, 3, 4, 2, 2)
-    # (0 - 0.5) / 0.25, (0.2 - 0.2) / 0.5, (1 - 0) / 2
-    expected = torch.tensor([-2.0, 0.0, 0.5]).view(3, 1, 1, 1).expand_as(out)
-    torch.testing.assert_close(out, expected, rtol=0, atol=1e-6)
+    assert out.shape == (batch, 3, *positions)
+    for channel, expected in enumerate([-2.0, 0.0, 0.5]):
+        # (0 - 0.5) / 0.25, (0.2 - 0.2) / 0.5, (1 - 0) / 2
+        wanted = torch.full((batch, *positions), expected)
+        torch.testing.assert_close(out[:, channel], wanted, rtol=0, atol=1e-6)
 
 
 def test_size_errors():
@@ -173,12 +177,12 @@ def test_size_errors():
 
 
 def test_normalize_errors():
-    clip = torch.zeros(3, 2, 4, 4, dtype=torch.uint8)
+    clip = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
     with pytest.raises(ValueError, match=r"must be uint8, got torch\.float32"):
-        transforms.normalize_clip(clip.float(), [0] * 3, [1] * 3)
-    with pytest.raises(ValueError, match=r"got shape \(3, 2, 4, 4\), 1 means and 1 stds"):
-        transforms.normalize_clip(clip, [0.5], [0.2])
+        transforms.normalize_batch(clip.float(), [0] * 3, [1] * 3)
+    with pytest.raises(ValueError, match=r"got shape \(2, 3, 4, 4\), 1 means and 1 stds"):
+        transforms.normalize_batch(clip, [0.5], [0.2])
     with pytest.raises(ValueError, match="got shape"):
-        transforms.normalize_clip(clip[0], [0] * 3, [1] * 3)
+        transforms.normalize_batch(clip[0], [0] * 3, [1] * 3)
     with pytest.raises(ValueError, match=r"std must be above 0, got \(1, 0, 1\)"):
-        transforms.normalize_clip(clip, [0] * 3, [1, 0, 1])
+        transforms.normalize_batch(clip, [0] * 3, [1, 0, 1])

@@ -8,6 +8,7 @@ from torch import nn
 
 from glore_video.models import GloreUnit2d, GloreUnit3d, TinyResNet3d, glore_units, insert_glore
 from glore_video.models.fusion import fuse_for_inference
+from glore_video.models.idle_units import stop_watching
 from glore_video.visualization import inspect_units, projection_maps
 
 
@@ -18,6 +19,7 @@ def network():
     insert_glore(net, after=["stage1.1", "stage2.0"], nodes=3, states=2)
     for unit in glore_units(net).values():
         nn.init.normal_(unit.blocker.weight)
+    stop_watching(net)  # the first pass would take those hooks away
     return net.train()
 
 

@@ -123,6 +123,8 @@ def load_list(config: Config, split: str, numbering: Numbering | None = None) ->
     numbering: the classes of all splits, where it is known already.
     """
     folder = data_folder(config)
+    if numbering is None and list_of(folder, split) is None:  # class folders need their labels
+        numbering = load_numbering(config)
     try:
         return load_split(
             folder,
@@ -131,7 +133,7 @@ def load_list(config: Config, split: str, numbering: Numbering | None = None) ->
             prefix=config.DATA.PATH_PREFIX,
             separator=config.DATA.PATH_LABEL_SEPARATOR,
             use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
-            numbering=numbering or load_numbering(config),
+            numbering=numbering,
         )
     except MissingFileError as error:
         if split == "test" and not has_split(folder, "test") and has_split(folder, "val"):

@@ -12,11 +12,16 @@ import torch
 from torch import nn
 
 from glore_video.config import Config
+from glore_video.config.model_keys import Glore, NonLocal
+from glore_video.datasets.unicode_names import same_letters
+from glore_video.engine.build.network import build_named, clip_example
 from glore_video.engine.checkpoint import (
     checkpoint_path,
     last_checkpoint,
     read_checkpoint,
+    read_notes,
     resolve_checkpoint,
+    stored_names,
 )
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.errors import MissingFileError, UsageError, naming
@@ -26,8 +31,11 @@ from glore_video.models import (
     build_network,
     insert_glore,
     insert_nonlocal,
+    is_foreign,
+    load_published_weights,
     load_weights,
     locate,
+    match_blocks,
 )
 
 logger = logging.getLogger(__name__)
@@ -35,7 +43,32 @@ logger = logging.getLogger(__name__)
 
 def build_model(config: Config) -> nn.Module:
     """The network with its units, initialised anew from torch's current seed."""
-    model = build_network(
+    model = build_named(config) if config.MODEL.NAME else _build_arch(config)
+    example = clip_example(config) if is_foreign(config.MODEL.NAME) else None
+    with _places("GLORE", config.GLORE, model) as after:
+        if after:
+            insert_glore(
+                model,
+                after=after,
+                nodes=config.GLORE.NODES or None,
+                states=config.GLORE.STATES or None,
+                normalize=config.GLORE.NORMALIZE,
+                example=example,
+            )
+    with _places("NONLOCAL", config.NONLOCAL, model) as after:
+        if after:
+            insert_nonlocal(
+                model,
+                after=after,
+                instantiation=config.NONLOCAL.INSTANTIATION,
+                pool=config.NONLOCAL.pool,
+                example=example,
+            )
+    return model.to(memory_format=_memory_format(config))
+
+
+def _build_arch(config: Config) -> nn.Module:
+    return build_network(
         config.MODEL.ARCH,
         depth=config.RESNET.DEPTH,
         num_classes=config.MODEL.NUM_CLASSES,
@@ -49,24 +82,19 @@ def build_model(config: Config) -> nn.Module:
         ),
         num_block_temp_kernel=config.RESNET.NUM_BLOCK_TEMP_KERNEL or None,
     )
-    if config.GLORE.LOCATION:
-        with naming(f"GLORE.LOCATION = {_plain(config.GLORE.LOCATION)}"):
-            insert_glore(
-                model,
-                after=locate(model, config.GLORE.LOCATION),
-                nodes=config.GLORE.NODES or None,
-                states=config.GLORE.STATES or None,
-                normalize=config.GLORE.NORMALIZE,
-            )
-    if config.NONLOCAL.LOCATION:
-        with naming(f"NONLOCAL.LOCATION = {_plain(config.NONLOCAL.LOCATION)}"):
-            insert_nonlocal(
-                model,
-                after=locate(model, config.NONLOCAL.LOCATION),
-                instantiation=config.NONLOCAL.INSTANTIATION,
-                pool=config.NONLOCAL.pool,
-            )
-    return model.to(memory_format=_memory_format(config))
+
+
+@contextmanager
+def _places(section: str, keys: Glore | NonLocal, model: nn.Module) -> Iterator[list[str]]:
+    """Paths of the blocks that units stand after; errors within it name the key."""
+    if keys.AFTER:
+        with naming(f"{section}.AFTER = {list(keys.AFTER)}"):
+            yield match_blocks(model, keys.AFTER)
+    elif keys.LOCATION:
+        with naming(f"{section}.LOCATION = {_plain(keys.LOCATION)}"):
+            yield locate(model, keys.LOCATION)
+    else:
+        yield []
 
 
 def _plain(location: Sequence[Sequence[Sequence[int]]]) -> list[list[list[int]]]:
@@ -93,7 +121,15 @@ def build_precision(config: Config, device: torch.device) -> Precision:
 
 
 def load_initial_weights(config: Config, model: nn.Module, *, log: bool = True) -> None:
-    """Start from TRAIN.CHECKPOINT_FILE_PATH if there is one; `log` says what was loaded of it."""
+    """Start from TRAIN.CHECKPOINT_FILE_PATH or, with MODEL.PRETRAINED, from what is published.
+
+    `log` says what was loaded.
+    """
+    if config.MODEL.PRETRAINED:
+        with naming(f"MODEL.PRETRAINED = True, MODEL.NAME = {config.MODEL.NAME}"):
+            report = load_published_weights(model, config.MODEL.NAME)
+        if log:
+            logger.info("starting from published weights: %s", report)
     if config.TRAIN.CHECKPOINT_FILE_PATH:
         path = resolve_checkpoint(
             config.TRAIN.CHECKPOINT_FILE_PATH, key="TRAIN.CHECKPOINT_FILE_PATH"
@@ -113,6 +149,21 @@ def load_test_weights(config: Config, model: nn.Module, checkpoint: Path | str) 
             source = {key: value for key, value in state.items() if key != "ema_state"}
     with in_keys(_test_weights_key(config)):
         load_weights(model, source)
+
+
+def check_tested_classes(config: Config, class_names: Sequence[str]) -> None:
+    """Raises UsageError if what is tested has learnt a class under another label than it has here."""
+    checkpoint = Path(checkpoint_to_test(config))
+    learnt = {
+        same_letters(name): label for label, name in enumerate(stored_names(read_notes(checkpoint)))
+    }
+    for label, name in enumerate(class_names):
+        if learnt.get(name, label) != label and class_names.count(name) == 1:
+            raise UsageError(
+                f"{_test_weights_key(config)}: in {checkpoint} {name!r} has label {learnt[name]}, in "
+                f"DATA.PATH_TO_DATA_DIR = {config.DATA.PATH_TO_DATA_DIR} label {label}; for class folders, "
+                "a class_names.txt there (a class a line, that of label 0 first) gives them its labels"
+            )
 
 
 @contextmanager

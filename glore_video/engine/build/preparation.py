@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -16,12 +17,19 @@ from glore_video.engine.distributed import Process, check_gpus
 from glore_video.errors import UsageError
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
-def prepare(config: Config, *, world_size: int | None = None) -> None:
+def prepare(
+    config: Config,
+    *,
+    doing: Callable[[str], None] = lambda what: None,
+    world_size: int | None = None,
+) -> None:
     """Render what is to be rendered and check all that can be checked before processes start.
 
     Args:
+        doing: is told what is done at each moment.
         world_size: processes that are there already; None: they are started here, by NUM_GPUS or
             CPU_PROCESSES.
 
@@ -34,7 +42,10 @@ def prepare(config: Config, *, world_size: int | None = None) -> None:
         found.check(lambda c: check_gpus(c.NUM_GPUS), _fewer_gpus)
     if found.errors and config.SYNTHETIC.LABELS != "none":
         found.report()  # before minutes of rendering
+    if config.SYNTHETIC.LABELS != "none":
+        doing("rendering synthetic videos, where they are not there yet")
     build.render_synthetic(config)
+    doing("reading the lists of videos")
     splits = ["train", "val"] * config.TRAIN.ENABLE
     splits += [config.TEST.SPLIT] * (config.TEST.ENABLE and config.TEST.SPLIT not in splits)
     if config.DATA.PATH_TO_DATA_DIR and not any(
@@ -49,10 +60,19 @@ def prepare(config: Config, *, world_size: int | None = None) -> None:
         found.check(
             lambda c: _check_batches(c, len(videos), world_size), partial(_batch, len(videos))
         )
+    doing("building the network and reading its weights")
     resumed = found.check(_check_weights)
     found.report()
     if resumed is not None:
         resumed.check_data(config, names or (), lists.get("train"))
+    if not config.TRAIN.ENABLE:
+        build.check_tested_classes(config, names or ())
+    folder = Path(config.DATA.PATH_TO_DATA_DIR)
+    if config.TEST.ENABLE and config.TEST.SPLIT == "val" and build.has_split(folder, "test"):
+        logger.warning(
+            "%s has a test split, which is not tested: TEST.SPLIT = val (TEST.SPLIT test takes it)",
+            folder,
+        )
 
 
 class _Mistakes:

@@ -67,7 +67,8 @@ def check_resumable(config: Config, model: nn.Module) -> Resumed | None:
     if found is None:
         return None
     path, state = found
-    differing = changes(state.get("config") or config.model_dump(mode="json"), config)
+    before = state.get("config")
+    differing = changes(before, config) if isinstance(before, dict) else []
     free = [str(change) for change in differing if not change.binding]
     if free:
         logger.info("going on from %s with other settings: %s", path, "; ".join(free))

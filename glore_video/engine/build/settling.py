@@ -10,6 +10,7 @@ from glore_video.config import Config, with_values
 from glore_video.datasets.annotations import load_split
 from glore_video.datasets.numbering import Numbering, list_of
 from glore_video.engine.build.data import data_folder, load_numbering
+from glore_video.engine.build.network import with_published_input
 from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -20,8 +21,11 @@ _ANY_LABEL = 2**62
 def settled(config: Config) -> Config:
     """The configuration with MODEL.NUM_CLASSES 0 and NUM_GPUS -1 replaced by what they stand for.
 
+    What it leaves unset of clips and colours is what MODEL.NAME was published with.
+
     Raises ValueError if the number of classes is wanted and nothing tells it.
     """
+    config = with_published_input(config)
     values: dict[str, object] = {}
     if config.NUM_GPUS < 0:
         values["NUM_GPUS"] = min(1, torch.cuda.device_count())

@@ -1,0 +1,103 @@
+"""Networks of timm, torchvision and pytorchvideo by name."""
+
+import socket
+
+import pytest
+import torch
+from torch import nn
+
+from glore_video.errors import MissingFileError, UsageError
+from glore_video.models import create_model, glore_units, match_blocks
+from glore_video.models.sources import build_foreign, network_info
+
+# name, input to try, published input, classifier
+NETWORKS = [
+    ("torchvision/resnet18", (3, 64, 64), (3, 224, 224), ("fc",)),
+    ("torchvision/squeezenet1_1", (3, 64, 64), (3, 224, 224), ("classifier.1",)),
+    ("torchvision/googlenet", (3, 64, 64), (3, 224, 224), ("fc",)),
+    ("torchvision/video/r3d_18", (3, 4, 32, 32), (3, 16, 112, 112), ("fc",)),
+    ("torchvision/video/swin3d_t", (3, 4, 32, 32), (3, 16, 224, 224), ("head",)),
+    ("pytorchvideo/x3d_xs", (3, 4, 64, 64), (3, 4, 160, 160), ("blocks.5.proj",)),
+    ("pytorchvideo/slow_r50", (3, 2, 32, 32), (3, 8, 224, 224), ("blocks.5.proj",)),
+    ("pytorchvideo/slowfast_r50", (3, 8, 32, 32), (3, 32, 224, 224), ("blocks.6.proj",)),
+]
+OF_TIMM = [
+    ("timm/resnet18", (3, 64, 64), (3, 224, 224), ("fc",)),
+    ("timm/resnet18.a1_in1k", (3, 64, 64), (3, 224, 224), ("fc",)),
+    ("timm/dpn68", (3, 64, 64), (3, 224, 224), ("classifier",)),
+    (
+        "timm/deit_tiny_distilled_patch16_224",
+        (3, 224, 224),
+        (3, 224, 224),
+        ("head", "head_dist"),
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "tried", "published", "heads"),
+    NETWORKS + OF_TIMM,
+    ids=[each[0] for each in NETWORKS + OF_TIMM],
+)
+def test_network_by_name_has_the_classes_that_are_wanted(name, tried, published, heads):
+    if name.startswith("timm/"):
+        pytest.importorskip("timm", reason="timm is not installed")
+    model, info = build_foreign(name, num_classes=7)
+    assert (info.input_shape, info.heads) == (published, heads)
+    for head in heads:
+        assert len(model.get_submodule(head).weight) == 7
+    with torch.no_grad():
+        assert model.eval()(torch.zeros(2, *tried)).shape == (2, 7)
+
+
+def test_colours_are_those_of_the_publisher():
+    kinetics = network_info("torchvision/video/r3d_18")
+    assert kinetics.mean == (0.43216, 0.394666, 0.37645)
+    assert kinetics.takes_clips
+    imagenet = network_info("torchvision/resnet18")
+    assert (imagenet.mean, imagenet.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    assert not imagenet.takes_clips
+    assert network_info("pytorchvideo/x3d_xs").std == (0.225, 0.225, 0.225)
+
+
+def test_pytorchvideos_heads_return_logits_in_eval_mode():
+    model, _ = build_foreign("pytorchvideo/x3d_xs")
+    assert not any(isinstance(module, nn.Softmax) for module in model.modules())
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("torchvision/resnet19", r"torchvision has no 'resnet19'; nearest: torchvision/resnet1"),
+        ("torchvision/video/resnet18", "torchvision has no 'video/resnet18'"),
+        ("torchvision/r3d_18", "nearest: torchvision/video/r3d_18"),
+        ("torchvision/resnet18.V9", r"its weights are IMAGENET1K_V1, not 'V9'"),
+        ("pytorchvideo/x3d", "nearest: pytorchvideo/x3d_"),
+        ("huggingface/resnet", "names begin with timm/, torchvision/, pytorchvideo/"),
+    ],
+    ids=["misspelt", "no video", "in another folder", "tag", "of a family", "package"],
+)
+def test_names_that_are_not_known(name, said):
+    with pytest.raises(UsageError, match=said):
+        build_foreign(name)
+
+
+def test_published_weights_without_a_network_connection(monkeypatch, tmp_path):
+    def refuse(*arguments, **more):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with pytest.raises(MissingFileError, match=r"weights of torchvision/resnet18 can't be downl"):
+        create_model("torchvision/resnet18", pretrained=True)
+
+
+def test_units_after_blocks_that_a_pattern_names():
+    model = create_model(
+        "torchvision/resnet18", num_classes=5, glore_after=["layer3.*", "layer2.1"]
+    )
+    assert list(glore_units(model)) == ["layer2.1.glore", "layer3.0.glore", "layer3.1.glore"]
+    assert [unit.channels for unit in glore_units(model).values()] == [128, 256, 256]
+    with pytest.raises(UsageError, match=r"no block 'layer3.9'; nearest: layer3"):
+        match_blocks(model, ["layer3.9"])
+    assert match_blocks(model, ["layer4.*"]) == ["layer4.0", "layer4.1"]
