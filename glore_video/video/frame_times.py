@@ -86,7 +86,7 @@ class FrameTimes(Sequence[Fraction]):
         step = self.time_base.numerator * self.fps.numerator
         frame = self.time_base.denominator * self.fps.denominator
         first, last = self.stamps[0], self.stamps[-1]
-        fits = max((last - first) * step, self.num_frames * frame) < 2**62
+        fits = max((last - first + 1) * step, self.num_frames * frame) < 2**62
         stamps = np.array(self.stamps, dtype=np.int64 if fits else object)
         worst = np.abs((stamps - first) * step - np.arange(len(stamps)) * frame).max()
         return Fraction(int(worst), self.time_base.denominator * self.fps.numerator)
