@@ -88,7 +88,9 @@ class FrameTimes(Sequence[Fraction]):
         first, last = self.stamps[0], self.stamps[-1]
         fits = max((last - first + 1) * step, self.num_frames * frame) < 2**62
         stamps = np.array(self.stamps, dtype=np.int64 if fits else object)
-        worst = np.abs((stamps - first) * step - np.arange(len(stamps), dtype=stamps.dtype) * frame).max()
+        worst = np.abs(
+            (stamps - first) * step - np.arange(len(stamps), dtype=stamps.dtype) * frame
+        ).max()
         return Fraction(int(worst), self.time_base.denominator * self.fps.numerator)
 
     def first(self, num_frames: int) -> "FrameTimes":
