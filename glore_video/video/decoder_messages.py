@@ -1,17 +1,14 @@
-"""What FFmpeg's decoders say while they decode (its log), heard for the time of a call.
+"""What FFmpeg's decoders say while they decode (its log).
 
 How loud FFmpeg's log is holds for a whole process: the last of the threads that listen puts it back.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 import av
-from av.packet import Packet
-from av.video.frame import VideoFrame
-
-Message = tuple[int, str]
-"""FFmpeg's level, lower is worse, and the text."""
 
 
 class _Loudness:
@@ -46,18 +43,12 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_loudness.forget)
 
 
-def decode_and_listen(
-    packet: Packet,
-) -> tuple[list[VideoFrame], av.error.FFmpegError | None, list[Message]]:
-    """Frames that come out of the decoder now, its error if it raises one, and what it says.
+@contextmanager
+def listening() -> Iterator[list[tuple[int, str, str]]]:
+    """A list to which the decoders of this thread add what they say: level, name, text.
 
-    The stream must decode with one thread: others are not heard.
+    They must decode with one thread: others are not heard. Blocks are left in the order in which
+    they were entered, the last one first.
     """
-    frames: list[VideoFrame] = []
-    error = None
     with _loudness, av.logging.Capture() as told:
-        try:
-            frames = [frame for frame in packet.decode() if isinstance(frame, VideoFrame)]
-        except av.error.FFmpegError as raised:
-            error = raised
-    return frames, error, [(level, text.strip()) for level, _, text in told] if told else []
+        yield told

@@ -9,7 +9,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from .coded_pictures import CLEAN
-from .decoder_messages import Message, decode_and_listen
+from .decoder_messages import listening
 from .looks import hole_finder, look_for
 from .pyav_file import open_container
 
@@ -34,9 +34,13 @@ class PacketDecoder:
     Packets before the first keyframe may fail in either, and so may those that are shown before a
     keyframe where decoding began, or was begun anew by an edit list that hides them: they need what
     came before it.
+
+    Attributes:
+        told: what decoders say comes here while packets are decoded: give it the list of listening().
     """
 
     def __init__(self, stream: VideoStream, *, lenient: bool = False) -> None:
+        self.told: list[tuple[int, str, str]] = []
         self._lenient = lenient
         self._look = look_for(stream) if lenient else None
         self._has_hole = hole_finder(stream)
@@ -54,19 +58,25 @@ class PacketDecoder:
         if time is not None and (self._newest is None or time > self._newest):
             self._newest = time
         if self._has_hole is not None and self._has_hole(bytes(packet)):
-            self._judge(packet, _invalid_data(), [])
+            self._judge(packet, _invalid_data())
             return []
-        frames, error, messages = decode_and_listen(packet)
-        if messages or error is not None:
-            self._judge(packet, error, messages)
+        self.told.clear()  # of what was said since, the colours' conversion say
+        frames: list[VideoFrame] = []
+        try:
+            frames = packet.decode()
+        except av.error.FFmpegError as error:
+            self._judge(packet, error)
+        else:
+            if self.told:
+                self._judge(packet, None)
         if self._spoilt:
             return [frame for frame in frames if frame.pts not in self._spoilt]
         return frames
 
-    def _judge(
-        self, packet: Packet, error: av.error.FFmpegError | None, messages: list[Message]
-    ) -> None:
+    def _judge(self, packet: Packet, error: av.error.FFmpegError | None) -> None:
         """Raise the error, or one, if this packet should have been decoded and was not."""
+        messages = [(level, text.strip()) for level, _, text in self.told]
+        self.told.clear()
         painted = any(_PAINTED_OVER.match(text) for _, text in messages)
         harm = painted or any(
             level <= av.logging.WARNING and not self._is_harmless(text) for level, text in messages
@@ -139,6 +149,9 @@ def _decode_once(path: str, cut_off: bool, *, lenient: bool) -> Iterator[VideoFr
         decoder = PacketDecoder(stream, lenient=lenient)
         for packet in container.demux(stream):
             if not (cut_off and (packet.is_corrupt or not packet.size)):
-                yield from decoder.decode(packet)
+                # Not longer: who takes the frames may listen to other decoders meanwhile.
+                with listening() as decoder.told:
+                    frames = decoder.decode(packet)
+                yield from frames
     finally:
         container.close()

@@ -52,14 +52,15 @@ class H264Packets:
         units = unit_bounds(data, self._length_size)
         firsts: list[tuple[int, int]] = []  # first slices of pictures
         found = 0
+        slices, idr, sps = self._SLICES, self._IDR, self._SPS
         for start, end in units:
             kind = data[start] & 31
-            if kind in self._SLICES:
+            if kind in slices:
                 if data[start + 1] & 0x80:  # its first macroblock is the picture's
                     firsts.append((start, end))
-                if kind == self._IDR:
+                if kind == idr:
                     found = ENTRY | CLEAN
-            elif kind == self._SPS:
+            elif kind == sps:
                 self._add_parameters(data[start:end])
         if keyframe and not found and self._recovers_at_once(data, units):
             found = ENTRY

@@ -24,15 +24,17 @@ def unit_bounds(data: bytes, length_size: int) -> list[tuple[int, int]]:
             at = after + 3
         return found
     unpack = LENGTHS[length_size].unpack_from
-    at = 0
+    at, end = 0, len(data)
     try:
-        while at < len(data):
+        while at < end:
             start = at + length_size
             at = start + unpack(data, at)[0]
+            if at == start:
+                raise ValueError("a NAL unit of no length")
             found.append((start, at))
     except struct.error:
         raise ValueError("a NAL unit without its length") from None
-    if at != len(data) or any(start == end for start, end in found):
+    if at != end:
         raise ValueError("NAL units whose lengths do not add up")
     return found
 

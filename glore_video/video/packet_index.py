@@ -3,7 +3,7 @@
 Demuxing a ten-second clip takes about a millisecond; decoding it takes a hundred times as long.
 """
 
-from bisect import bisect_right, insort
+from bisect import bisect_right
 from collections.abc import Sequence
 
 import av
@@ -26,15 +26,9 @@ _IN_ORDER_IN_AVI = {"mpeg4", "mjpeg", "msmpeg4v2", "msmpeg4v3", "flv1", "h263"}
 
 def _reorder_depth(times: Sequence[int]) -> int:
     """Frames that are stored before one and shown after it, at most."""
-    earlier: list[int] = []
-    depth = 0
-    for time in times:
-        if earlier and time < earlier[-1]:
-            depth = max(depth, len(earlier) - bisect_right(earlier, time))
-            insort(earlier, time)
-        else:
-            earlier.append(time)
-    return depth
+    places = sorted(range(len(times)), key=times.__getitem__)
+    # Of the one that comes latest for its rank, all that is stored before it and shown after it counts.
+    return max((place - rank for rank, place in enumerate(places)), default=0)
 
 
 def read_packets(

@@ -4,7 +4,7 @@ Frames that no other frame needs are not decoded unless wanted, which halves the
 """
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import av
@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from glore_video.choices import Damaged
 from glore_video.errors import UsageError
 
+from .decoder_messages import listening
 from .decoding import PacketDecoder, decode_in_order
 from .errors import VideoError
 from .frame_times import FrameTimes
@@ -58,7 +59,6 @@ class PyavReader(VideoReader):
             self._pictures = Pictures(path, (index.height, index.width), index.orientation)
         self.time_base = fraction(stream.time_base or 1)  # of the times in survey.packets, seconds
         self.stream_index = stream.index
-        self._may_have_fields = may_have_fields(stream)
         self.video_streams = len(self._container.streams.video)
         self.num_frames = self.survey.num_frames
         self.fps = self.survey.fps
@@ -84,8 +84,11 @@ class PyavReader(VideoReader):
     @property
     def interlaced(self) -> bool:
         """Whether frames may be made of two fields: what is known beforehand, or the first one is."""
-        if self._may_have_fields is not None:
-            return self._may_have_fields
+        stream = self._open_container(lenient=self._lenient).streams.best("video")
+        assert isinstance(stream, VideoStream)
+        known = may_have_fields(stream)
+        if known is not None:
+            return known
         if self._pictures.interlaced is None:
             self._decode([0], lambda number, picture: None)
         return bool(self._pictures.interlaced)
@@ -152,8 +155,8 @@ class PyavReader(VideoReader):
     def _decode_group(self, start: int, numbers: list[int], take: Take) -> bool:
         """Hand on the frames that are shown from a keyframe on; begin to decode at `start`."""
         missing = {self.survey.packets.pts[number]: number for number in numbers}
-        try:
-            for frame in self._frames_from(start, frozenset(missing)):
+        with listening() as told, suppress(av.error.FFmpegError):
+            for frame in self._frames_from(start, frozenset(missing), told):
                 if frame.pts == start and frame.pict_type != PictureType.I:
                     return False  # the container's mark is wrong
                 if frame.pts not in missing:
@@ -164,12 +167,15 @@ class PyavReader(VideoReader):
                 self._pictures.put(frame, number, take)
                 if not missing:
                     return True
-        except av.error.FFmpegError:
-            pass
         return False
 
-    def _frames_from(self, start: int, wanted: frozenset[int]) -> Iterator[VideoFrame]:
-        """Decode from the keyframe at `start`; what does not lead to wanted frames is left out."""
+    def _frames_from(
+        self, start: int, wanted: frozenset[int], told: list[tuple[int, str, str]]
+    ) -> Iterator[VideoFrame]:
+        """Decode from the keyframe at `start`; what does not lead to wanted frames is left out.
+
+        told: where to listen to the decoder.
+        """
         container = self._open_container(lenient=self._lenient)
         stream = container.streams.best("video")
         assert isinstance(stream, VideoStream)
@@ -177,6 +183,7 @@ class PyavReader(VideoReader):
         context = stream.codec_context
         context.skip_frame = "DEFAULT"
         decoder = PacketDecoder(stream, lenient=self._lenient)
+        decoder.told = told
         droppable, dropping = self.survey.codec in _DROPPABLE, False
         to_come = len(wanted)
         first = True

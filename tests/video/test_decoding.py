@@ -11,7 +11,7 @@ from encoded_videos import decode_all, encode, rgb
 from video_corpus import X265
 
 from glore_video.video import VideoError, open_video, read_index
-from glore_video.video.decoder_messages import decode_and_listen
+from glore_video.video.decoder_messages import listening
 from glore_video.video.decoding import PacketDecoder, decode_in_order
 from glore_video.video.pyav_file import open_container
 
@@ -153,8 +153,9 @@ SHORT, BROKEN, SEI = (
 )
 def test_what_is_passed_over(corpus, lenient, packets, times):
     container, stream = open_container(str(corpus["h264"].path), lenient=lenient)
-    with container:
+    with container, listening() as told:
         decoder = PacketDecoder(stream, lenient=lenient)
+        decoder.told = told
         if times is None:
             with pytest.raises(av.error.FFmpegError):
                 [decoder.decode(packet) for packet in packets]
@@ -184,12 +185,14 @@ def test_listening_leaves_the_log_as_it_was(corpus):
 
     def listen():
         for _ in range(200):
-            heard.append(decode_and_listen(Told(0, SEI))[2])
+            with listening() as told:
+                Told(0, SEI).decode()
+            heard.extend(told)
 
     threads = [threading.Thread(target=listen) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert heard == [[(av.logging.ERROR, SEI)]] * 800
+    assert heard == [(av.logging.ERROR, "h264", SEI)] * 800
     assert (av.logging.get_level(), av.logging.get_skip_repeated()) == before
