@@ -7,7 +7,6 @@ what it had with its libraries loaded, in MiB, beside what it keeps in the end. 
 process of its own. Needs Linux.
 """
 
-import argparse
 import multiprocessing
 import tempfile
 from collections.abc import Callable
@@ -101,7 +100,7 @@ def measure(run: Callable[[str, int], int], path: str, frames: int) -> tuple[flo
 
 
 def main() -> None:
-    parser = Parser(description=__doc__.splitlines()[0], formatter_class=argparse.HelpFormatter)
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--width", type=positive, default=3840, help="of the rendered video")
     parser.add_argument("--height", type=positive, default=2160, help="of the rendered video")
     parser.add_argument("--file", help="a video to read in place of a rendered one")

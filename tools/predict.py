@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         return folder(args, source)
     if under_torchrun() and os.environ["RANK"] != "0":
         return 0  # one video has no work for several processes
-    if args.video.isdigit() and not source.exists():
+    if args.video.isdecimal() and len(args.video) < 10 and not source.exists():
         return camera(args, int(args.video))
     if not source.is_file():
         raise VideoError(args.video, "no such file or folder")

@@ -21,7 +21,7 @@ from glore_video.datasets.list_files import OneLabel
 from glore_video.datasets.numbering import SPLITS, read_names
 from glore_video.datasets.reencoding import Encoding, reencode_all
 from glore_video.datasets.video_list import Failure
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.errors import MissingFileError, UsageError, writing
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,8 @@ def _write(path: Path, lines: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.tmp")
     try:
-        temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        with writing(path):
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

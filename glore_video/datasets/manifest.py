@@ -22,7 +22,7 @@ from typing import IO, Any, Literal, get_args
 from glore_video.csv_cells import original, protected
 from glore_video.datasets.list_files import OneLabel
 from glore_video.datasets.video_list import Failure, VideoList
-from glore_video.errors import UsageError
+from glore_video.errors import UsageError, writing
 from glore_video.file_locks import lock_file
 from glore_video.video.video_index import MAGIC, is_other_version
 
@@ -323,10 +323,11 @@ class ManifestWriter:
     def add(self, row: Row, index: bytes = b"") -> None:
         """Write a row, and the index of its video first, so that no row refers to nothing."""
         row = replace(row, index_offset=self._indices.tell(), index_size=len(index))
-        self._indices.write(index)
-        self._indices.flush()
-        self._csv.writerow(_cells(row))
-        self._rows.flush()
+        with writing(self.partial):
+            self._indices.write(index)
+            self._indices.flush()
+            self._csv.writerow(_cells(row))
+            self._rows.flush()
         self._remember(row, index_file(self.partial))
 
     def finish(self, rows: Iterable[Row]) -> None:

@@ -207,7 +207,7 @@ def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
     needed = ["train.csv", "val.csv", "test.csv", "class_names.txt"]
     for split in ("train", "val"):
         if (root / f"{split}.csv").is_file():
-            lines = (root / f"{split}.csv").read_text(encoding="utf-8").splitlines()
+            lines = (root / f"{split}.csv").read_text("utf-8", "replace").splitlines()
             needed += [line.rpartition(" ")[0] for line in lines]
     missing = [name for name in needed if not (root / name).is_file()]
     if missing:

@@ -250,9 +250,8 @@ class TrainingClips(Dataset[ClipItem]):
                 return to_clip(finished[0])[None]
             return torch.stack([to_clip(clip) for clip in finished])
 
-        return _read(
-            self.videos, self._draw(epoch, index, attempt)[0], read, self.backend, self.damaged
-        )
+        chosen = self._draw(epoch, index, attempt)[0] if attempt else index
+        return _read(self.videos, chosen, read, self.backend, self.damaged)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -81,7 +81,7 @@ def _address() -> tuple[str, int]:
     host, port = (os.environ.get(name, "") for name in ("MASTER_ADDR", "MASTER_PORT"))
     if not host:
         raise UsageError("RANK is set but MASTER_ADDR is not: the host name of rank 0 is needed")
-    if not port.isdigit() or not 0 < int(port) < 65536:
+    if not port.isdecimal() or not 0 < int(port) < 65536:
         raise UsageError(f"MASTER_PORT = {port!r} in the environment is not a port, 1 to 65535")
     return host, int(port)
 

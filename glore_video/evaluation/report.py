@@ -65,6 +65,8 @@ def write_report(
         summary = json.loads(summary_path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise UsageError(f"{summary_path}: is no JSON: {error}") from None
+    if not isinstance(summary, dict):
+        raise UsageError(f"{summary_path}: is no summary of a test, but a {type(summary).__name__}")
     config = ""
     if config_path.is_file():
         config = config_path.read_text(encoding="utf-8", errors="replace")

@@ -67,7 +67,7 @@ def _check_hash(path: Path) -> None:
         )
     note = path.with_name(f"{path.name}.sha256")
     if note.is_file():
-        noted = note.read_text(encoding="utf-8").partition(" ")[0].strip()
+        noted = note.read_text(encoding="utf-8", errors="replace").partition(" ")[0].strip()
         if noted != digest:
             raise UsageError(
                 f"{path} has changed since it was downloaded: its SHA-256 is {digest}, {note.name} "

@@ -14,7 +14,7 @@ import torch
 
 from glore_video.csv_cells import original, protected
 from glore_video.engine.ready_model import ReadyModel
-from glore_video.errors import UsageError
+from glore_video.errors import UsageError, writing
 from glore_video.evaluation.files import replace_file
 
 PLACES = 5
@@ -109,7 +109,10 @@ class ResultsFile:
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerows(result.cells() for result in results)
         _repair(self._own)
-        with self._own.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file:
+        with (
+            writing(self._own),
+            self._own.open("a", encoding="utf-8", errors="surrogateescape", newline="") as file,
+        ):
             file.write(text.getvalue())
 
     def finish(self, order: Sequence[str], known: dict[str, Result]) -> list[Result]:
@@ -141,7 +144,10 @@ class ResultsFile:
 
 def _is_ours(path: Path) -> bool:
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return next(csv.reader(file), None) == list(COLUMNS)
+        try:
+            return next(csv.reader(file), None) == list(COLUMNS)
+        except csv.Error:
+            return False
 
 
 def _read(path: Path) -> list[Result]:
@@ -150,9 +156,15 @@ def _read(path: Path) -> list[Result]:
     content = path.read_bytes().decode("utf-8", "surrogateescape")
     whole = content[: content.rfind("\n") + 1]  # a run may have been killed within a line
     results = []
-    for cells in csv.reader(io.StringIO(whole)):
-        if len(cells) == len(COLUMNS) and cells[1] in ("ok", "failed"):
-            results.append(Result.of(cells))
+    reader = csv.reader(io.StringIO(whole))
+    try:
+        for cells in reader:
+            if len(cells) == len(COLUMNS) and cells[1] in ("ok", "failed"):
+                results.append(Result.of(cells))
+    except (csv.Error, ValueError) as error:
+        raise UsageError(
+            f"{path}:{reader.line_num}: no results of predictions ({error}); move it away"
+        ) from None
     return results
 
 

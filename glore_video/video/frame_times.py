@@ -80,12 +80,18 @@ class FrameTimes(Sequence[Fraction]):
     @cached_property
     def _deviation(self) -> Fraction:
         """Seconds between a stamp and k / fps, at most."""
-        # In whole numbers, of which a fraction for each frame would cost ten times as much.
+        import numpy as np  # clips are counted without it
+
+        # In whole numbers: a fraction for each frame would cost a hundred times as much.
         step = self.time_base.numerator * self.fps.numerator
         frame = self.time_base.denominator * self.fps.denominator
-        first = self.stamps[0]
-        worst = max(abs((stamp - first) * step - k * frame) for k, stamp in enumerate(self.stamps))
-        return Fraction(worst, self.time_base.denominator * self.fps.numerator)
+        first, last = self.stamps[0], self.stamps[-1]
+        fits = max((last - first + 1) * step, self.num_frames * frame) < 2**62
+        stamps = np.array(self.stamps, dtype=np.int64 if fits else object)
+        worst = np.abs(
+            (stamps - first) * step - np.arange(len(stamps), dtype=stamps.dtype) * frame
+        ).max()
+        return Fraction(int(worst), self.time_base.denominator * self.fps.numerator)
 
     def first(self, num_frames: int) -> "FrameTimes":
         """The times of the first frames alone."""

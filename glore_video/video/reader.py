@@ -16,28 +16,55 @@ Take = Callable[[int, np.ndarray], None]
 Transform = Callable[[Tensor], Tensor]
 
 
+# Bytes of frames that are transformed together: one frame of a large video, all of a small one, since
+# a call costs as much as scaling a small frame does.
+_TOGETHER = 4 << 20
+
+
 class _Clip:
-    """The frames of one clip, written to their rows as they come."""
+    """The frames of one clip, transformed and written to their rows as they come."""
 
     def __init__(self, indices: list[int], transform: Transform | None) -> None:
         self.tensor: Tensor | None = None  # (len(indices), height, width, 3)
         self.rows: dict[int, list[int]] = {}
         for row, number in enumerate(indices):
             self.rows.setdefault(number, []).append(row)
-        self._length = len(indices)
+        self._indices = indices
         self._transform = transform
+        self._waiting: list[int] = []
+        self._buffer: np.ndarray | None = None  # the frames that wait
 
     def take(self, number: int, picture: np.ndarray) -> None:
         if number not in self.rows:
             return
-        if self._transform is not None:
-            if min(picture.strides) < 0:  # turned, which torch can't share
-                picture = np.ascontiguousarray(picture)
-            picture = self._transform(torch.from_numpy(picture)[None])[0].numpy()
+        if self._transform is None:
+            self._write([number], picture[None])
+            return
+        if self._buffer is None:
+            size = max(1, min(len(self.rows), _TOGETHER // picture.nbytes))
+            self._buffer = np.empty((size, *picture.shape), dtype=np.uint8)
+        self._buffer[len(self._waiting)] = picture
+        self._waiting.append(number)
+        if len(self._waiting) == len(self._buffer):
+            self.transform_waiting()
+
+    def transform_waiting(self) -> None:
+        if self._transform is None or self._buffer is None or not self._waiting:
+            return
+        numbers, self._waiting = self._waiting, []
+        frames = self._transform(torch.from_numpy(self._buffer[: len(numbers)]))
+        if numbers == self._indices:  # all of them: no need to copy
+            self.tensor, self._buffer = frames, None
+        else:
+            self._write(numbers, frames.numpy())
+
+    def _write(self, numbers: list[int], pictures: np.ndarray) -> None:
         if self.tensor is None:
-            self.tensor = torch.empty((self._length, *picture.shape), dtype=torch.uint8)
-        for row in self.rows[number]:
-            self.tensor.numpy()[row] = picture
+            shape = (len(self._indices), *pictures.shape[1:])
+            self.tensor = torch.empty(shape, dtype=torch.uint8)
+        for number, picture in zip(numbers, pictures, strict=True):
+            for row in self.rows[number]:
+                self.tensor.numpy()[row] = picture
 
 
 class VideoReader(ABC):
@@ -89,8 +116,9 @@ class VideoReader(ABC):
     def frames(self, indices: Sequence[int], transform: Transform | None = None) -> Tensor:
         """Frames at indices, in any order, repeats allowed.
 
-        transform: what is done to each frame as soon as it is decoded, so that frames of full size
-        are never kept: uint8 (1, height, width, 3) -> (1, new height, new width, 3).
+        transform: what is done to frames as soon as some are decoded, so that those of large videos
+        are never kept in full size: uint8 (n, height, width, 3) -> (n, new height, new width, 3),
+        the same with each, however many come together.
 
         Returns uint8 (len(indices), height, width, 3), RGB, of the transform's size if there is one.
         Raises IndexError for an index outside [0, num_frames) (negative ones don't count from the
@@ -119,6 +147,8 @@ class VideoReader(ABC):
 
         if wanted:
             self._decode(wanted, take)
+        for part in parts:
+            part.transform_waiting()
         nothing = torch.empty((0, self.height, self.width, 3), dtype=torch.uint8)
         return [nothing if part.tensor is None else part.tensor for part in parts]
 

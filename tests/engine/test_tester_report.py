@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from encoded_videos import encode, read_number
 
 from glore_video.cli import main
 from glore_video.config import load_config
@@ -97,6 +98,13 @@ def test_frames_are_spread_over_the_video(videos):
     frames = tester.sample_frames(str(videos / "clips" / "0.mp4"))
     with tester.open_video(videos / "clips" / "0.mp4") as video:
         assert torch.equal(torch.from_numpy(frames), video.frames([1, 5, 8]))
+
+
+def test_frames_of_a_variable_rate_are_spread_over_its_time(tmp_path):
+    """30 frames in the first second, then three a second; 4.1 s: at 0.7, 2.05 and 3.4 s."""
+    path = encode(tmp_path / "v.mp4", times=[*range(30), *range(30, 130, 10)])
+    frames = tester.sample_frames(str(path))
+    assert [read_number(frame) for frame in frames] == [20, 33, 37]
 
 
 def test_tool_without_a_test(tool, tmp_path, capsys):

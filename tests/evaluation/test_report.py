@@ -152,6 +152,9 @@ def test_from_the_files_of_a_test(tmp_path):
     (folder / "summary.json").write_text("{")
     with pytest.raises(ValueError, match="summary.json: is no JSON"):
         write_report(folder)
+    (folder / "summary.json").write_text("[]")
+    with pytest.raises(ValueError, match="summary.json: is no summary of a test, but a list"):
+        write_report(folder)
     (folder / "summary.json").write_text(json.dumps(SUMMARY))
     (folder.parent / "config.yaml").write_text("RNG_SEED: 7\n")
     path = write_report(folder)

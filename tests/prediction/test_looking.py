@@ -1,5 +1,7 @@
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,8 +10,9 @@ from glore_video.engine.ready_model import ready_model
 from glore_video.models import zero_init_units
 from glore_video.prediction.looking import look
 from glore_video.prediction.pictures import find_unit, map_frames
-from glore_video.video import open_video
+from glore_video.video import FrameTimes, open_video
 from glore_video.video.transforms import centre_crop, resize_short_side, to_clip
+from glore_video.video.writing import VideoWriter
 from glore_video.visualization import grad_cam, inspect_units, projection_maps
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +65,24 @@ def test_grad_cam_of_a_network_without_units(moving_video):
     assert seen.clips[0].cam.shape == (4, 16, 16)
     with pytest.raises(ValueError, match="no GloRe unit, so without Grad-CAM nothing is left"):
         look(moving_video, plain, cam=False)
+
+
+def test_times_of_a_variable_rate(ready, tmp_path):
+    """16 frames a tenth of a second each, then 4 of a second each."""
+    stamps = (*range(16), *range(16, 56, 10))
+    times = FrameTimes(20, Fraction(190, 46), stamps, Fraction(1, 10))
+    path = tmp_path / "v.mp4"
+    with VideoWriter(path, fps=times.fps, times=times) as writer:
+        writer.write(np.random.default_rng(0).integers(0, 255, (20, 72, 96, 3), dtype=np.uint8))
+    seen = look(path, ready, most_clips=5, cam=False)
+    assert [clip.frames[0] for clip in seen.clips] == [0, 4, 8, 12, 16]
+    assert seen.clips[1].seconds == pytest.approx((0.4, 0.8))
+    assert seen.clips[4].seconds == pytest.approx((1.6, 4.6 + 46 / 190))
+    shown, _ = seen.activity(UNIT)
+    # The middles of four steps; the last clip lasts as long as its four frames are shown.
+    assert shown[:4] == pytest.approx([0.05, 0.15, 0.25, 0.35])
+    length = 3 + 46 / 190
+    assert shown[-4:] == pytest.approx([1.6 + length * (i + 0.5) / 4 for i in range(4)])
 
 
 def test_maps_are_those_of_the_clip(ready, moving_video):

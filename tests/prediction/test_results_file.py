@@ -1,5 +1,6 @@
 import pytest
 
+from glore_video.errors import UsageError
 from glore_video.prediction.results_file import COLUMNS, Result, ResultsFile
 
 TOP = (("a, b", 0.75), ('say "c"', 0.25))
@@ -76,3 +77,18 @@ def test_somebody_elses_file_is_not_touched(tmp_path):
     with pytest.raises(ValueError, match="there, but not written by this"):
         ResultsFile(path).known("n")
     assert path.read_text() == "path,label\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ("1.mp4,ok,,n,x,half" + "," * 8, "could not convert"),
+        (f'"{"x" * 200_000}",ok', "field larger"),
+    ],
+    ids=["number", "length"],
+)
+def test_results_that_are_none_are_the_users(tmp_path, cells, said):
+    path = tmp_path / "a.csv"
+    path.write_text(",".join(COLUMNS) + f"\n{cells}\n")
+    with pytest.raises(UsageError, match=rf"a\.csv:2: no results of predictions \({said}"):
+        ResultsFile(path).known("n")

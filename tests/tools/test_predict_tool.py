@@ -117,6 +117,8 @@ def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_pa
             "needs (10,); MODEL.NUM_CLASSES 2 in the configuration fits it",
         ),
         (["nowhere.mp4", *weights], "nowhere.mp4: no such file or folder"),
+        (["²", *weights], "²: no such file or folder"),  # a digit to Python, and no number
+        (["12345678901", *weights], "12345678901: no such file or folder"),
         ([str(moving_video), *weights, "--timeline", "a.pdf"], "a.pdf: a timeline is a .png or"),
         ([str(tmp_path), *weights], "no videos in it or in folders below it"),
         ([str(tmp_path), *weights, "--window", "1"], "are for one video"),

@@ -160,6 +160,14 @@ def test_a_stated_rate_that_lies(tmp_path):
         assert float(video.times.duration) == pytest.approx(40 * 0.033)
 
 
+def test_times_beyond_64_bits():
+    base = Fraction(2**40 + 1, 2**60)
+    times = FrameTimes(3, 1 / base, (0, 1, 2), base)
+    assert times.steady
+    assert not FrameTimes(3, 1 / base, (0, 1, 2**30), base).steady
+    assert FrameTimes(1, Fraction(2**70), (2**40,), base).steady
+
+
 def test_a_prefix_has_its_own_times(corpus, damaged):
     path, _ = damaged["MPEG-TS, cut off"]
     with open_video(path, damaged="use_prefix") as video:
