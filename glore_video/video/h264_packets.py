@@ -26,6 +26,7 @@ class H264Packets:
         self._length_size = 0
         self._known: set[bytes] = set()  # sequence parameter sets
         self._forms: set[_Form] = set()  # of these
+        self._frames_only = False  # one form of pictures is known, and it is of frames
         head = extradata or b""
         if head[:1] == b"\1":
             self._length_size = (head[4] & 3) + 1
@@ -47,8 +48,12 @@ class H264Packets:
         if unit not in self._known:
             self._known.add(unit)
             self._forms.add(_form(unit))
+            # As many forms as one: with several, the size may change.
+            self._frames_only = len(self._forms) == 1 and not self.may_have_fields
 
     def __call__(self, data: bytes, keyframe: bool) -> int:
+        if self._is_common(data) and not keyframe:
+            return ONE
         units = unit_bounds(data, self._length_size)
         firsts: list[tuple[int, int]] = []  # first slices of pictures
         found = 0
@@ -74,6 +79,17 @@ class H264Packets:
             for start, end in firsts
         ]
         return found | ONE if fields in ([False], [True, True]) else found
+
+    def _is_common(self, data: bytes) -> bool:
+        """Whether a packet is what most are, one slice of a frame that is no IDR picture: a short cut."""
+        return (
+            self._frames_only
+            and self._length_size == 4
+            and len(data) > 5
+            and data[4] & 31 == 1
+            and data[5] & 0x80 != 0
+            and int.from_bytes(data[:4], "big") == len(data) - 4
+        )
 
     def _recovers_at_once(self, data: bytes, units: list[tuple[int, int]]) -> bool:
         marked = False

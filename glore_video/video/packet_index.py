@@ -66,32 +66,32 @@ def read_packets(
             if packet.is_corrupt:
                 partial = True
                 continue
-            last_dts = packet.dts
+            pts, last_dts = packet.pts, packet.dts
             if partial:  # not the end after all; only decoding tells what is left
                 partial = exact = False
-            if packet.pts is None or (avi and packet.pts != packet.dts):
+            if pts is None or (avi and pts != last_dts):
                 exact = False
                 continue
-            found = ENTRY
+            found, keyframe = ENTRY, packet.is_keyframe
             if exact and look is not None:
-                found = look(bytes(packet), packet.is_keyframe)
+                found = look(bytes(packet), keyframe)
                 exact = bool(found & ONE)
-            if packet.is_keyframe:
-                last_keyframe = packet.pts
+            if keyframe:
+                last_keyframe = pts
                 if found & ENTRY:
-                    keyframes.append(packet.pts)
+                    keyframes.append(pts)
                 open_gop |= codec == "h264" and not found & CLEAN
                 # Frames that an edit list repeats, or a clock that was set back: decoders show them
                 # in the order in which they are stored.
-                exact &= newest is None or newest < packet.pts
-            elif last_keyframe is None or packet.pts < last_keyframe:
+                exact &= newest is None or newest < pts
+            elif last_keyframe is None or pts < last_keyframe:
                 open_gop = True
             if packet.is_discard:
                 edited = True
             else:
-                shown.append(packet.pts)
-                if newest is None or packet.pts > newest:
-                    newest = packet.pts
+                shown.append(pts)
+                if newest is None or pts > newest:
+                    newest = pts
     except av.error.FFmpegError:
         partial = True
     cut_off |= partial
