@@ -6,6 +6,7 @@ stdin; each process then does what `python tools/run_net.py` does.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import runpy
@@ -14,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -61,6 +63,15 @@ class Server:
             environment=environment,
         )
         return Run(self, pids, Path(log))
+
+
+@cache
+def shared_server():
+    """The one of this process. Its runs come from a process that has computed nothing yet: torch's
+    autograd refuses to work in the fork of one that has started threads of its own."""
+    server = Server().__enter__()
+    atexit.register(server.__exit__)
+    return server
 
 
 class Run:

@@ -7,13 +7,10 @@ import signal
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import pytest
-from forked_runs import ROOT, be_a_run
-
-import glore_video.cli  # noqa: F401  here, so that forked runs need not import it
+from forked_runs import ROOT, shared_server
 
 # What is done at the first step, or to the video 5.mp4 in the given way of reading it; 4.mp4 hangs
 # the worker that reads the batch before. The time goes to a file.
@@ -111,20 +108,11 @@ def error_line(said):
 
 
 def forked_run(arguments, hook, log):
-    """tools/run_net.py in a fork of this process, which spares it importing torch."""
-    question = {"log": str(log), "environment": {}, "world_size": 1, "hook": hook}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # other tests' threads are idle
-        pid = os.fork()
-    if not pid:
-        # Not those that pytest collects.
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
-        be_a_run(question | {"arguments": arguments}, 0, [])
-    end = time.monotonic() + 60
-    while not (ended := os.waitpid(pid, os.WNOHANG))[0] and time.monotonic() < end:
-        time.sleep(0.01)
-    assert_nothing_left(pid)
-    return os.waitstatus_to_exitcode(ended[1])
+    """tools/run_net.py in a process that need not import torch: its exit status."""
+    run = shared_server().start(arguments, log=log, hook=hook)
+    (status,) = run.wait()
+    assert_nothing_left(run.pids[0])
+    return status
 
 
 @pytest.mark.parametrize(
