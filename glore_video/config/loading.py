@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from glore_video.config.making_way import make_way
 from glore_video.config.schema import Config, Section
 from glore_video.config.slowfast_keys import (
     FIXED_KEYS,
@@ -69,7 +70,9 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
     for name, text in zip(pairs[::2], pairs[1::2], strict=True):
         part: dict[str, Any] = {}
         _assign(part, name, text)
-        _merge(tree, _known(part, source="the command line"))
+        part = _known(part, source="the command line")
+        make_way(tree, part, pairs[::2])
+        _merge(tree, part)
     if of_slowfast and "CLIP_SPACING" not in tree.get("DATA", {}):
         logger.warning(
             "%s: SlowFast's own file, so its frames of a clip: DATA.CLIP_SPACING = linspace",
@@ -174,7 +177,9 @@ def _read_yaml(path: Path, seen: tuple[Path, ...], of_slowfast: list[Path]) -> d
         result = _read_yaml(path.parent / base, (*seen, resolved), of_slowfast)
     if _has_slowfast_keys(tree):
         of_slowfast.append(path)
-    _merge(result, _known(tree, source=str(path)))
+    tree = _known(tree, source=str(path))
+    make_way(result, tree)
+    _merge(result, tree)
     return result
 
 
@@ -192,7 +197,12 @@ def _assign(tree: dict[str, Any], name: str, text: str) -> None:
     *sections, leaf = name.split(".")
     for section in sections:
         tree = tree.setdefault(section, {})
-    tree[leaf] = text if name in _text_keys() else parse_value(text)
+    tree[leaf] = _unquoted(text) if name in _text_keys() else parse_value(text)
+
+
+def _unquoted(text: str) -> str:
+    """Text as it is; two quotes, which a shell has left, are an empty one."""
+    return "" if text in ("''", '""') else text
 
 
 @cache

@@ -45,7 +45,13 @@ class VideoList:
             index_places: for each video where its index begins in that file, and how many bytes
                 it has (0: none is kept).
         """
-        encoded = [os.fsencode(path) for path in paths]
+        try:
+            encoded = [os.fsencode(path) for path in paths]
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"{source}: {error.object!r} has letters that file names can't have here, where the "
+                f"system's encoding is {error.encoding}: set PYTHONUTF8=1, or a locale in UTF-8"
+            ) from None
         text = np.frombuffer(b"".join(encoded), dtype=np.uint8).copy()
         self.source = source
         self.left_out = tuple(left_out)

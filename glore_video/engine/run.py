@@ -60,10 +60,16 @@ def accepted(
         prepare(config, doing=doing, world_size=world_size)
         if config.TRAIN.ENABLE:
             _take(lock, create=True)
-            if not config.TRAIN.AUTO_RESUME:
+            if not config.TRAIN.AUTO_RESUME or _ended_before_a_checkpoint(folder):
                 set_aside(folder)
         setup_logging(folder, is_main=True)
         yield
+
+
+def _ended_before_a_checkpoint(folder: Path) -> bool:
+    """Whether a run trained here whose metrics and best weights are all that it left."""
+    trained = (folder / "metrics.jsonl").exists() or (folder / "checkpoints").exists()
+    return trained and last_checkpoint(folder) is None
 
 
 def _take(lock: FolderLock, *, create: bool) -> None:

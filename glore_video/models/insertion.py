@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from glore_video.errors import UsageError
 from glore_video.models.glore_unit import LAYOUTS, GloreUnit, Layout
 from glore_video.models.idle_units import remove_hooks, stop_watching, watch_units
+from glore_video.models.locations import match_blocks
 from glore_video.models.output_sizes import OutputSize, feature_map, output_sizes
 from glore_video.models.plain_numbers import make_numbers_plain
 
@@ -48,7 +49,8 @@ def insert_glore(
     Args:
         model: any network with 1d, 2d or 3d feature maps, (batch, channels, *positions), or with
             tokens or maps whose channels come last, (batch, *positions, channels).
-        after: paths of blocks as `model.named_modules()` names them.
+        after: paths of blocks as `model.named_modules()` names them, or patterns ("layer3.*"): see
+            `match_blocks`.
         nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
         normalize: as in `GloreUnit`.
         example: an input of the network. It is run once, in eval mode, to see what the blocks
@@ -247,6 +249,8 @@ def _insert(
 ) -> Model:
     if isinstance(after, str):
         raise UsageError(f"after must be a sequence of paths, got the string {after!r}")
+    if any("*" in path for path in after):
+        after = match_blocks(model, after)
     blocks: dict[str, nn.Module] = {}
     for path in after:
         block = _find_block(model, path)

@@ -71,7 +71,7 @@ def check_model_name(name: str) -> None:
         near = difflib.get_close_matches(name, list_models(), n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(
-            f"--model {name}: no network of the zoo; {hint}It has {', '.join(list_models())}; those "
+            f"--model {name}: no network of the zoo; {hint}it has {', '.join(list_models())}; those "
             "of other packages begin with timm/, torchvision/ or pytorchvideo/"
         )
 

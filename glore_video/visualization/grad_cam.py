@@ -5,14 +5,14 @@ Selvaraju et al., "Grad-CAM", ICCV 2017, with frames as one more axis of positio
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
-from glore_video.models.locations import stage_blocks
+from glore_video.models.locations import blocks_for_units, stage_blocks
 from glore_video.visualization.projection import Clip, choose_class, running, uncompiled
 
 
@@ -25,8 +25,9 @@ def grad_cam(model: nn.Module, clip: Clip, *, layer: str = "", target: int | Non
     Args:
         model: a network.
         clip: its input with a batch axis of one; for SlowFast also a list of two clips.
-        layer: path of a module that returns a feature map; by default the last residual block (of
-            SlowFast, of the slow pathway).
+        layer: path of a module that returns a feature map, channels first; by default the last
+            residual block (of SlowFast, of the slow pathway), of a network of another package the
+            last block with several positions.
         target: the class; the predicted one by default.
 
     Returns:
@@ -37,7 +38,7 @@ def grad_cam(model: nn.Module, clip: Clip, *, layer: str = "", target: int | Non
             class that the network does not have.
     """
     model = uncompiled(model)
-    layer = layer or stage_blocks(model)[-1][0][-1]
+    layer = layer or _last_block(model, clip)
     modules = dict(model.named_modules())
     if layer not in modules:
         raise UsageError(f"the network has no layer {layer!r}")
@@ -67,3 +68,14 @@ def grad_cam(model: nn.Module, clip: Clip, *, layer: str = "", target: int | Non
     weights = gradient.flatten(2).mean(2)[0]  # (channels,)
     summed = torch.tensordot(weights, features[0].detach(), dims=1)  # (*positions,)
     return summed.relu().float().cpu()
+
+
+def _last_block(model: nn.Module, clip: Clip) -> str:
+    """Raises UsageError if the network has none that is known to return a feature map."""
+    with suppress(UsageError):
+        return stage_blocks(model)[-1][0][-1]
+    if isinstance(clip, Tensor):
+        for path, (size, positions) in reversed(blocks_for_units(model, clip.shape[1:]).items()):
+            if size.layout == "channels_first" and set(positions.split(" x ")) != {"1"}:
+                return path
+    raise UsageError("no layer is known to return a feature map, channels first; name one (layer)")

@@ -224,3 +224,16 @@ def test_a_test_waits_for_another_in_the_same_folder(cfg, options, held, capsys,
     assert main([*cfg, *flat(options | {"SOLVER.MAX_EPOCH": 1})]) == 0
     assert f"waiting until it is done: process {other.pid} on " in capsys.readouterr().err
     assert (options["OUTPUT_DIR"] / "test" / "summary.json").is_file()
+
+
+def test_what_a_run_without_a_checkpoint_left_is_moved_aside(cfg, options):
+    """As one that was killed before the first: its metrics and best weights are all there is."""
+    out = options["OUTPUT_DIR"]
+    (out / "checkpoints").mkdir(parents=True)
+    (out / "checkpoints" / "checkpoint_best.pyth").write_bytes(b"best")
+    (out / "metrics.jsonl").write_text('{"split": "train_iter", "step": 1}\n')
+    assert main([*cfg, *flat(options | FAST)]) == 0
+    earlier = out / "earlier_1"
+    assert (earlier / "checkpoints" / "checkpoint_best.pyth").read_bytes() == b"best"
+    assert (earlier / "metrics.jsonl").read_text().count("\n") == 1
+    assert checkpoint_path(out, 1).is_file()

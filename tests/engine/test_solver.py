@@ -48,6 +48,11 @@ def test_rates_by_clips_and_warm_up_by_steps(config):
             "SOLVER.WARMUP_EPOCHS = 34 is no shorter than the run, SOLVER.MAX_EPOCH = 17: the "
             "learning rate goes straight from 0.02 to 0.06 and does not follow",
         ),
+        (  # all of the run is warm-up: at its end the base rate, not the policy's end
+            {"SOLVER__WARMUP_EPOCHS": 12, "SOLVER__MAX_EPOCH": 12},
+            "SOLVER.WARMUP_EPOCHS = 12 is no shorter than the run, SOLVER.MAX_EPOCH = 12: the "
+            "learning rate goes straight from 0.02 to 0.1 and does not follow",
+        ),
         (  # cos(pi * 3 / 4): 0.1464 of 0.1
             {"SOLVER__WARMUP_STEPS": 90, "SOLVER__MAX_EPOCH": 12},
             "SOLVER.WARMUP_STEPS = 90: the warm-up lowers the learning rate, from "
@@ -56,7 +61,7 @@ def test_rates_by_clips_and_warm_up_by_steps(config):
         ({"SOLVER__WARMUP_EPOCHS": 3, "SOLVER__MAX_EPOCH": 12}, ""),
         ({"SOLVER__WARMUP_EPOCHS": 0, "SOLVER__MAX_EPOCH": 12}, ""),
     ],
-    ids=["longer than the run", "down to the policy's rate", "up", "none"],
+    ids=["longer than the run", "as long as the run", "down to the policy's rate", "up", "none"],
 )
 def test_words_about_the_warm_up_are_those_of_the_schedule(config, caplog, pairs, words):
     pairs = {"SOLVER__BASE_LR": 0.1, "SOLVER__WARMUP_START_LR": 0.02} | pairs

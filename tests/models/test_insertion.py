@@ -272,3 +272,13 @@ def test_zero_init_units_resets_all_or_the_named():
     assert model.stage1[0].glore.blocker.weight.abs().max() == 0
     assert model.stage1[1].nonlocal_block.norm.weight.abs().max() == 0
     assert model.stage1[0].bn1.weight.min() == 1
+
+
+def test_patterns_name_blocks():
+    torch.manual_seed(0)
+    model = nn.Sequential()
+    model.stage = nn.Sequential(*(nn.Sequential(nn.Conv2d(4, 4, 1)) for _ in range(3)))
+    insert_glore(model, after=["stage.*"])
+    assert list(glore_units(model)) == [f"stage.{number}.glore" for number in range(3)]
+    with pytest.raises(ValueError, match=r"no block 'other.\*'"):
+        insert_glore(model, after=["other.*"])

@@ -2,8 +2,10 @@ import importlib.util
 
 import pytest
 import torch
+import torchvision
 from torch import nn
 
+from glore_video.errors import UsageError
 from glore_video.models import TinyResNet3d, insert_glore
 from glore_video.visualization import grad_cam
 
@@ -71,3 +73,12 @@ def test_equals_the_library():
     features, gradient = (each[0].numpy() for each in (kept.activations, kept.gradients))
     theirs = library.get_cam_image(clip, net.stage2[0], target, features, gradient, False)
     torch.testing.assert_close(ours, torch.from_numpy(theirs[0]).relu(), rtol=1e-4, atol=1e-6)
+
+
+def test_a_network_of_another_package_has_a_default_layer():
+    model = torchvision.models.video.r3d_18(num_classes=3).eval()
+    clip = torch.randn(1, 3, 4, 64, 64)
+    expected = grad_cam(model, clip, layer="layer4.1", target=1)
+    assert torch.equal(grad_cam(model, clip, target=1), expected)
+    with pytest.raises(UsageError, match="no layer is known to return a feature map"):
+        grad_cam(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(12, 3)), torch.ones(1, 12))

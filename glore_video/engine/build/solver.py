@@ -89,7 +89,8 @@ def _warn_of_warmup(schedule: Schedule, key: str, config: Config) -> None:
         logger.warning(
             "%s is no shorter than the run, SOLVER.MAX_EPOCH = %d: the learning rate goes straight "
             "from %.3g to %.3g and does not follow SOLVER.LR_POLICY; shorten the warm-up",
-            *(given, schedule.max_epoch, first, schedule.at(schedule.max_epoch)),
+            # At the end itself a warm-up of the run's length has given way to the policy.
+            *(given, schedule.max_epoch, first, schedule.at(schedule.max_epoch - 1e-9)),
         )
     elif length and schedule.at(length) < first:
         logger.warning(

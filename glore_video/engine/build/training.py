@@ -26,7 +26,7 @@ from glore_video.engine.distributed import Process
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.trainer import Trainer
 from glore_video.engine.update import Update
-from glore_video.errors import UsageError
+from glore_video.errors import UsageError, naming
 from glore_video.models import stage_blocks
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,8 @@ def build_update(config: Config, model: nn.Module, process: Process) -> Update:
     if config.BN.FREEZE_AFFINE:
         freeze_affine(model)
     if config.MODEL.ACT_CHECKPOINT:
-        paths = [path for stage in stage_blocks(model) for blocks in stage for path in blocks]
+        with naming("MODEL.ACT_CHECKPOINT = True"):
+            paths = [path for stage in stage_blocks(model) for blocks in stage for path in blocks]
         checkpoint_activations(model, paths)
     parallel = process.parallel(model)
     average = None
