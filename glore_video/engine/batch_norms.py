@@ -75,9 +75,13 @@ def _synchronised(model: nn.Module) -> nn.Module:
     # A network with timm's layers has them loaded. Some of its norms hold an activation too, which
     # torch's converter drops.
     timm = sys.modules.get("timm.layers")
-    if timm is not None:
-        return timm.convert_sync_batchnorm(model)
-    return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    if timm is None:
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    training = {path: module.training for path, module in model.named_modules()}
+    model = timm.convert_sync_batchnorm(model)
+    for path, module in model.named_modules():  # which older releases of timm forget
+        module.training = training[path]
+    return model
 
 
 @torch.no_grad()

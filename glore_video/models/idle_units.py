@@ -65,7 +65,8 @@ def remove_hooks(module: nn.Module, hook: Callable[..., Any]) -> None:
 def _note_run(unit: nn.Module, inputs: Any, output: Any) -> None:
     if not torch.compiler.is_compiling():
         remove_hooks(unit, _note_run)
-    elif not torch.compiler.is_exporting():
+    # Not torch.compiler.is_exporting(), which torch 2.11 takes for true whenever it compiles.
+    elif not getattr(torch.compiler, "_is_exporting_flag", False):
         # A compiled pass does this each time; that hooks go it could not say.
         setattr(unit, _RAN_COMPILED, True)
 

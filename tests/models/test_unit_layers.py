@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from packaging.version import Version
 from torch import nn
 from torch.nn.modules import module as torch_modules
 from torch.nn.utils import parametrizations, prune
@@ -227,6 +228,9 @@ def test_hooks_on_all_modules_run():
     assert unit.resolve_order(1) == "reassociated"
 
 
+@pytest.mark.skipif(
+    Version(torch.__version__) < Version("2.15"), reason="older torch does not notice new hooks"
+)
 def test_a_hook_that_comes_after_compilation():
     torch._dynamo.reset()
     unit, x = changed_unit(lambda unit: None).eval(), clip()
