@@ -97,7 +97,8 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
         content = io.BytesIO()  # torch would hide the error of a full disk in one of its own
         torch.save({"model_state": state, "glore_normalize": normalize}, content)
         with writing(path):
-            path.write_bytes(content.getbuffer())
+            # A copy: a view that outlives an error here would keep the buffer from being freed.
+            path.write_bytes(content.getvalue())
         return
     metadata = {"format": "pt", "glore_normalize": str(normalize)}
     contiguous = {key: value.contiguous() for key, value in state.items()}
