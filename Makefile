@@ -10,7 +10,7 @@ PYTEST ?=
 .PHONY: demo test test-slow test-lowest test-newest lint format lock environment clean help
 
 help:
-	@echo "make demo         train with and without GloRe units on a small rendered dataset (5 to 15 minutes on 2 cores)"
+	@echo "make demo         train with and without GloRe units on a small rendered dataset (about 3 minutes on 2 cores)"
 	@echo "make test         the fast tests"
 	@echo "make test-slow    the tests that take longer"
 	@echo "make test-lowest  the fast tests on Python 3.10 with the lowest versions that setup.cfg allows"
