@@ -115,19 +115,12 @@ def _flags(name: str, shape: tuple[int, ...]) -> str:
     return f"--model {name}{frames}, --crop {shape[-1]}"
 
 
-def _network(name: str, args: argparse.Namespace, shape: tuple[int, ...]) -> nn.Module:
-    from glore_video.models import create_model, is_foreign, match_blocks
-    from glore_video.models.insertion import insert_glore
-    from glore_video.models.zoo import insert_glore_by_name
+def _network(name: str, args: argparse.Namespace) -> nn.Module:
+    from glore_video.models import create_model
 
-    model = create_model(name)
-    if args.glore_after:
-        with naming(f"--model {name}, --glore-after {' '.join(args.glore_after)}"):
-            if is_foreign(name):
-                insert_glore_by_name(model, shape, args.glore_after)
-            else:
-                insert_glore(model, after=match_blocks(model, args.glore_after))
-    return model
+    units = f", --glore-after {' '.join(args.glore_after)}" if args.glore_after else ""
+    with naming(f"--model {name}{units}"):
+        return create_model(name, glore_after=args.glore_after)
 
 
 def _print_blocks(name: str, args: argparse.Namespace) -> None:
@@ -137,7 +130,7 @@ def _print_blocks(name: str, args: argparse.Namespace) -> None:
     check_model_name(name)
     shape, _ = _input_shape(name, args)
     with naming(_flags(name, shape)):
-        found = blocks_for_units(_network(name, args, shape), shape)
+        found = blocks_for_units(_network(name, args), shape)
     width = max((len(path) for path in found), default=0)
     print(f"{name}: {' x '.join(map(str, shape))}")
     for path, (size, positions) in found.items():
@@ -158,7 +151,7 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
         check_model_name(name)
     for name in names:
         shape, views = _input_shape(name, args)
-        model = _network(name, args, shape)
+        model = _network(name, args)
         with naming(_flags(name, shape)):
             row = measure(name, model, shape=shape, views=views)
         yield row

@@ -50,7 +50,9 @@ def convert_batch_norms(model: nn.Module, kind: NormType, *, num_splits: int = 1
     """
     if kind == "batchnorm":
         return model
-    norms = {path: module for path, module in model.named_modules() if _is_batch_norm(module)}
+    norms = {
+        path: module for path, module in model.named_modules() if isinstance(module, _BatchNorm)
+    }
     if not norms:
         raise UsageError(f"BN.NORM_TYPE = {kind}, but the network has no batch norms")
     if kind == "sync_batchnorm":
@@ -58,17 +60,13 @@ def convert_batch_norms(model: nn.Module, kind: NormType, *, num_splits: int = 1
     for path, module in norms.items():
         if type(module) in SUB_BATCH_NORMS:
             module.__class__ = SUB_BATCH_NORMS[type(module)]
-            module.num_splits = num_splits
+            module.num_splits = num_splits  # type: ignore[assignment]
         elif not isinstance(module, SubBatchNorm):
             raise UsageError(
                 f"BN.NORM_TYPE = {kind}: {path} is a {type(module).__name__}, of which there is no "
                 "such form; use batchnorm or sync_batchnorm"
             )
     return model
-
-
-def _is_batch_norm(module: nn.Module) -> bool:
-    return isinstance(module, _BatchNorm)
 
 
 def _synchronised(model: nn.Module) -> nn.Module:

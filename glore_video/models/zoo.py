@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import nn
@@ -16,7 +16,7 @@ from glore_video.errors import UsageError
 from glore_video.models import backbones
 from glore_video.models.foreign_keys import head_path, to_our_keys
 from glore_video.models.insertion import glore_units, insert_glore, insert_nonlocal, is_unit_key
-from glore_video.models.locations import locate, match_blocks
+from glore_video.models.locations import locate
 from glore_video.models.preact_resnet3d import PreactResNet3d
 from glore_video.models.published import weights_url
 from glore_video.models.sources import build_foreign, is_foreign
@@ -115,7 +115,7 @@ def create_model(
     if is_foreign(name):
         model, info = build_foreign(name, num_classes=num_classes, pretrained=pretrained is True)
         if glore_after:
-            insert_glore_by_name(model, info.input_shape, glore_after)
+            insert_glore(model, after=glore_after, example=torch.zeros(1, *info.input_shape))
         if pretrained and pretrained is not True:
             stored = stored_weights(pretrained)
     else:
@@ -130,7 +130,7 @@ def create_model(
             stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
         model = _build(_MODELS[name], 400 if num_classes is None else num_classes)
         if glore_after:
-            insert_glore(model, after=match_blocks(model, glore_after))
+            insert_glore(model, after=glore_after)
     if stored is not None:
         report = _load(model, stored, new_head=num_classes is not None)
         new = sorted({report.group(key) for key in report.newly_initialised})
@@ -139,22 +139,6 @@ def create_model(
             level, "%s: %s newly initialised\n%s", name, " and ".join(new) or "nothing", report
         )
     return model
-
-
-def insert_glore_by_name(
-    model: nn.Module, input_shape: Sequence[int], patterns: Sequence[str], **options: Any
-) -> nn.Module:
-    """Inserts GloRe units into a network whose input is known, in place.
-
-    Args:
-        model: any network.
-        input_shape: of one sample, to see what the blocks return.
-        patterns: see `match_blocks`.
-        options: nodes, states, normalize, layout: as `insert_glore` has them.
-    """
-    like = next(model.parameters())
-    example = torch.zeros(1, *input_shape, device=like.device, dtype=like.dtype)
-    return insert_glore(model, after=match_blocks(model, patterns), example=example, **options)
 
 
 def load_published_weights(model: nn.Module, name: str) -> LoadReport:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from test_run import flat
 
 from glore_video.cli import main
 from glore_video.config import load_config
@@ -11,16 +12,6 @@ from glore_video.engine.build.network import with_published_input
 from glore_video.engine.ready_model import ready_model
 from glore_video.errors import UsageError
 from glore_video.models import glore_units
-
-
-@pytest.fixture
-def cfg(tmp_path):
-    (tmp_path / "empty.yaml").write_text("")
-    return ["--cfg", str(tmp_path / "empty.yaml")]
-
-
-def flat(options):
-    return [str(word) for pair in options.items() for word in pair]
 
 
 def named(options, name, after):

@@ -5,20 +5,11 @@ import json
 import numpy as np
 import pytest
 import torch
+from test_run import flat
 
 from glore_video.cli import main
 from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, read_checkpoint
 from glore_video.engine.trainer import Trainer
-
-
-@pytest.fixture
-def cfg(tmp_path):
-    (tmp_path / "empty.yaml").write_text("")
-    return ["--cfg", str(tmp_path / "empty.yaml")]
-
-
-def flat(options):
-    return [str(word) for pair in options.items() for word in pair]
 
 
 def strict(text):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from encoded_videos import encode
+from test_run import flat
 
 import glore_video
 from glore_video.cli import main
@@ -19,10 +20,6 @@ from glore_video.models.published import weights_url
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FINETUNE = CONFIGS / "k400_glore_r50_finetune.yaml"
-
-
-def flat(options):
-    return [str(word) for pair in options.items() for word in pair]
 
 
 @pytest.fixture(scope="session")

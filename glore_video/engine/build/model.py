@@ -35,7 +35,6 @@ from glore_video.models import (
     load_published_weights,
     load_weights,
     locate,
-    match_blocks,
 )
 
 logger = logging.getLogger(__name__)
@@ -86,10 +85,10 @@ def _build_arch(config: Config) -> nn.Module:
 
 @contextmanager
 def _places(section: str, keys: Glore | NonLocal, model: nn.Module) -> Iterator[list[str]]:
-    """Paths of the blocks that units stand after; errors within it name the key."""
+    """Blocks that units stand after, as `insert_glore` takes them; errors within it name the key."""
     if keys.AFTER:
         with naming(f"{section}.AFTER = {list(keys.AFTER)}"):
-            yield match_blocks(model, keys.AFTER)
+            yield list(keys.AFTER)
     elif keys.LOCATION:
         with naming(f"{section}.LOCATION = {_plain(keys.LOCATION)}"):
             yield locate(model, keys.LOCATION)
