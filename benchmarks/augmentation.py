@@ -25,13 +25,11 @@ from torch.nn import functional as F
 from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tvf
 
-from glore_video.arguments import Parser, positive
-from glore_video.datasets.video_dataset import TrainingClips
-from glore_video.datasets.video_list import VideoList
-from glore_video.video import ClipSampling
-from glore_video.video import augmentation_rand as rand
-from glore_video.video.augmentation import Augmentation, Framing
-from glore_video.video.augmentation_colours import (
+from glore_video.cli.arguments import Parser, positive
+from glore_video.data.video.video_list import VideoList
+from glore_video.pixels import rand_augment as rand
+from glore_video.pixels.augmentation import Augmentation, Framing
+from glore_video.pixels.colours import (
     HLS_UNITS,
     _shift_hls,
     colour_jitter,
@@ -39,10 +37,12 @@ from glore_video.video.augmentation_colours import (
     planar,
     shift_hls,
 )
-from glore_video.video.augmentation_crops import random_area_crop, random_aspect, random_window
-from glore_video.video.augmentation_draws import chance, uniform, whole
-from glore_video.video.augmentation_erasing import RandomErasing
-from glore_video.video.transforms import random_short_side, resize_short_side, to_clip
+from glore_video.pixels.crops import random_area_crop, random_aspect, random_window
+from glore_video.pixels.draws import chance, uniform, whole
+from glore_video.pixels.erasing import RandomErasing
+from glore_video.pixels.transforms import random_short_side, resize_short_side, to_clip
+from glore_video.tasks.video_classification.dataset import TrainingClips
+from glore_video.video import ClipSampling
 
 CROP = 224
 EPOCHS = 4  # clips of each video that --videos reads, from other starts each

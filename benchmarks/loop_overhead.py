@@ -20,17 +20,19 @@ from pathlib import Path
 import torch
 from torch.nn import functional as F
 
-from glore_video.arguments import Parser, positive
+from glore_video.cli.arguments import Parser, positive
 from glore_video.config import Config, load_config
-from glore_video.datasets.loader import ClipBatch, TrainingBatches
-from glore_video.engine import build
-from glore_video.engine.bad_videos import BadVideos
-from glore_video.engine.distributed import Process
+from glore_video.data.loader import ClipBatch, TrainingBatches
 from glore_video.engine.interruption import StopSignals
+from glore_video.engine.launch.processes import Process
+from glore_video.engine.resume import Start
 from glore_video.engine.run_log import MetricsLog
+from glore_video.engine.train_step import Update
 from glore_video.engine.trainer import Trainer
-from glore_video.engine.training_state import Start
-from glore_video.engine.update import Update
+from glore_video.engine.unreadable import BadVideos
+from glore_video.runs.network import build_model
+from glore_video.runs.solver import build_schedule
+from glore_video.runs.training import build_update
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -54,7 +56,7 @@ def trainer_of(config: Config, update: Update, batch: ClipBatch, folder: Path, s
     batches = TrainingBatches(steps * clips, batch_size=clips, seed=0)
     return Trainer(
         update=update,
-        schedule=build.build_schedule(config, steps_an_epoch=steps),
+        schedule=build_schedule(config, steps_an_epoch=steps),
         train_loader=SameBatch(batch, batches),
         batches=batches,
         val_loader=None,
@@ -115,7 +117,7 @@ def main() -> None:
     clips = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(len(clips)) % config.MODEL.NUM_CLASSES
     batch = ClipBatch(clips, labels, tuple(range(len(clips))), ())
-    update = build.build_update(config, build.build_model(config), process)
+    update = build_update(config, build_model(config), process)
     ready = update.preprocessing(clips, device)
     with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
         trainer = trainer_of(config, update, batch, Path(folder), args.steps)

@@ -22,9 +22,9 @@ import torch
 from timing import compare
 from torch import Tensor, nn
 
-from glore_video.arguments import Parser, not_negative, positive
+from glore_video.cli.arguments import Parser, not_negative, positive
 from glore_video.models import create_model, glore_units, insert_nonlocal, locate
-from glore_video.models.fusion import fuse_for_inference
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
 
 # The plain network of each, and where SlowFast's configs put non-local blocks.
 PLAIN = {"glore_r50_8x8": "preact_r50_8x8", "glore_r101_8x8": "preact_r101_8x8"}

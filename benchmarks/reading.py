@@ -28,9 +28,9 @@ import readers
 import reading_corpus
 import torch
 
-from glore_video.arguments import Parser, positive
-from glore_video.datasets.video_dataset import EvalViews
-from glore_video.datasets.video_list import VideoList
+from glore_video.cli.arguments import Parser, positive
+from glore_video.data.video.video_list import VideoList
+from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.video import ClipSampling, VideoError, open_video, view_starts
 from glore_video.video.clip_sampling import clip_indices
 

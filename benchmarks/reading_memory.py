@@ -17,11 +17,11 @@ import av
 import numpy as np
 import torch
 
-from glore_video.arguments import Parser, positive
-from glore_video.datasets.video_dataset import EvalViews, TrainingClips, VideoViews
-from glore_video.datasets.video_list import VideoList
+from glore_video.cli.arguments import Parser, positive
+from glore_video.data.video.video_list import VideoList
+from glore_video.pixels.transforms import resize_short_side
+from glore_video.tasks.video_classification.dataset import EvalViews, TrainingClips, VideoViews
 from glore_video.video import ClipSampling, clip_indices, open_video, view_starts
-from glore_video.video.transforms import resize_short_side
 from glore_video.video.writing import VideoWriter
 
 SHORT_SIDE, CROP = 256, 224

@@ -2,7 +2,7 @@
 
 python benchmarks/storage.py [--repeats 25]; encodes its videos itself (a minute). Prints mean CPU
 milliseconds for 8 frames, stride 8, from a random start, scaled to a short side of 256, with the
-ratio to 340x256 at the same GOP, as measured and as glore_video.datasets.reading_cost estimates it.
+ratio to 340x256 at the same GOP, as measured and as glore_video.data.video.reading_cost estimates it.
 """
 
 import random
@@ -16,10 +16,10 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from glore_video.arguments import Parser, positive
-from glore_video.datasets.reading_cost import clip_milliseconds
+from glore_video.cli.arguments import Parser, positive
+from glore_video.data.video.reading_cost import clip_milliseconds
+from glore_video.pixels.transforms import resize_short_side
 from glore_video.video import open_video
-from glore_video.video.transforms import resize_short_side
 
 FRAMES = 300
 SIZES = ((340, 256), (640, 480), (1280, 720))

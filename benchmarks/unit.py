@@ -23,7 +23,7 @@ from memory import moved_bytes, saved_bytes
 from timing import bandwidth, compare
 from torch import Tensor, nn
 
-from glore_video.arguments import Parser, not_negative, positive
+from glore_video.cli.arguments import Parser, not_negative, positive
 from glore_video.models import GloreUnit3d, fuse_for_inference, insert_nonlocal
 
 # Channels and positions (height, width) of the paper's network at 224 pixels; time is halved.

@@ -14,10 +14,10 @@ import av
 import numpy as np
 import torch
 
-from glore_video.arguments import Parser, positive
-from glore_video.datasets.video_dataset import EvalViews, TrainingClips
-from glore_video.datasets.video_list import VideoList
-from glore_video.datasets.watchdog import Watchdog
+from glore_video.cli.arguments import Parser, positive
+from glore_video.data.video.video_list import VideoList
+from glore_video.data.watchdog import Watchdog
+from glore_video.tasks.video_classification.dataset import EvalViews, TrainingClips
 from glore_video.video import ClipSampling
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from glore_video.cli import command
+from glore_video.cli.main import command
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -68,9 +68,9 @@ def tiny_checkpoint(tmp_path_factory):
     import torch
 
     from glore_video.config import load_config
-    from glore_video.engine.build import build_model
     from glore_video.engine.checkpoint import checkpoint_path, save_checkpoint
     from glore_video.models import glore_units
+    from glore_video.runs.network import build_model
 
     config = load_config(
         ROOT / "configs" / "quickstart_same_glore.yaml", ["TEST.NUM_ENSEMBLE_VIEWS", "3"]
@@ -110,3 +110,11 @@ def moving_video(tmp_path_factory):
     with VideoWriter(path, fps=10) as writer:
         writer.write(frames)
     return path
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

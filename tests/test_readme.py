@@ -11,7 +11,8 @@ from encoded_videos import encode
 
 import glore_video
 from glore_video.config import Config, flatten
-from glore_video.models import TinyResNet3d, published
+from glore_video.models import TinyResNet3d
+from glore_video.models.weights import published
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

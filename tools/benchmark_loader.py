@@ -5,9 +5,9 @@ import sys
 from collections.abc import Sequence
 from itertools import islice
 
-from glore_video.arguments import Parser, list_of, not_negative, positive
-from glore_video.cli import guarded
-from glore_video.streams import as_command
+from glore_video.cli.arguments import Parser, list_of, not_negative, positive
+from glore_video.cli.main import guarded
+from glore_video.processes.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -45,18 +45,23 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     import torch
 
-    from glore_video.cpus import usable_cpus
-    from glore_video.datasets.loader_speed import advice_line, clips_per_second, reading_shares
-    from glore_video.engine import build
-    from glore_video.engine.distributed import Process
+    from glore_video.data.video.loader_speed import advice_line, clips_per_second, reading_shares
+    from glore_video.engine.launch.processes import Process
+    from glore_video.processes.cpus import usable_cpus
+    from glore_video.runs.settling import settled
+    from glore_video.tasks.video_classification.task_data import (
+        build_train_loader,
+        load_list,
+        render_synthetic,
+    )
 
     cores = usable_cpus()
     numbers = sorted({min(number, cores) for number in args.workers})
-    config = build.settled(config)
-    build.render_synthetic(config)
-    videos = build.load_list(config, "train")
+    config = settled(config)
+    render_synthetic(config)
+    videos = load_list(config, "train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))
-    loader, batches = build.build_train_loader(config, videos, process)
+    loader, batches = build_train_loader(config, videos, process)
     keys = [key for batch in islice(batches, 1 + 32 // len(next(iter(batches)))) for key in batch]
     shares = reading_shares(loader.dataset, keys[:32])
     print(f"{len(videos)} videos, {cores} cores; {shares}")
@@ -64,7 +69,7 @@ def _benchmark(args: argparse.Namespace) -> int:
     speeds: dict[int, float] = {}
     for number in numbers:
         with_workers = with_values(config, {"DATA_LOADER.NUM_WORKERS": number})
-        loader, batches = build.build_train_loader(with_workers, videos, process)
+        loader, batches = build_train_loader(with_workers, videos, process)
         speeds[number] = clips_per_second(loader, batches, num_batches=args.batches)
         print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
     print(advice_line(speeds, shares, cores=cores))

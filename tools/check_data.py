@@ -5,10 +5,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.arguments import Parser, positive, seconds, separator
-from glore_video.cli import guarded
-from glore_video.cpus import usable_cpus
-from glore_video.streams import as_command
+from glore_video.cli.arguments import Parser, positive, seconds, separator
+from glore_video.cli.main import guarded
+from glore_video.processes.cpus import usable_cpus
+from glore_video.processes.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.datasets.check_sources import list_videos, manifest_of, use_line
-    from glore_video.datasets.checking import check_videos, summary_lines
-    from glore_video.datasets.kinetics import compare_with_names
-    from glore_video.datasets.reading_cost import advice_lines
+    from glore_video.data.check_sources import list_videos, manifest_of, use_line
+    from glore_video.data.video.checking import check_videos, summary_lines
+    from glore_video.data.video.kinetics import compare_with_names
+    from glore_video.data.video.reading_cost import advice_lines
 
     source: Path = args.source
     manifest: Path = args.out or manifest_of(source)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from glore_video.arguments import Parser
 from glore_video.choices import Correction, Match
-from glore_video.cli import guarded
+from glore_video.cli.arguments import Parser
+from glore_video.cli.main import guarded
 from glore_video.errors import UsageError
-from glore_video.streams import as_command
+from glore_video.processes.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,9 +55,9 @@ def _compare(args: argparse.Namespace) -> int:
         raise UsageError("two runs are needed, or the groups --a and --b")
 
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.evaluation.alignment import UnmatchedVideosError, load_predictions
-    from glore_video.evaluation.comparison import Comparison, compare
-    from glore_video.evaluation.comparison_page import text_lines, write_comparison
+    from glore_video.tasks.classification.alignment import UnmatchedVideosError, load_predictions
+    from glore_video.tasks.classification.comparison import Comparison, compare
+    from glore_video.tasks.classification.comparison_page import text_lines, write_comparison
 
     first = [load_predictions(path, match=args.match) for path in args.a or args.runs[:1]]
     seconds = [args.b] if args.b else [[path] for path in args.runs[1:]]

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glore_video.arguments import Parser, positive
-from glore_video.cli import guarded
+from glore_video.cli.arguments import Parser, positive
+from glore_video.cli.main import guarded
 from glore_video.errors import UsageError, naming
-from glore_video.streams import as_command
+from glore_video.processes.streams import as_command
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from glore_video.models.complexity_table import Row
+    from glore_video.models.deployment.complexity_table import Row
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,9 +65,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.cli.terminal import Bar
     from glore_video.models import list_models
-    from glore_video.models.complexity_table import markdown, text
-    from glore_video.prediction.terminal import Bar
+    from glore_video.models.deployment.complexity_table import markdown, text
 
     if args.list_blocks:
         for name in args.model:
@@ -92,8 +92,8 @@ def _print(args: argparse.Namespace) -> int:
 def _input_shape(name: str, args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
     """Shape of a network's input, and views; what arguments say goes before what is published."""
     from glore_video.models import is_foreign
-    from glore_video.models.complexity_table import protocol
-    from glore_video.models.sources import network_info
+    from glore_video.models.deployment.complexity_table import protocol
+    from glore_video.models.networks.sources import network_info
 
     if is_foreign(name):
         shape, views = network_info(name).input_shape, 1
@@ -124,8 +124,8 @@ def _network(name: str, args: argparse.Namespace) -> nn.Module:
 
 
 def _print_blocks(name: str, args: argparse.Namespace) -> None:
-    from glore_video.models.locations import blocks_for_units
-    from glore_video.prediction.terminal import check_model_name
+    from glore_video.cli.terminal import check_model_name
+    from glore_video.models.networks.module_paths import blocks_for_units
 
     check_model_name(name)
     shape, _ = _input_shape(name, args)
@@ -139,12 +139,12 @@ def _print_blocks(name: str, args: argparse.Namespace) -> None:
 
 
 def _rows(args: argparse.Namespace) -> Iterator[Row]:
+    from glore_video.cli.terminal import check_model_name
     from glore_video.config import load_config, with_values
-    from glore_video.engine.build import build_model
-    from glore_video.engine.build.network import with_published_input
     from glore_video.models import list_models
-    from glore_video.models.complexity_table import measure
-    from glore_video.prediction.terminal import check_model_name
+    from glore_video.models.deployment.complexity_table import measure
+    from glore_video.runs.named_network import with_published_input
+    from glore_video.runs.network import build_model
 
     names = args.model or ([] if args.cfg else list_models())
     for name in args.model:

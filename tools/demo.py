@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video import cli
-from glore_video.arguments import Parser
-from glore_video.streams import as_command
+from glore_video.cli import main as cli
+from glore_video.cli.arguments import Parser
+from glore_video.processes.streams import as_command
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 RUNS = {
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def row(name: str, pairs: list[str]) -> tuple[str, ...]:
     # Imported late, so that help does not wait for torch.
     from glore_video.config import load_config
-    from glore_video.engine.build import build_model
     from glore_video.models import count_complexity
+    from glore_video.runs.network import build_model
 
     config = load_config(CONFIGS / f"{name}.yaml", pairs)
     size = config.DATA.TEST_CROP_SIZE

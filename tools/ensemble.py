@@ -9,14 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from glore_video.arguments import Parser, list_of, positive
 from glore_video.choices import Match, Merging, ViewSpacing
-from glore_video.cli import guarded
+from glore_video.cli.arguments import Parser, list_of, positive
+from glore_video.cli.main import guarded
 from glore_video.errors import UsageError, writing
-from glore_video.streams import as_command
+from glore_video.processes.streams import as_command
 
 if TYPE_CHECKING:
-    from glore_video.evaluation import SavedScores
+    from glore_video.tasks.classification import SavedScores
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _print(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.evaluation import ensemble, load_scores
-    from glore_video.evaluation.files import for_json
-    from glore_video.evaluation.metrics import accuracies, top5_tells
-    from glore_video.evaluation.ranking import finite_rows
+    from glore_video.files.whole_files import for_json
+    from glore_video.tasks.classification import ensemble, load_scores
+    from glore_video.tasks.classification.metrics import accuracies, top5_tells
+    from glore_video.tasks.classification.ranking import finite_rows
 
     runs = [load_scores(path) for path in args.scores]
     most_clips = min(run.plan.clips for run in runs)

@@ -13,11 +13,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from glore_video.arguments import Parser, number, positive
 from glore_video.choices import ExportFormat
-from glore_video.cli import guarded
+from glore_video.cli.arguments import Parser, number, positive
+from glore_video.cli.main import guarded
 from glore_video.errors import MissingFileError, UsageError
-from glore_video.streams import as_command
+from glore_video.processes.streams import as_command
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
@@ -67,9 +67,9 @@ def export(args: argparse.Namespace) -> int:
     if args.format == "aoti" and path.suffix != ".pt2":
         raise UsageError(f"--output {path}: AOTInductor packages end with .pt2")
 
-    from glore_video.models.export import export_network
-    from glore_video.models.fusion import fuse_for_inference
-    from glore_video.video.transforms import normalize_batch, to_clip
+    from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+    from glore_video.models.deployment.export import export_network
+    from glore_video.pixels.transforms import normalize_batch, to_clip
 
     model, frames, crop, mean, std = network(args)
     clips = normalize_batch(to_clip(pictures(args.video, frames, crop))[None], mean, std)
@@ -90,7 +90,7 @@ def check(
 ) -> None:
     import torch
 
-    from glore_video.models.export import load_exported
+    from glore_video.models.deployment.export import load_exported
 
     exported = load_exported(unchecked, format=args.format)
     with torch.no_grad():
@@ -115,7 +115,7 @@ def network(
     args: argparse.Namespace,
 ) -> tuple[nn.Module, int, int, Sequence[float], Sequence[float]]:
     """The network in eval mode, frames and pixels of its clips, mean and deviation of its input."""
-    from glore_video.prediction.terminal import chosen_model
+    from glore_video.cli.terminal import chosen_model
 
     named = {"untrained": not args.weights, "device": "cpu"}
     ready = chosen_model(argparse.Namespace(**{**vars(args), **named}))
@@ -129,9 +129,9 @@ def pictures(video: str | None, frames: int, crop: int) -> Tensor:
     import numpy as np
     import torch
 
-    from glore_video.datasets.synthetic_rendering import render_video
+    from glore_video.data.relations.rendering import render_video
+    from glore_video.pixels.transforms import centre_crop, resize_short_side
     from glore_video.video import open_video
-    from glore_video.video.transforms import centre_crop, resize_short_side
 
     def square(shown: Tensor) -> Tensor:
         return centre_crop(resize_short_side(shown, crop), crop)

@@ -18,22 +18,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glore_video.arguments import (
+from glore_video.cli.arguments import (
     Parser,
     add_model_arguments,
     not_negative,
     positive,
     seconds,
 )
-from glore_video.cli import guarded
+from glore_video.cli.main import guarded
 from glore_video.errors import UsageError
-from glore_video.streams import as_command, json_line
+from glore_video.processes.streams import as_command, json_line
 from glore_video.video import VideoError
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
-    from glore_video.engine.distributed import Process
-    from glore_video.engine.ready_model import ReadyModel
+    from glore_video.engine.launch.processes import Process
+    from glore_video.prediction.loading import ReadyModel
     from glore_video.prediction.results_file import Result
 
 
@@ -76,10 +76,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    from glore_video.engine.distributed import under_torchrun
+    from glore_video.cli.terminal import default_device
+    from glore_video.engine.launch.processes import under_torchrun
     from glore_video.engine.run_log import setup_logging
-    from glore_video.prediction.terminal import default_device
-    from glore_video.prediction.timeline_files import check_timeline_path
+    from glore_video.tasks.video_classification.timeline_files import check_timeline_path
 
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
     args.device = args.device or default_device()
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
-    from glore_video.prediction.terminal import chosen_model
+    from glore_video.cli.terminal import chosen_model
 
     if device:
         args = argparse.Namespace(**{**vars(args), "device": device})
@@ -126,9 +126,12 @@ def one(args: argparse.Namespace, model: ReadyModel) -> int:
 
 
 def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
+    from glore_video.cli.terminal import Bar
     from glore_video.prediction import window_timeline
-    from glore_video.prediction.terminal import Bar
-    from glore_video.prediction.timeline_files import write_annotated, write_timeline
+    from glore_video.tasks.video_classification.timeline_files import (
+        write_annotated,
+        write_timeline,
+    )
 
     for path in filter(None, (args.timeline, args.out)):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -164,7 +167,7 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
 def folder(args: argparse.Namespace, source: Path) -> int:
     import torch
 
-    from glore_video.engine.distributed import Process, launch, under_torchrun
+    from glore_video.engine.launch.processes import Process, launch, under_torchrun
     from glore_video.prediction.folder import predict_videos, videos_below
 
     file = args.csv or Path("outputs/predictions.csv")
@@ -208,7 +211,7 @@ def report(args: argparse.Namespace, results: list[Result], file: Path) -> int:
 
 
 def camera(args: argparse.Namespace, number: int) -> int:
-    from glore_video.prediction.live import watch
+    from glore_video.tasks.video_classification.live import watch
     from glore_video.video.camera import Camera
 
     with Camera(number) as source:
@@ -231,7 +234,7 @@ def camera(args: argparse.Namespace, number: int) -> int:
 def show(
     args: argparse.Namespace, path: str, top: list[tuple[str, float]], views: str = ""
 ) -> None:
-    from glore_video.prediction.terminal import table
+    from glore_video.cli.terminal import table
 
     if args.json:
         print(json_line({"path": path, "top": _pairs(top)}))

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.arguments import Parser, positive, seconds, whole
-from glore_video.cli import guarded
-from glore_video.cpus import usable_cpus
+from glore_video.cli.arguments import Parser, positive, seconds, whole
+from glore_video.cli.main import guarded
 from glore_video.errors import naming
-from glore_video.streams import as_command
+from glore_video.processes.cpus import usable_cpus
+from glore_video.processes.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _prepare(args: argparse.Namespace, annotations: dict[str, Path]) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.datasets.kinetics_lists import prepare_kinetics, report_lines
-    from glore_video.datasets.reencoding import Encoding
+    from glore_video.data.video.kinetics_lists import prepare_kinetics, report_lines
+    from glore_video.data.video.reencoding import Encoding
 
     encoding = None
     if args.reencode is not None:

@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import get_args
 
-from glore_video.arguments import Parser
 from glore_video.choices import Backend
-from glore_video.cli import guarded
-from glore_video.streams import as_command
+from glore_video.cli.arguments import Parser
+from glore_video.cli.main import guarded
+from glore_video.processes.streams import as_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _build(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
     from glore_video.engine.tester import sample_frames
-    from glore_video.evaluation.report import write_report
+    from glore_video.tasks.classification.report import write_report
 
     folder: Path = args.folder
     if not (folder / "scores.npz").is_file() and (folder / "test").is_dir():

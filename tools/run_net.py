@@ -2,7 +2,7 @@
 
 import sys
 
-from glore_video.cli import command, main, parser
+from glore_video.cli.main import command, main, parser
 
 __all__ = ["main", "parser"]
 

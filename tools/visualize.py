@@ -17,10 +17,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glore_video.arguments import Parser, add_model_arguments, list_of, not_negative, positive
-from glore_video.cli import guarded
+from glore_video.cli.arguments import Parser, add_model_arguments, list_of, not_negative, positive
+from glore_video.cli.main import guarded
 from glore_video.errors import UsageError, naming
-from glore_video.streams import as_command
+from glore_video.processes.streams import as_command
 
 if TYPE_CHECKING:
     from glore_video.prediction import VideoLook
@@ -63,18 +63,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def visualize(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.cli.terminal import Bar, chosen_model
+    from glore_video.inspection.charts import draw_adjacency
+    from glore_video.inspection.drawing import save
     from glore_video.models import glore_units
-    from glore_video.prediction.looking import look
-    from glore_video.prediction.pictures import (
+    from glore_video.tasks.video_classification.inspection import look
+    from glore_video.tasks.video_classification.inspection_pictures import (
         activity_chart,
         choose_nodes,
         film_of,
         find_unit,
         sheet_of,
     )
-    from glore_video.prediction.terminal import Bar, chosen_model
-    from glore_video.visualization.charts import draw_adjacency
-    from glore_video.visualization.drawing import save
 
     ready = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
     units = list(glore_units(ready.network))

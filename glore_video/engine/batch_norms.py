@@ -13,11 +13,11 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from glore_video.engine.distributed import Process
+from glore_video.engine.launch.processes import Process
 from glore_video.errors import UsageError
-from glore_video.models.glore_unit import GloreUnit
-from glore_video.models.over_processes import processes_of
-from glore_video.models.sub_batch_norm import SUB_BATCH_NORMS, SubBatchNorm
+from glore_video.models.units.all_reduce import processes_of
+from glore_video.models.units.glore_unit import GloreUnit
+from glore_video.models.units.sub_batch_norm import SUB_BATCH_NORMS, SubBatchNorm
 
 NormType = Literal["batchnorm", "sub_batchnorm", "sync_batchnorm"]
 _FEW_CLIPS = 8

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glore_video.models.glore_unit import GloreUnit
+from glore_video.models.units.glore_unit import GloreUnit
 
 
 def first_non_finite(model: nn.Module, losses: Iterable[Tensor]) -> str | None:

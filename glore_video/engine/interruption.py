@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-from glore_video.stop_signals import STOP_SIGNALS
+from glore_video.processes.stop_signals import STOP_SIGNALS
 
 _SECONDS_OF_ONE = 2.0
 """A signal to the whole process group comes twice: from whoever sent it, and handed on by a launcher."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glore_video.video.transforms import normalize_batch
+from glore_video.pixels.transforms import normalize_batch
 
 
 @dataclass(frozen=True, kw_only=True)

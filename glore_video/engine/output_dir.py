@@ -13,7 +13,7 @@ from socket import gethostname
 from typing import IO
 
 from glore_video.errors import UsageError
-from glore_video.file_locks import lock_file
+from glore_video.files.locks import lock_file
 
 logger = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from typing import IO, Any, TypeVar
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from glore_video.engine.waiting import Ear, heard
+from glore_video.engine.launch.waiting import Ear, heard
 from glore_video.errors import writing
-from glore_video.streams import is_terminal
+from glore_video.processes.streams import is_terminal
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -119,7 +119,7 @@ class MetricsLog:
         """Drop what a run wrote after this step before it was killed; it will be written again."""
         if self._file is None:
             return
-        from glore_video.evaluation.files import replace_file  # whose package loads torch
+        from glore_video.files.whole_files import replace_file  # whose package loads torch
 
         path = Path(self._file.name)
         kept, unreadable = [], 0
@@ -140,7 +140,7 @@ class MetricsLog:
     def write(self, split: str, *, step: int, **values: Any) -> None:
         if self._file is None:
             return
-        from glore_video.evaluation.files import for_json  # with torch, which log lines do without
+        from glore_video.files.whole_files import for_json  # with torch, which log lines do without
 
         line = json.dumps({"split": split, "step": step, **for_json(values)}) + "\n"
         self._waiting += line.encode()

@@ -8,10 +8,10 @@ import time
 import torch
 from torch import Tensor
 
-from glore_video.cpus import usable_cpus
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.slowdown import Slowdown
 from glore_video.engine.step_times import StepTimes, shares, time_left, verdict
+from glore_video.processes.cpus import usable_cpus
 
 logger = logging.getLogger(__name__)
 

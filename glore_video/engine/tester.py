@@ -17,16 +17,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from glore_video.choices import Backend
-from glore_video.datasets.video_dataset import VideoViews
-from glore_video.datasets.video_list import Failure, VideoList
-from glore_video.engine.distributed import Process
+from glore_video.data.video.video_list import Failure, VideoList
+from glore_video.engine.launch.processes import Process
 from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.engine.record_shards import ScoreParts
 from glore_video.engine.run_log import progress
 from glore_video.engine.threads import choose_threads, trial_length
 from glore_video.errors import UsageError
-from glore_video.evaluation import ScoreParts, Scores
 from glore_video.models import count_complexity
-from glore_video.models.idle_units import refuse_idle_units
+from glore_video.models.units.idle_units import refuse_idle_units
+from glore_video.tasks.classification import Scores
+from glore_video.tasks.video_classification.dataset import VideoViews
 from glore_video.video import open_video
 
 logger = logging.getLogger(__name__)

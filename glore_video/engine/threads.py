@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from glore_video.cpus import usable_cpus
+from glore_video.processes.cpus import usable_cpus
 
 logger = logging.getLogger(__name__)
 

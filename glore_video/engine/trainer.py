@@ -15,9 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from glore_video.datasets.loader import ClipBatch, TrainingBatches
-from glore_video.datasets.seeding import generator_for, mixed_seed
-from glore_video.engine.bad_videos import BadVideos
+from glore_video.data.loader import ClipBatch, TrainingBatches
+from glore_video.data.seeding import generator_for, mixed_seed
 from glore_video.engine.batch_norms import freeze_batch_norms, take_precise_statistics
 from glore_video.engine.checkpoint import (
     BEST_NAME,
@@ -27,21 +26,22 @@ from glore_video.engine.checkpoint import (
     remove_old_checkpoints,
     save_checkpoint,
 )
-from glore_video.engine.distributed import Process
 from glore_video.engine.divergence import first_non_finite
 from glore_video.engine.interruption import StoppedBySignal, StopSignals
+from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import set_learning_rate
+from glore_video.engine.resume import Start, collect_state, restore_state
 from glore_video.engine.rng import set_rng_state
 from glore_video.engine.run_log import MetricsLog, progress
 from glore_video.engine.schedule import Schedule
 from glore_video.engine.slowdown import Slowdown
 from glore_video.engine.step_report import StepReport
 from glore_video.engine.threads import choose_threads
-from glore_video.engine.training_state import Start, collect_state, restore_state
-from glore_video.engine.update import Update
+from glore_video.engine.train_step import Update
+from glore_video.engine.unreadable import BadVideos
 from glore_video.engine.validation import validate
 from glore_video.errors import UsageError
-from glore_video.models.idle_units import refuse_idle_units
+from glore_video.models.units.idle_units import refuse_idle_units
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from glore_video.datasets.video_list import Failure
-from glore_video.engine.distributed import Process
+from glore_video.data.video.video_list import Failure
+from glore_video.engine.launch.processes import Process
 from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.run_log import progress
-from glore_video.evaluation.ranking import finite_rows, label_among_first
-from glore_video.evaluation.views import view_probabilities
+from glore_video.tasks.classification.ranking import finite_rows, label_among_first
+from glore_video.tasks.classification.views_merging import view_probabilities
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,9 @@
 """Networks for video: GloRe units, what they go into, weights, and what it all costs."""
 
-from glore_video.models.backbones import SlowFastOptions
-from glore_video.models.complexity import Complexity, count_complexity
-from glore_video.models.fusion import fuse_for_inference
-from glore_video.models.glore_unit import (
-    GloreUnit,
-    GloreUnit1d,
-    GloreUnit2d,
-    GloreUnit3d,
-    GraphConvolution,
-)
-from glore_video.models.insertion import (
+from glore_video.models.deployment.complexity import Complexity, count_complexity
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.networks.backbones import SlowFastOptions
+from glore_video.models.networks.insertion import (
     glore_units,
     insert_glore,
     insert_nonlocal,
@@ -18,12 +11,19 @@ from glore_video.models.insertion import (
     remove_glore,
     zero_init_units,
 )
-from glore_video.models.locations import locate, match_blocks, stage_blocks
-from glore_video.models.preact_resnet3d import PreactResNet3d
-from glore_video.models.sources import is_foreign
-from glore_video.models.tiny3d import TinyResNet3d
-from glore_video.models.weight_files import save_weights
-from glore_video.models.weights import LoadReport, UnfitWeightsError, load_weights
+from glore_video.models.networks.module_paths import locate, match_blocks, stage_blocks
+from glore_video.models.networks.preact_resnet3d import PreactResNet3d
+from glore_video.models.networks.sources import is_foreign
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.units.glore_unit import (
+    GloreUnit,
+    GloreUnit1d,
+    GloreUnit2d,
+    GloreUnit3d,
+    GraphConvolution,
+)
+from glore_video.models.weights.files import save_weights
+from glore_video.models.weights.loading import LoadReport, UnfitWeightsError, load_weights
 from glore_video.models.zoo import (
     ARCHITECTURES,
     build_network,

@@ -6,15 +6,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.datasets import folders
-from glore_video.datasets.loader import views_loader
-from glore_video.datasets.watchdog import Watchdog
-from glore_video.engine.distributed import Process
-from glore_video.engine.ready_model import ReadyModel
+from glore_video.data import folders
+from glore_video.data.loader import views_loader
+from glore_video.data.watchdog import Watchdog
+from glore_video.engine.launch.processes import Process
 from glore_video.engine.run_log import progress
 from glore_video.errors import UsageError
-from glore_video.prediction.recognition import NotFiniteError, best, probabilities_of
+from glore_video.prediction.loading import ReadyModel
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
+from glore_video.tasks.video_classification.prediction import NotFiniteError, best, probabilities_of
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import torch
 
-from glore_video.csv_cells import original, protected
-from glore_video.engine.ready_model import ReadyModel
 from glore_video.errors import UsageError, writing
-from glore_video.evaluation.files import replace_file
+from glore_video.files.csv_cells import original, protected
+from glore_video.files.whole_files import replace_file
+from glore_video.prediction.loading import ReadyModel
 
 PLACES = 5
 COLUMNS = (

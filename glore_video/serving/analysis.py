@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from glore_video.engine.ready_model import ReadyModel
+from glore_video.inspection.overlay import relative
 from glore_video.models import glore_units
-from glore_video.prediction.looking import VideoLook, look
-from glore_video.prediction.recognition import predict
-from glore_video.prediction.windows import Timeline, window_timeline
+from glore_video.pixels.transforms import resize_short_side
+from glore_video.prediction.loading import ReadyModel
+from glore_video.tasks.video_classification.inspection import VideoLook, look
+from glore_video.tasks.video_classification.prediction import predict
+from glore_video.tasks.video_classification.windows import Timeline, window_timeline
 from glore_video.video import open_video
-from glore_video.video.transforms import resize_short_side
 from glore_video.video.writing import VideoWriter
-from glore_video.visualization.overlay import relative
 
 Report = Callable[[str, float], None]
 

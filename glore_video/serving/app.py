@@ -16,8 +16,8 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 
-from glore_video.engine.ready_model import ReadyModel
 from glore_video.models import glore_units
+from glore_video.prediction.loading import ReadyModel
 from glore_video.serving.analysis import analyse
 from glore_video.serving.jobs import FullError, Job, Jobs
 from glore_video.serving.trial import Trial

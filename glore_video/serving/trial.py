@@ -6,7 +6,7 @@ import os
 import threading
 from pathlib import Path
 
-from glore_video.datasets.watchdog import Watchdog
+from glore_video.data.watchdog import Watchdog
 from glore_video.video import VideoError, VideoIndex, read_index
 
 

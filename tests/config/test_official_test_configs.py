@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from glore_video.config import load_config
-from glore_video.engine.build import build_model, clip_sampling
 from glore_video.models import glore_units
+from glore_video.runs.network import build_model
+from glore_video.tasks.video_classification.task_data import clip_sampling
 from glore_video.video.clip_sampling import clip_indices, view_starts
 
 FOLDER = Path(__file__).parents[2] / "configs"

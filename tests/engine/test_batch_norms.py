@@ -16,10 +16,10 @@ from glore_video.engine.batch_norms import (
     freeze_batch_norms,
     take_precise_statistics,
 )
-from glore_video.engine.distributed import Process
+from glore_video.engine.launch.processes import Process
 from glore_video.errors import UsageError
-from glore_video.models.glore_unit import GloreUnit3d
-from glore_video.models.sub_batch_norm import SubBatchNorm3d
+from glore_video.models.units.glore_unit import GloreUnit3d
+from glore_video.models.units.sub_batch_norm import SubBatchNorm3d
 
 
 def norm(channels=2):

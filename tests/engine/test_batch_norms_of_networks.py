@@ -9,7 +9,7 @@ from torch import nn
 
 from glore_video.engine.batch_norms import convert_batch_norms
 from glore_video.errors import UsageError
-from glore_video.models.sub_batch_norm import SubBatchNorm
+from glore_video.models.units.sub_batch_norm import SubBatchNorm
 
 
 @pytest.mark.parametrize("name", ["densenet121", "dpn68", "resnet18"])

@@ -12,8 +12,8 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from glore_video.engine import rendezvous
-from glore_video.engine.distributed import Process, launch, log_processes
+from glore_video.engine.launch import rendezvous
+from glore_video.engine.launch.processes import Process, launch, log_processes
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_agree(other, agrees):
 SPAWNED = """
 import os, sys, time
 import torch
-from glore_video.engine.distributed import launch, log_processes
+from glore_video.engine.launch.processes import launch, log_processes
 from glore_video.engine.interruption import StopSignals
 from glore_video.engine.run_log import setup_logging
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from glore_video.engine.divergence import first_non_finite
-from glore_video.models.glore_unit import GloreUnit1d
+from glore_video.models.units.glore_unit import GloreUnit1d
 
 
 class BadGradient(torch.autograd.Function):

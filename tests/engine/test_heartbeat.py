@@ -13,12 +13,12 @@ import pytest
 import torch
 from torch.distributed import HashStore
 
-from glore_video.datasets.remote_errors import Reports
-from glore_video.engine import failures, heartbeat
-from glore_video.engine.activity import Activity, Report, furthest_behind
-from glore_video.engine.distributed import Process
-from glore_video.engine.failures import Failures
-from glore_video.engine.heartbeat import Heartbeat
+from glore_video.engine.launch import failures, heartbeat
+from glore_video.engine.launch.activity import Activity, Report, furthest_behind
+from glore_video.engine.launch.failures import Failures
+from glore_video.engine.launch.heartbeat import Heartbeat
+from glore_video.engine.launch.processes import Process
+from glore_video.processes.carried_errors import Reports
 
 
 def report(rank, what="backward", step=5, phase=1, waits=False, seconds=100.0, since=1000.0):
@@ -278,7 +278,7 @@ def test_a_process_that_ends_by_itself_is_left_to(run, monkeypatch):
 TWO_PROCESSES = """
 import os, sys, time
 import torch
-from glore_video.engine.distributed import launch
+from glore_video.engine.launch.processes import launch
 from glore_video.engine.run_log import setup_logging
 
 def main(process):
@@ -341,7 +341,7 @@ def test_two_real_processes_one_of_which_dies():
 
 
 def test_no_thread_for_one_process():
-    from glore_video.engine.distributed import launch
+    from glore_video.engine.launch.processes import launch
 
     names = []
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from glore_video.engine.activity import Activity
-from glore_video.engine.waiting import Ear, speaking_up
+from glore_video.engine.launch.activity import Activity
+from glore_video.engine.launch.waiting import Ear, speaking_up
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.backbones import (
+from glore_video.models.networks.backbones import (
     SlowFastOptions,
     c2d,
     c2d_nopool,

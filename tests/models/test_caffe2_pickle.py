@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from glore_video.models.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
+from glore_video.models.weights.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
 
 
 @pytest.mark.parametrize("protocol", [0, 2, 4])

@@ -7,8 +7,8 @@ import torch
 from torch import fx, nn
 
 from glore_video.models import build_network
-from glore_video.models.classifier import Classifier
-from glore_video.models.foreign_keys import head_path
+from glore_video.models.networks.classifier import Classifier
+from glore_video.models.weights.foreign_keys import head_path
 
 
 def layers():

@@ -2,10 +2,10 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.complexity import count_complexity
-from glore_video.models.glore_unit import GloreUnit3d
-from glore_video.models.insertion import glore_units, insert_glore
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.deployment.complexity import count_complexity
+from glore_video.models.networks.insertion import glore_units, insert_glore
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.units.glore_unit import GloreUnit3d
 from glore_video.models.zoo import create_model
 
 

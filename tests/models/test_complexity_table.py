@@ -3,12 +3,12 @@ import re
 import pytest
 from torch import nn
 
-from glore_video.models.complexity import Complexity, Cost
-from glore_video.models.complexity_table import Row, markdown, measure, protocol, text
-from glore_video.models.insertion import glore_units, insert_glore
-from glore_video.models.preact_resnet3d import PreactResNet3d
-from glore_video.models.published import Published
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.deployment.complexity import Complexity, Cost
+from glore_video.models.deployment.complexity_table import Row, markdown, measure, protocol, text
+from glore_video.models.networks.insertion import glore_units, insert_glore
+from glore_video.models.networks.preact_resnet3d import PreactResNet3d
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.weights.published import Published
 from glore_video.models.zoo import list_models
 
 PUBLISHED = Published(

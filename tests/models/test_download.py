@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from glore_video.errors import UsageError
-from glore_video.models.download import fetch, is_url
+from glore_video.models.weights.download import fetch, is_url
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.backbones import slow_frames
-from glore_video.models.export import export_network, load_exported
-from glore_video.models.fusion import fuse_for_inference
-from glore_video.models.insertion import glore_units, insert_glore
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.deployment.export import export_network, load_exported
+from glore_video.models.networks.backbones import slow_frames
+from glore_video.models.networks.insertion import glore_units, insert_glore
+from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.zoo import create_model, list_models
 
 # Of depth 101 there is nothing that depth 50 has not, but for minutes.
@@ -117,6 +117,6 @@ def test_errors(tmp_path, monkeypatch):
         export_network(model.eval(), clips, tmp_path / "a.aoti", format="aoti")
     with pytest.raises(FileNotFoundError, match="no such folder: .*nowhere"):
         export_network(model, clips, tmp_path / "nowhere" / "a.pt2", format="pt2")
-    monkeypatch.setattr("glore_video.models.export.find_spec", lambda name: None)
+    monkeypatch.setattr("glore_video.models.deployment.export.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="need onnx and onnxscript: pip install"):
         export_network(model.eval(), clips, tmp_path / "a.onnx", format="onnx")

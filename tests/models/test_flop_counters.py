@@ -16,8 +16,8 @@ from glore_video.models import (
     insert_glore,
     list_models,
 )
-from glore_video.models.glore_unit_orders import multiply_adds
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.units.glore_unit_orders import multiply_adds
 
 MODES = pytest.mark.parametrize(
     ("grad", "train"),

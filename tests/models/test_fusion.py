@@ -7,12 +7,12 @@ import torchvision
 from torch import nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 
-from glore_video.models.complexity import count_complexity
-from glore_video.models.fusion import fuse_for_inference
-from glore_video.models.glore_unit import GloreUnit3d
-from glore_video.models.insertion import glore_units, insert_glore
-from glore_video.models.preact_resnet3d import PreactBottleneck, PreactConv3d
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.deployment.complexity import count_complexity
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.networks.insertion import glore_units, insert_glore
+from glore_video.models.networks.preact_resnet3d import PreactBottleneck, PreactConv3d
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.units.glore_unit import GloreUnit3d
 from glore_video.models.zoo import create_model, list_models
 
 

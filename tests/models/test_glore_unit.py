@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glore_video.models.glore_unit import (
+from glore_video.models.units.glore_unit import (
     GloreUnit,
     GloreUnit1d,
     GloreUnit2d,

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.fusion import fuse_for_inference
-from glore_video.models.glore_unit import GloreUnit3d
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.units.glore_unit import GloreUnit3d
 
 GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 DEVICES = ["cpu", pytest.param("cuda", marks=GPU)]

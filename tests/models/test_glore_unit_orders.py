@@ -8,8 +8,8 @@ from torch import nn
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from glore_video.models.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
-from glore_video.models.glore_unit_orders import cheaper_order, multiply_adds
+from glore_video.models.units.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
+from glore_video.models.units.glore_unit_orders import cheaper_order, multiply_adds
 
 UNITS = [(GloreUnit1d, (7,)), (GloreUnit2d, (3, 5)), (GloreUnit3d, (2, 3, 4))]
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}

@@ -9,8 +9,8 @@ from torch import nn
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from glore_video.models.fusion import fuse_for_inference
-from glore_video.models.glore_unit import GloreUnit3d
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.units.glore_unit import GloreUnit3d
 
 
 def relative(got, expected):

@@ -12,9 +12,9 @@ from torch.utils.checkpoint import checkpoint
 
 from glore_video.errors import UsageError
 from glore_video.models import glore_units, insert_glore
-from glore_video.models.complexity import count_complexity
-from glore_video.models.idle_units import idle_units, refuse_idle_units
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.deployment.complexity import count_complexity
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.units.idle_units import idle_units, refuse_idle_units
 
 
 class Block(nn.Module):

@@ -5,10 +5,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glore_video.models.backbones import i3d, slow
-from glore_video.models.inflation import inflate
-from glore_video.models.preact_resnet3d import PreactResNet3d
-from glore_video.models.weights import load_weights
+from glore_video.models.networks.backbones import i3d, slow
+from glore_video.models.networks.preact_resnet3d import PreactResNet3d
+from glore_video.models.weights.inflation import inflate
+from glore_video.models.weights.loading import load_weights
 
 
 def test_a_kernel_by_hand():
@@ -80,8 +80,8 @@ def test_timm_names_are_those_of_torchvision():
     with torch.device("meta"):
         keys = timm.create_model("resnet50", num_classes=7).state_dict()
         network = slow(num_classes=7)
-    from glore_video.models.foreign_keys import to_our_keys
-    from glore_video.models.weight_files import StoredWeights
+    from glore_video.models.weights.files import StoredWeights
+    from glore_video.models.weights.foreign_keys import to_our_keys
 
     ours = to_our_keys(StoredWeights("file", dict(keys)), network).state
     assert set(ours) == set(network.state_dict())

@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.backbones import slow
-from glore_video.models.insertion import (
+from glore_video.models.networks.backbones import slow
+from glore_video.models.networks.insertion import (
     glore_units,
     insert_glore,
     insert_nonlocal,
     inserted_units,
     zero_init_units,
 )
-from glore_video.models.preact_resnet3d import PreactBottleneck
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.networks.preact_resnet3d import PreactBottleneck
+from glore_video.models.networks.tiny3d import TinyResNet3d
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

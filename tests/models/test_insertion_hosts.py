@@ -7,11 +7,11 @@ import torch
 import torchvision
 from torch import distributed, nn
 
-from glore_video.models.backbones import slow
-from glore_video.models.complexity import count_complexity
-from glore_video.models.insertion import glore_units, insert_glore, inserted_units
-from glore_video.models.tiny3d import TinyResNet3d
-from glore_video.models.weights import load_weights
+from glore_video.models.deployment.complexity import count_complexity
+from glore_video.models.networks.backbones import slow
+from glore_video.models.networks.insertion import glore_units, insert_glore, inserted_units
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.weights.loading import load_weights
 from glore_video.models.zoo import create_model
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models import glore_units, insert_glore, insert_nonlocal, remove_glore
-from glore_video.models.glore_unit import GloreUnit
+from glore_video.models.units.glore_unit import GloreUnit
 
 
 def timm_network(name):

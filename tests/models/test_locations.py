@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.insertion import insert_glore
-from glore_video.models.locations import locate, stage_blocks
-from glore_video.models.tiny3d import TinyResNet3d
+from glore_video.models.networks.insertion import insert_glore
+from glore_video.models.networks.module_paths import locate, stage_blocks
+from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.zoo import build_network
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glore_video.models.insertion import glore_units, insert_glore, insert_nonlocal
+from glore_video.models.networks.insertion import glore_units, insert_glore, insert_nonlocal
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from glore_video.models import insert_glore, insert_nonlocal
-from glore_video.models.plain_numbers import make_numbers_plain
+from glore_video.models.networks.plain_numbers import make_numbers_plain
 
 
 def numpy_settings(model):

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from glore_video.models.position_products import gather
+from glore_video.models.units.position_products import gather
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from glore_video.models.backbones import SlowFastOptions
-from glore_video.models.insertion import insert_nonlocal
-from glore_video.models.locations import locate
+from glore_video.models.networks.backbones import SlowFastOptions
+from glore_video.models.networks.insertion import insert_nonlocal
+from glore_video.models.networks.module_paths import locate
 from glore_video.models.zoo import build_network
 
 NLN = [[[]], [[1, 3]], [[1, 3, 5]], [[]]]

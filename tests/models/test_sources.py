@@ -8,7 +8,7 @@ from torch import nn
 
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.models import create_model, glore_units, match_blocks
-from glore_video.models.sources import build_foreign, network_info
+from glore_video.models.networks.sources import build_foreign, network_info
 
 # name, input to try, published input, classifier
 NETWORKS = [

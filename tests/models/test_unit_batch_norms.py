@@ -8,8 +8,8 @@ import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import nn
 
-from glore_video.models.glore_unit import GloreUnit2d, GloreUnit3d
-from glore_video.models.sub_batch_norm import SubBatchNorm3d
+from glore_video.models.units.glore_unit import GloreUnit2d, GloreUnit3d
+from glore_video.models.units.sub_batch_norm import SubBatchNorm3d
 
 CHANNELS = 6
 

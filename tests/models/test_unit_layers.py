@@ -7,9 +7,9 @@ from torch import nn
 from torch.nn.modules import module as torch_modules
 from torch.nn.utils import parametrizations, prune
 
-from glore_video.models.fusion import fuse_for_inference
-from glore_video.models.glore_unit import GloreUnit, GloreUnit2d
-from glore_video.models.plain_layers import is_plain
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.units.glore_unit import GloreUnit, GloreUnit2d
+from glore_video.models.units.plain_layers import is_plain
 
 CHANNELS, NODES, STATES = 6, 3, 4
 LAYERS = ("conv_state", "conv_proj", "gcn.conv1", "gcn.conv2", "conv_extend")

@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from glore_video.engine.checkpoint import read_checkpoint
-from glore_video.models.glore_unit import GloreUnit1d
-from glore_video.models.insertion import insert_glore
-from glore_video.models.weight_files import read_weights, save_weights
+from glore_video.models.networks.insertion import insert_glore
+from glore_video.models.units.glore_unit import GloreUnit1d
+from glore_video.models.weights.files import read_weights, save_weights
 
 
 def network(normalize: bool | None = None) -> nn.Module:

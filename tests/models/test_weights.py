@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.insertion import insert_glore, insert_nonlocal
-from glore_video.models.preact_resnet3d import PreactBottleneck
-from glore_video.models.tiny3d import TinyResNet3d
-from glore_video.models.weight_files import save_weights
-from glore_video.models.weights import load_weights
+from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
+from glore_video.models.networks.preact_resnet3d import PreactBottleneck
+from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.weights.files import save_weights
+from glore_video.models.weights.loading import load_weights
 
 
 def tiny(num_classes: int = 3, *, seed: int = 0, after: tuple[str, ...] = ()) -> TinyResNet3d:

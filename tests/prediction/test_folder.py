@@ -4,10 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from glore_video.engine.distributed import Process
-from glore_video.engine.ready_model import ready_model
+from glore_video.engine.launch.processes import Process
 from glore_video.prediction import predict
 from glore_video.prediction.folder import predict_videos, videos_below
+from glore_video.prediction.loading import ready_model
 
 ALONE = Process(0, 1, torch.device("cpu"))
 

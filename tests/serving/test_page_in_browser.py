@@ -35,7 +35,7 @@ def address(tiny_checkpoint):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "glore_video.cli", "serve", "--device", "cpu"]
+    command = [sys.executable, "-m", "glore_video.cli.main", "serve", "--device", "cpu"]
     server = subprocess.Popen(
         [*command, "--weights", str(tiny_checkpoint), "--port", str(port)], cwd=ROOT
     )

@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     except (ImportError, RuntimeError):
         pytest.skip("the test client needs httpx", allow_module_level=True)
 
-from glore_video.engine.ready_model import ReadyModel, ready_model
+from glore_video.prediction.loading import ReadyModel, ready_model
 from glore_video.serving import trial
 from glore_video.serving.app import Limits, create_app
 from glore_video.video import ClipSampling, open_video

@@ -20,7 +20,7 @@ def read(backend, folder, listing, *, seconds=TIME_LIMIT):
     """What read_corpus.py finds, as name -> outcome."""
     path = folder / "listing.json"
     path.write_text(json.dumps(listing), encoding="utf-8")
-    script = Path(__file__).with_name("read_corpus.py")
+    script = Path(__file__).parents[1] / "helpers" / "read_corpus.py"
     done = subprocess.run(
         [sys.executable, "-W", "error", str(script), backend, str(path)],
         capture_output=True,

@@ -57,7 +57,7 @@ PROGRAM = """
 import sys
 import av
 import numpy as np
-from glore_video.datasets.children import Child
+from glore_video.processes.forked_child import Child
 from glore_video.video.frame_conversion import FrameConverter
 
 source, out = sys.argv[1:]
@@ -74,7 +74,7 @@ def read():
 
 def reencode():
     from pathlib import Path
-    from glore_video.datasets.reencoding import Encoding, reencode
+    from glore_video.data.video.reencoding import Encoding, reencode
     reencode(source, Path(out), Encoding(short_side=32, preset="ultrafast"))
     return Path(out).is_file()
 
@@ -86,7 +86,7 @@ def write():
 
 def render():
     from pathlib import Path
-    from glore_video.datasets.synthetic import _encode
+    from glore_video.data.relations.synthetic import _encode
     _encode(Path(out), np.zeros((3, 360, 640, 3), np.uint8), fps=12)
     return True
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from encoded_videos import encode
 
+from glore_video.pixels.transforms import centre_crop, resize, resize_short_side
 from glore_video.video import open_video, reader
-from glore_video.video.transforms import centre_crop, resize, resize_short_side
 
 
 def smaller(frames):
@@ -109,7 +109,7 @@ PEAK = """
 import sys
 import torch
 from glore_video.video import open_video
-from glore_video.video.transforms import resize_short_side
+from glore_video.pixels.transforms import resize_short_side
 
 def most():
     status = open("/proc/self/status").read()

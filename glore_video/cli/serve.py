@@ -1,0 +1,82 @@
+"""`glore-video serve`: arguments -> a network -> a server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from glore_video.cli.arguments import (
+    Parser,
+    above_zero,
+    add_model_arguments,
+    positive,
+    seconds,
+    whole,
+)
+from glore_video.errors import UsageError
+
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="glore-video serve",
+        description="A page on which to drop videos: what happens in them, when, and where the "
+        "network looks.",
+    )
+    add_model_arguments(parser)
+    parser.add_argument("--host", default="127.0.0.1", help="address; only this machine by default")
+    parser.add_argument("--port", type=whole(1, 65535), default=8000)
+    parser.add_argument("--clips", type=positive, help="of a video, instead of the test's")
+    parser.add_argument("--crops", type=positive, default=1, choices=(1, 3), help="of each clip")
+    parser.add_argument("--max-megabytes", type=above_zero, default=200.0, help="of an upload")
+    parser.add_argument("--max-seconds", type=seconds, default=300.0, help="length of a video")
+    parser.add_argument("--max-waiting", type=positive, default=20, help="videos at a time")
+    parser.add_argument(
+        "--keep-minutes", type=above_zero, default=30.0, help="results stay so long"
+    )
+    return parser
+
+
+def serve(argv: Sequence[str]) -> int:
+    """Serves until it is stopped. Returns the exit status.
+
+    Raises:
+        ValueError: for wrong arguments, or if fastapi and uvicorn are not installed.
+        OSError: if the port is taken.
+    """
+    args = parser().parse_args(argv)
+    missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"serving needs {' and '.join(missing)}: pip install 'glore-video[serve]'")
+
+    # Not before all is checked that can be without them: they load torch.
+    from glore_video.cli.terminal import chosen_model
+    from glore_video.engine.run_log import setup_logging
+
+    setup_logging(None, is_main=True)
+    ready = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops)
+    import uvicorn
+
+    from glore_video.serving.app import Limits, create_app
+
+    limits = Limits(
+        megabytes=args.max_megabytes,
+        seconds=args.max_seconds,
+        waiting=args.max_waiting,
+        keep_minutes=args.keep_minutes,
+    )
+    local = args.host in _LOOPBACK
+    if not local:
+        print(
+            f"serving on {args.host}: everybody who reaches this address can upload videos; there "
+            "is no password and no encryption",
+            file=sys.stderr,
+        )
+    app = create_app(ready, limits, hosts=("127.0.0.1", "localhost", "[::1]") if local else ("*",))
+    shown = f"[{args.host}]" if ":" in args.host else args.host
+    print(f"http://{shown}:{args.port}/   ({ready.source}; Ctrl-C stops)", file=sys.stderr)
+    uvicorn.run(app, host=args.host, port=args.port, log_level="warning", access_log=False)
+    return 0

@@ -1,0 +1,1 @@
+"""Lists of samples, sharding and resuming samplers, reading workers."""

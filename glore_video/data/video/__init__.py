@@ -1,0 +1,1 @@
+"""Videos on disk: lists, manifests, checks, re-encoding, Kinetics."""

@@ -1,0 +1,1 @@
+"""The processes of a run: starting them, their meeting, who is alive and what each does."""

@@ -1,0 +1,1 @@
+"""Files written whole, locks on files, cells of CSV. Standard library only."""

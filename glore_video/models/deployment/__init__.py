@@ -1,0 +1,1 @@
+"""Networks in use: fusing for inference, export, complexity."""

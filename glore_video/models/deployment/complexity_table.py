@@ -1,0 +1,170 @@
+"""Costs of networks as text and as a Markdown table, beside the published figures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from glore_video.models.deployment.complexity import Complexity, Cost, count_complexity
+from glore_video.models.networks.insertion import glore_units
+from glore_video.models.networks.module_paths import stage_blocks
+from glore_video.models.weights.published import BACKBONES, PUBLISHED, Published
+
+
+@dataclass(frozen=True)
+class Row:
+    """The cost of one network.
+
+    Attributes:
+        name: its name.
+        shape: of its input, (3, frames, height, width) or (3, height, width).
+        views: views of a video, for the cost of a whole prediction.
+        complexity: with GloRe units in the published order, layer by layer.
+        gmacs_as_run: 1e9 multiply-adds a view, units in the order that they choose.
+        labels: part of the network -> what to call it.
+        published: figures to compare with.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    views: int
+    complexity: Complexity
+    gmacs_as_run: float
+    labels: dict[str, str]
+    published: Published | None = None
+
+
+def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) -> Row:
+    """Counts a network's cost; `name` finds what is published about it."""
+    as_run = count_complexity(model, shape)
+    layer_by_layer = as_run
+    orders = {unit: unit.order for unit in glore_units(model).values()}
+    if orders:
+        try:
+            for unit in orders:
+                unit.order = "published"
+            layer_by_layer = count_complexity(model, shape)
+        finally:
+            for unit, order in orders.items():
+                unit.order = order
+    return Row(
+        name=name,
+        shape=shape,
+        views=views,
+        complexity=layer_by_layer,
+        gmacs_as_run=as_run.gmacs,
+        labels=_labels(model, list(layer_by_layer.parts)),
+        published=PUBLISHED.get(name),
+    )
+
+
+def protocol(name: str) -> tuple[int, int, int]:
+    """Frames, crop and views that a network of the zoo is published with, or its backbone is."""
+    like = name.replace("preact_", "glore_")
+    published = PUBLISHED[BACKBONES.get(like, like)]
+    return published.frames, published.crop, published.views
+
+
+def text(row: Row) -> str:
+    """A network's cost by stage, with everything that was not counted."""
+    counted = row.complexity
+    lines = [
+        f"{row.name}: {' x '.join(map(str, row.shape))}, {_views(row.views)}",
+        f"{'':<32}{'GMACs':>10}{'activations M':>15}{'parameters M':>14}",
+        *(_cost(row.labels[path], cost) for path, cost in counted.parts.items() if cost != Cost()),
+        _cost("one view", counted.total),
+    ]
+    if counted.units.parameters:
+        lines.append(_cost("of this in units", counted.units))
+    if row.gmacs_as_run != counted.gmacs:
+        lines.append(f"{'one view as it runs':<32}{row.gmacs_as_run:>10.3f}  (units reordered)")
+    if row.views > 1:
+        lines.append(f"{_views(row.views):<32}{row.views * counted.gmacs:>10.1f}")
+    if row.published:
+        gmacs, parameters = row.published.gmacs, row.published.parameters
+        if gmacs and parameters:
+            lines.append(f"{'published':<32}{gmacs:>10.2f}{'':>15}{parameters:>14.2f}")
+        lines.append(
+            f"published top-1 / top-5: {row.published.top1} / {row.published.top5} "
+            f"({row.published.source}, {_views(row.published.views)})"
+        )
+    for title, ops in (
+        ("NOT COUNTED", counted.skipped_ops),
+        ("not counted, elementwise", counted.elementwise_ops),
+    ):
+        if ops:
+            lines.append(f"{title}: " + ", ".join(f"{op} {times}" for op, times in ops.items()))
+    return "\n".join(lines)
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table with a line for each network."""
+    lines = [
+        "| network | input | parameters M | GMACs x views | activations M | units: parameters M, GMACs "
+        "| published: parameters M, GMACs | published top-1 / top-5 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    skipped: set[str] = set()
+    elementwise: set[str] = set()
+    for row in rows:
+        counted, published = row.complexity, row.published
+        units = "-"
+        if counted.units.parameters:
+            units = f"{counted.units.parameters / 1e6:.2f}, {counted.units.gmacs:.2f}"
+        if row.gmacs_as_run != counted.gmacs:
+            units += f" ({counted.units.gmacs + row.gmacs_as_run - counted.gmacs:.2f} as run)"
+        figures = accuracy = "-"
+        if published:
+            accuracy = f"{published.top1:.2f} / {published.top5:.2f}"
+            if published.gmacs and published.parameters:
+                figures = f"{published.parameters:.2f}, {published.gmacs:.2f}"
+        lines.append(
+            f"| {row.name} | {_size(row.shape)} | {counted.parameters / 1e6:.2f} "
+            f"| {counted.gmacs:.2f} x {row.views} | {counted.total.activations:.1f} | {units} "
+            f"| {figures} | {accuracy} |"
+        )
+        skipped |= set(counted.skipped_ops)
+        elementwise |= set(counted.elementwise_ops)
+    lines += [
+        "",
+        "One multiply-add counts as one, a batch norm as two a number. (pytorchvideo's own figures "
+        "count five a number for c2d and i3d and none for slow and slowfast, the whole difference.) "
+        "Units are counted layer by layer, as published; they run in the cheaper order of two. "
+        "Activations are what convolutions, matrix products and linear layers return. Not counted: "
+        f"{', '.join([*sorted(elementwise), 'activation functions and reshapes'])}.",
+    ]
+    if skipped:
+        lines.append(
+            f"**Not counted, though they may multiply-add: {', '.join(sorted(skipped))}.**"
+        )
+    return "\n".join(lines)
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    """The shape of an input without its colours: "8 x 224²"."""
+    *frames, height, width = shape[1:]
+    side = f"{height}²" if height == width else f"{height} x {width}"
+    return " x ".join([*map(str, frames), side])
+
+
+def _views(number: int) -> str:
+    return f"{number} view{'' if number == 1 else 's'}"
+
+
+def _cost(label: str, cost: Cost) -> str:
+    return f"{label:<32}{cost.gmacs:>10.3f}{cost.activations:>15.2f}{cost.parameters / 1e6:>14.3f}"
+
+
+def _labels(model: nn.Module, parts: Sequence[str]) -> dict[str, str]:
+    """Parts by the names that papers give to the stages, where they are known."""
+    try:
+        stages = [blocks[0][0] for blocks in stage_blocks(model)]
+    except ValueError:
+        stages = []
+    labels = {}
+    for path in parts:
+        numbers = [n for n, block in enumerate(stages, start=2) if block.startswith(f"{path}.")]
+        labels[path] = f"Res{numbers[0]} ({path})" if numbers and len(stages) == 4 else path
+    return labels

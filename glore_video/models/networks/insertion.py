@@ -1,0 +1,295 @@
+"""Put global units (GloRe, non-local) behind named blocks of an existing network.
+
+A unit becomes a child of the block it follows, and a forward hook on the block applies it to the
+block's output. No key of the host network changes; the unit's keys are `<path>.glore.*` or
+`<path>.nonlocal_block.*`. The hooks are module-level functions, so the network still survives
+deepcopy, pickle, torch.compile(fullgraph=True) and torch.export.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Literal, TypeVar
+
+from torch import Tensor, nn
+
+from glore_video.errors import UsageError
+from glore_video.models.networks.module_paths import match_blocks
+from glore_video.models.networks.output_shapes import OutputSize, feature_map, output_sizes
+from glore_video.models.networks.plain_numbers import make_numbers_plain
+from glore_video.models.units.glore_unit import LAYOUTS, GloreUnit, Layout
+from glore_video.models.units.idle_units import remove_hooks, stop_watching, watch_units
+
+GLORE = "glore"
+NONLOCAL = "nonlocal_block"
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def insert_glore(
+    model: Model,
+    *,
+    after: Sequence[str],
+    nodes: int | None = None,
+    states: int | None = None,
+    normalize: bool = True,
+    example: Any = None,
+    channels: int | None = None,
+    dim: Literal[1, 2, 3] | None = None,
+    layout: Layout | Literal["auto"] = "auto",
+) -> Model:
+    """Inserts a GloRe unit after each named block, in place.
+
+    The network computes exactly what it did before, until the units are trained. Units that it does
+    not run in its first forward pass, since it does not call their blocks as modules, are named by a
+    warning then. `remove_glore` takes units out again. numpy numbers in the settings of its layers,
+    as pytorchvideo leaves them, become Python's, so that torch.compile and torch.export take it.
+
+    Args:
+        model: any network with 1d, 2d or 3d feature maps, (batch, channels, *positions), or with
+            tokens or maps whose channels come last, (batch, *positions, channels).
+        after: paths of blocks as `model.named_modules()` names them, or patterns ("layer3.*"): see
+            `match_blocks`.
+        nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
+        normalize: as in `GloreUnit`.
+        example: an input of the network. It is run once, in eval mode, to see what the blocks
+            return. By default their outputs are taken to have the channels and axes of the last
+            convolution that the block defines (of the last batch norm where there is none), which
+            holds for residual blocks and not for those that end with a concatenation.
+        channels, dim: channels and number of position axes of the blocks' outputs, where they
+            are known.
+        layout: of the blocks' outputs: "channels_first", "channels_last" (vision transformers), or
+            "auto": as the outputs on the example have it, without an example channels first.
+
+    Returns:
+        The same model.
+
+    Raises:
+        UsageError: if a path does not exist, is named twice or already has a unit, or if channels,
+            dim and layout cannot be found. The model is then unchanged.
+    """
+    if layout not in (*LAYOUTS, "auto"):
+        raise UsageError(f"layout must be auto, {' or '.join(LAYOUTS)}, got {layout!r}")
+
+    def build(size: OutputSize) -> nn.Module:
+        return GloreUnit(
+            size.channels,
+            nodes,
+            states,
+            dimension=size.dim,
+            normalize=normalize,
+            layout=size.layout,
+        )
+
+    def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
+        return output_sizes(model, blocks, example, channels, dim, layout)
+
+    return _insert(model, after, GLORE, _apply_glore, build, size)
+
+
+def remove_glore(model: Model, after: Sequence[str] | None = None) -> Model:
+    """Takes inserted GloRe units out again, in place: the network computes what it did before.
+
+    Args:
+        model: a network with units of `insert_glore`.
+        after: paths of the blocks, as they were given there; all that have a unit by default.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: for a path without an inserted unit. The model is then unchanged.
+    """
+    if isinstance(after, str):
+        raise UsageError(f"after must be a sequence of paths, got the string {after!r}")
+    blocks = {
+        path: module
+        for path, module in model.named_modules(remove_duplicate=False)
+        if isinstance(module._modules.get(GLORE), GloreUnit) and _runs_unit(module, _apply_glore)
+    }
+    for path in blocks if after is None else after:
+        if path not in blocks:
+            there = ", ".join(blocks) or "none"
+            raise UsageError(f"no GloRe unit was inserted after {path!r}; blocks with one: {there}")
+    for block in {blocks[path] for path in (blocks if after is None else after)}:
+        del block._modules[GLORE]
+        remove_hooks(block, _apply_glore)
+    if not inserted_units(model):
+        stop_watching(model)
+    return model
+
+
+def insert_nonlocal(
+    model: Model,
+    *,
+    after: Sequence[str],
+    instantiation: Literal["softmax", "dot_product"] = "softmax",
+    pool: tuple[int, int, int] = (1, 2, 2),
+    inner_channels: int | None = None,
+    example: Any = None,
+    channels: int | None = None,
+) -> Model:
+    """Inserts pytorchvideo's non-local block after each named block, in place.
+
+    Wang et al., "Non-local Neural Networks", CVPR 2018, as SlowFast places it. The final batch
+    norm starts at zero, so the network computes exactly what it did before.
+
+    Args:
+        model: a network with 3d feature maps, (batch, channels, frames, height, width).
+        after: paths of blocks as `model.named_modules()` names them.
+        instantiation: how affinities are normalised.
+        pool: max-pooling of keys and values over (frames, height, width); (1, 1, 1) for none.
+        inner_channels: width inside the block; channels // 2 by default.
+        example, channels: as in `insert_glore`.
+
+    Returns:
+        The same model.
+
+    Raises:
+        ValueError: as `insert_glore`; also for feature maps that are not 3d.
+    """
+    if instantiation not in ("softmax", "dot_product"):
+        raise UsageError(f"instantiation must be softmax or dot_product, got {instantiation!r}")
+    from glore_video.models.networks._pytorchvideo import create_nonlocal
+
+    def build(size: OutputSize) -> nn.Module:
+        if size.dim != 3:
+            raise UsageError(
+                f"a non-local block needs 3d feature maps, this network's are {size.dim}d"
+            )
+        if size.layout != "channels_first":
+            raise UsageError("a non-local block needs channels first, this network's come last")
+        block = create_nonlocal(
+            dim_in=size.channels,
+            dim_inner=inner_channels or size.channels // 2,
+            pool_size=tuple(pool),
+            instantiation=instantiation,
+        )
+        _zero_init(block)
+        return block
+
+    def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
+        return output_sizes(model, blocks, example, channels, None if channels is None else 3)
+
+    return _insert(model, after, NONLOCAL, _apply_nonlocal, build, size)
+
+
+def glore_units(model: nn.Module) -> dict[str, GloreUnit]:
+    """All GloRe units of a network by their path, inserted ones (`<block>.glore`) and others."""
+    return {path: m for path, m in model.named_modules() if isinstance(m, GloreUnit)}
+
+
+def inserted_units(model: nn.Module) -> dict[str, nn.Module]:
+    """All GloRe units and inserted non-local blocks of a network by their path."""
+    return {
+        path: module
+        for path, module in model.named_modules()
+        if isinstance(module, GloreUnit) or path.rpartition(".")[2] == NONLOCAL
+    }
+
+
+def is_unit_key(key: str) -> bool:
+    """Whether a key of a state dict belongs to an inserted unit."""
+    return not {GLORE, NONLOCAL}.isdisjoint(key.split("."))
+
+
+def zero_init_units(model: nn.Module, paths: Sequence[str] | None = None) -> None:
+    """Makes units the identity again, e.g. after a model-wide initialisation.
+
+    Args:
+        model: a network with inserted units.
+        paths: units to reset, as `inserted_units` names them; all by default.
+    """
+    units = inserted_units(model)
+    for path in units if paths is None else paths:
+        _zero_init(units[path])
+
+
+def _zero_init(unit: nn.Module) -> None:
+    norm = unit.blocker if isinstance(unit, GloreUnit) else unit.norm
+    for parameter in norm.parameters():  # type: ignore[union-attr]
+        nn.init.zeros_(parameter)
+
+
+def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    return _applied(block, GLORE, output)
+
+
+def _apply_nonlocal(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
+    return _applied(block, NONLOCAL, output)
+
+
+def _applied(block: nn.Module, name: str, output: Any) -> Any:
+    unit = getattr(block, name, None)
+    if unit is None:  # somebody deleted it
+        return output
+    x = feature_map(block, output)
+    if isinstance(unit, GloreUnit) and isinstance(x, Tensor) and not unit.fits(x):
+        raise UsageError(
+            f"the unit after a {type(block).__name__} was made for {unit.channels} channels and "
+            f"{unit.dimension} position axes, as the block's layers have it, but the block returns "
+            f"shape {tuple(x.shape)}: give insert_glore an example input, or channels, dim and layout"
+        )
+    return unit(x)
+
+
+def _runs_unit(block: nn.Module, hook: Callable[..., Any]) -> bool:
+    """Whether the block runs its unit: a plain Sequential does so by itself, with its last child."""
+    return type(block).forward is nn.Sequential.forward or hook in block._forward_hooks.values()
+
+
+def _insert(
+    model: Model,
+    after: Sequence[str],
+    name: str,
+    hook: Callable[[nn.Module, tuple[Any, ...], Any], Any],
+    build: Callable[[OutputSize], nn.Module],
+    size: Callable[[Mapping[str, nn.Module]], dict[str, OutputSize]],
+) -> Model:
+    if isinstance(after, str):
+        raise UsageError(f"after must be a sequence of paths, got the string {after!r}")
+    if any("*" in path for path in after):
+        after = match_blocks(model, after)
+    blocks: dict[str, nn.Module] = {}
+    for path in after:
+        block = _find_block(model, path)
+        if hasattr(block, name) or any(block is other for other in blocks.values()):
+            raise UsageError(f"{path!r} already has a {name!r} unit or is named twice")
+        blocks[path] = block
+    units: dict[str, nn.Module] = {}
+    for path, output_size in size(blocks).items():
+        block = blocks[path]
+        unit = build(output_size)
+        like = next(_floating((*block.parameters(), *model.parameters())), None)
+        if like is not None:
+            unit.to(device=like.device, dtype=like.dtype)
+        units[path] = unit.train(block.training)
+    make_numbers_plain(model)
+    for path, block in blocks.items():
+        block.add_module(name, units[path])
+        if not _runs_unit(block, hook):  # the hook stays where a unit was deleted by hand
+            block.register_forward_hook(hook)
+    watch_units(model, units.values())
+    return model
+
+
+def _floating(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
+    """Parameters of quantised layers are integers, which a unit cannot be."""
+    return (tensor for tensor in tensors if tensor.is_floating_point())
+
+
+def _find_block(model: nn.Module, path: str) -> nn.Module:
+    modules = dict(model.named_modules(remove_duplicate=False))
+    if not path or path not in modules:
+        near = difflib.get_close_matches(path, modules, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise UsageError(f"the network has no block {path!r}{hint}")
+    block = modules[path]
+    own_forward = type(block).forward is not nn.Sequential.forward
+    if isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) and own_forward:
+        raise UsageError(
+            f"{path!r} is a container ({type(block).__name__}) that calls its children by itself; "
+            f"name a block inside it"
+        )
+    return block

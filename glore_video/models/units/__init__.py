@@ -1,0 +1,1 @@
+"""The GloRe unit: its layers, its orders of computation, batch-norm folding."""

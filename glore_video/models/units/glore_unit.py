@@ -1,0 +1,324 @@
+"""The global reasoning (GloRe) unit.
+
+Chen et al., "Graph-Based Global Reasoning Networks", CVPR 2019, section 3; layer names and
+computation as in `network/global_reasoning_unit.py` of facebookresearch/GloRe.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.modules.conv import _ConvNd
+
+from glore_video.errors import UsageError
+from glore_video.models.units.glore_unit_orders import (
+    ORDERS,
+    Order,
+    cheaper_order,
+    computing_dtype,
+    reassociated,
+)
+from glore_video.models.units.plain_layers import has_global_hooks, is_plain, is_pointwise
+from glore_video.models.units.position_products import as_number, is_traced, is_transformed
+
+_LAYERS: dict[int, tuple[Any, Any]] = {
+    1: (nn.Conv1d, nn.BatchNorm1d),
+    2: (nn.Conv2d, nn.BatchNorm2d),
+    3: (nn.Conv3d, nn.BatchNorm3d),
+}
+
+
+Layout = Literal["channels_first", "channels_last"]
+LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
+
+
+class GraphConvolution(nn.Module):
+    """One graph convolution over a fully connected graph with learned edges.
+
+    Computes `conv2(relu(conv1(V) + V))`: `conv1` mixes the nodes, `conv2` the states of each node.
+
+    Args:
+        nodes: number of graph nodes.
+        states: number of features of each node.
+
+    Shapes: (batch, states, nodes) -> (batch, states, nodes).
+    """
+
+    def __init__(self, nodes: int, states: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv1d(nodes, nodes, kernel_size=1)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2: nn.Module = nn.Conv1d(states, states, kernel_size=1, bias=False)
+
+    def forward(self, V: Tensor) -> Tensor:  # noqa: N803
+        mixed = self.conv1(V.transpose(1, 2)).transpose(1, 2)  # (batch, states, nodes)
+        return self.conv2(self.relu(mixed + V))
+
+    def has_own_layers(self) -> bool:
+        """As `GloreUnit.has_own_layers`."""
+        layers: dict[str, Any] = self._modules
+        conv1, conv2 = layers["conv1"], layers["conv2"]
+        return (
+            is_plain(layers["relu"], nn.ReLU)
+            and is_pointwise(conv1, nn.Conv1d, bias=True)
+            and conv1.out_channels == conv1.in_channels
+            # `fuse_for_inference` folds conv2 into what follows.
+            and (is_pointwise(conv2, nn.Conv1d, bias=False) or is_plain(conv2, nn.Identity))
+        )
+
+
+class GloreUnit(nn.Module):
+    """Global reasoning unit: project positions onto nodes, reason over the nodes, project back.
+
+    With X of (batch, channels, L positions):
+
+        B = conv_proj(X)                                (batch, nodes, L)
+        V = conv_state(X) Bᵀ, divided by L if normalize (batch, states, nodes)
+        Z = gcn(V) = conv2(relu(conv1(V) + V))          (batch, states, nodes)
+        Y = X + blocker(conv_extend(Z B))               (batch, channels, L)
+
+    The paper writes the reasoning as Z = ((I - A) V) W. The published video code, followed here,
+    adds where the paper subtracts (learning absorbs the sign), biases the node mixing and puts a
+    ReLU between the two products. Module names are the published ones.
+
+    `blocker`, the last batch norm, starts with a zero weight: a new unit is exactly the identity.
+
+    `order` chooses how the same function is computed. "published": layer by layer, as written
+    above. "reassociated": V as W_s (X Bᵀ) + b_s (Σ B)ᵀ and extend(Z B) as (W_e Z) B, with the batch
+    norm folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
+    in training it saves only X, B and matrices without a position axis. "auto" takes what needs
+    fewer multiply-adds for the number of positions at hand, and the reassociated order in fp16.
+    Counters of multiply-adds (fvcore's, torch's) count the order that runs.
+
+    The reassociated order reads the layers' parameters without calling them. So whatever `order`
+    says, the published one runs where that could matter: a layer was exchanged or changed, pruned or
+    parametrised, has hooks or a forward pass of its own (`has_own_layers`), the batch is empty, or
+    torch.func or forward-mode differentiation is at work.
+
+    In fp16 under autocast, inputs with a standard deviation of up to 100 stay in range, in either
+    mode. `unit.half()` puts the running variance of `blocker` into fp16 as well, which it exceeds
+    from a standard deviation of 10 on (of 1 without `normalize`): keep `blocker` in float32, or call
+    `fuse_for_inference` before.
+
+    Args:
+        channels: channels of the feature map.
+        nodes: graph nodes; channels // 4 by default.
+        states: features of each node; channels // 2 by default.
+        dimension: 1, 2 or 3, the number of position axes.
+        normalize: divide V by the number of positions, so that the output does not grow with the
+            input size (without it, fp16 overflows easily). The published weights were trained
+            with it off.
+        order: "auto", "published" or "reassociated"; also an attribute, to be changed at any time.
+
+        layout: "channels_first", or "channels_last" for tokens and maps whose last axis is that of
+            the channels, as transformers have them.
+
+    Shapes: (batch, channels, *positions) -> the same, with `dimension` position axes of any size;
+    (batch, *positions, channels) -> the same in the other layout. The memory format is kept.
+
+    Raises:
+        ValueError: for widths below 1, another dimension or order, or an input of another shape or
+            without positions.
+    """
+
+    conv_state: _ConvNd
+    conv_proj: _ConvNd
+    conv_extend: _ConvNd
+    blocker: nn.Module
+    # What the weight of `conv_extend` is to be multiplied by: `fuse_for_inference` takes a factor
+    # out of it that fp16 could not hold.
+    extend_scale: float = 1.0
+    layout: Layout = "channels_first"  # of units that were pickled before there were two
+
+    def __init__(
+        self,
+        channels: int,
+        nodes: int | None = None,
+        states: int | None = None,
+        *,
+        dimension: int = 3,
+        normalize: bool = True,
+        order: Order = "auto",
+        layout: Layout = "channels_first",
+    ) -> None:
+        super().__init__()
+        if layout not in LAYOUTS:
+            raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+        if dimension not in _LAYERS:
+            raise UsageError(f"dimension must be 1, 2 or 3, got {dimension}")
+        if order not in ORDERS:
+            raise UsageError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
+        nodes = channels // 4 if nodes is None else nodes
+        states = channels // 2 if states is None else states
+        for name, width in (("channels", channels), ("nodes", nodes), ("states", states)):
+            if width < 1:
+                raise UsageError(f"{name} must be at least 1, got {width} (channels={channels})")
+        conv, batch_norm = _LAYERS[dimension]
+        self.channels = channels
+        self.nodes = nodes
+        self.states = states
+        self.dimension = dimension
+        self.normalize = normalize
+        self.order: Order = order
+        self.layout: Layout = layout
+        self.conv_state = conv(channels, states, kernel_size=1)
+        self.conv_proj = conv(channels, nodes, kernel_size=1)
+        self.gcn = GraphConvolution(nodes, states)
+        self.conv_extend = conv(states, channels, kernel_size=1, bias=False)
+        self.blocker = batch_norm(channels, eps=1e-4)
+        self.zero_init()
+
+    def zero_init(self) -> None:
+        """Zeroes the weight and bias of `blocker`, which makes the unit the identity."""
+        for parameter in self.blocker.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if isinstance(x, fx.Proxy):
+            return self._traced(x)
+        if not self.fits(x):
+            axes = [str(self.channels), f"{self.dimension} position axes"]
+            wanted = axes if self.layout == "channels_first" else axes[::-1]
+            raise UsageError(
+                f"GloreUnit needs (batch, {', '.join(wanted)}), got shape {tuple(x.shape)}"
+            )
+        if self.layout == "channels_last":
+            return self._reason(x.movedim(-1, 1)).movedim(1, -1)
+        return self._reason(x)
+
+    def _reason(self, x: Tensor) -> Tensor:
+        """forward, of (batch, channels, *positions)."""
+        if 0 in x.shape[2:]:
+            raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
+        with _profiled():
+            order = self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x))
+            # Of no numbers there are no statistics to compute; batch norms know that.
+            if order == "published" or x.shape[0] == 0:
+                return self._published(x)
+            return reassociated(self, x)
+
+    def fits(self, x: Tensor) -> bool:
+        """Whether the unit was made for the channels and position axes of x."""
+        axis = 1 if self.layout == "channels_first" else -1
+        return x.dim() == self.dimension + 2 and x.shape[axis] == self.channels
+
+    def resolve_order(
+        self, positions: int, dtype: torch.dtype = torch.float32
+    ) -> Literal["published", "reassociated"]:
+        """The order in which so many positions a clip are computed, with products in `dtype`."""
+        order: Literal["published", "reassociated"]
+        if self.order == "auto" and dtype != torch.float16:
+            order = cheaper_order(self.channels, self.nodes, self.states, positions)
+        else:
+            order = "published" if self.order == "published" else "reassociated"
+        if order == "published" or is_transformed() or not self.has_own_layers():
+            return "published"
+        return order
+
+    def _traced(self, x: fx.Proxy) -> Any:
+        """Units are leaves of the graphs that torch.fx makes: the order depends on the input."""
+        tracer: Any = x.tracer
+        if tracer.root is self:
+            raise UsageError(
+                "torch.fx can't trace a GloRe unit alone, whose order of operations depends on the "
+                "input; in a network it is one node, and torch.export takes both"
+            )
+        return tracer.create_proxy("call_module", tracer.path_of_module(self), (x,), {})
+
+    def _published(self, x: Tensor) -> Tensor:
+        X = self.conv_state(x).flatten(2)  # (batch, states, positions)
+        B = self.conv_proj(x).flatten(2)  # (batch, nodes, positions)
+        if self.normalize:
+            # Half of 1 / L on each factor: neither the product overflows nor a factor underflows
+            # in half precision.
+            scale = 1 / as_number(X.shape[2]) ** 0.5
+            V = torch.matmul(X * scale, (B * scale).transpose(1, 2))  # (batch, states, nodes)
+        else:
+            V = torch.matmul(X, B.transpose(1, 2))  # (batch, states, nodes)
+        Z = self.gcn(V)
+        if self.extend_scale != 1:
+            Z = Z * self.extend_scale
+        y = torch.matmul(Z, B).unflatten(2, x.shape[2:])  # (batch, states, *positions)
+        return x + self.blocker(self.conv_extend(y))
+
+    def has_own_layers(self) -> bool:
+        """Whether the layers are those the unit was made with, and calling them does nothing more.
+
+        Otherwise they have to be called: exchanged, hooked, pruned or parametrised layers, and those
+        whose forward pass was replaced. `fuse_for_inference` leaves such a unit as it is.
+        """
+        conv = _LAYERS[self.dimension][0]
+        layers: dict[str, Any] = self._modules
+        gcn, extend, blocker = layers["gcn"], layers["conv_extend"], layers["blocker"]
+        return (
+            is_pointwise(layers["conv_state"], conv, bias=True)
+            and is_pointwise(layers["conv_proj"], conv, bias=True)
+            # The one that `fuse_for_inference` folded a batch norm into has a bias.
+            and is_pointwise(extend, conv, bias=is_plain(blocker, nn.Identity))
+            and extend.out_channels == self.channels
+            and is_plain(gcn, GraphConvolution)
+            and gcn.has_own_layers()
+            and not has_global_hooks()
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"channels={self.channels}, nodes={self.nodes}, states={self.states}, "
+            f"normalize={self.normalize}, order={self.order!r}"
+        )
+
+
+def _profiled() -> AbstractContextManager[object]:
+    """Names the unit in profiles; a graph that is being captured has no use for it."""
+    if torch.compiler.is_compiling() or is_traced():
+        return nullcontext()
+    return torch.profiler.record_function("glore_unit")
+
+
+class GloreUnit1d(GloreUnit):
+    """`GloreUnit` for (batch, channels, length)."""
+
+    def __init__(
+        self,
+        channels: int,
+        nodes: int | None = None,
+        states: int | None = None,
+        *,
+        normalize: bool = True,
+        order: Order = "auto",
+    ) -> None:
+        super().__init__(channels, nodes, states, dimension=1, normalize=normalize, order=order)
+
+
+class GloreUnit2d(GloreUnit):
+    """`GloreUnit` for (batch, channels, height, width)."""
+
+    def __init__(
+        self,
+        channels: int,
+        nodes: int | None = None,
+        states: int | None = None,
+        *,
+        normalize: bool = True,
+        order: Order = "auto",
+    ) -> None:
+        super().__init__(channels, nodes, states, dimension=2, normalize=normalize, order=order)
+
+
+class GloreUnit3d(GloreUnit):
+    """`GloreUnit` for (batch, channels, frames, height, width)."""
+
+    def __init__(
+        self,
+        channels: int,
+        nodes: int | None = None,
+        states: int | None = None,
+        *,
+        normalize: bool = True,
+        order: Order = "auto",
+    ) -> None:
+        super().__init__(channels, nodes, states, dimension=3, normalize=normalize, order=order)

@@ -1,0 +1,1 @@
+"""Weight files of everybody: download, reading, renaming of keys, inflation."""

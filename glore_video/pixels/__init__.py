@@ -1,0 +1,1 @@
+"""Size, crop, colour and augmentation of uint8 frames; a picture is one frame."""

@@ -1,0 +1,1 @@
+"""Errors carried between processes, how a process ends, children that can be killed."""

@@ -1,0 +1,1 @@
+"""One folder a task; classification/ is what the classifying ones share."""

@@ -1,0 +1,132 @@
+"""Predictions of several tests, brought to the same videos in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from glore_video.choices import Match
+from glore_video.errors import UsageError
+from glore_video.tasks.classification.ranking import NO_CLASS, predicted_classes
+from glore_video.tasks.classification.saved_scores import (
+    check_same_classes,
+    load_scores,
+    video_keys,
+)
+from glore_video.tasks.classification.views_merging import video_probabilities
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """What one test says of each video.
+
+    Attributes:
+        source: where it was read from.
+        class_names: one a class.
+        keys: of each video its path, and how often that came before in the list.
+        labels, predicted: int64 (videos,); NO_CLASS is predicted where scores are not finite.
+    """
+
+    source: str
+    class_names: tuple[str, ...]
+    keys: tuple[tuple[str, int], ...]
+    labels: np.ndarray
+    predicted: np.ndarray
+
+
+def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
+    """From scores.npz, its test folder or OUTPUT_DIR.
+
+    Raises:
+        ValueError: no video has finite scores; and as load_scores and video_keys do.
+    """
+    scores = load_scores(path)
+    predicted = predicted_classes(video_probabilities(torch.from_numpy(scores.logits))).numpy()
+    if len(predicted) and (predicted == NO_CLASS).all():
+        raise UsageError(
+            f"{scores.source}: the network's scores of all {len(predicted)} videos are not finite"
+        )
+    return Predictions(
+        source=scores.source,
+        class_names=scores.class_names,
+        keys=tuple(video_keys(scores, match)),
+        labels=scores.labels,
+        predicted=predicted,
+    )
+
+
+class UnmatchedVideosError(UsageError):
+    """Runs that have not scored the same videos.
+
+    Attributes:
+        problem: what is missing where, without advice.
+        common: number of videos that all runs have.
+    """
+
+    def __init__(self, problem: str, common: int) -> None:
+        advice = 'match="name" in load_predictions leaves folders away'
+        if common:
+            advice = f"allow_missing=True compares the {common} videos that all have"
+        super().__init__(f"{problem}; {advice}")
+        self.problem = problem
+        self.common = common
+
+
+def common_videos(
+    runs: Sequence[Predictions], allow_missing: bool
+) -> tuple[list[tuple[str, int]], dict[str, tuple[str, ...]]]:
+    """The videos that all runs have, in the order of the first, and what each run lacks.
+
+    Raises:
+        ValueError: the classes differ; a run lacks videos and that is not allowed; none is left.
+    """
+    check_same_classes(runs)
+    sets = [set(run.keys) for run in runs]
+    everywhere = set.intersection(*sets)
+    anywhere = set.union(*sets)
+    missing = {
+        run.source: tuple(sorted(path for path, _ in anywhere - own))
+        for run, own in zip(runs, sets, strict=True)
+        if anywhere - own
+    }
+    if missing and not allow_missing:
+        lacking = "; ".join(
+            f"{source} lacks {len(paths)} ({paths[0]}{', ...' * (len(paths) > 1)})"
+            for source, paths in missing.items()
+        )
+        raise UnmatchedVideosError(f"the lists do not match: {lacking}", len(everywhere))
+    if not everywhere:
+        raise UnmatchedVideosError("there is no video that all runs have scored", 0)
+    return [key for key in runs[0].keys if key in everywhere], missing
+
+
+def aligned(
+    runs: Sequence[Predictions], keys: list[tuple[str, int]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Labels (videos,) and predictions (runs, videos) of these videos.
+
+    Raises:
+        ValueError: runs differ in a label.
+    """
+    labels: np.ndarray | None = None
+    predicted = []
+    for run in runs:
+        places = {key: place for place, key in enumerate(run.keys)}
+        order = np.array([places[key] for key in keys])
+        own = run.labels[order]
+        if labels is None:
+            labels = own
+        other = np.flatnonzero(own != labels)
+        if len(other):
+            raise UsageError(
+                f"{run.source}: {len(other)} videos have another label than in {runs[0].source}, "
+                f"{keys[other[0]][0]} among them"
+            )
+        predicted.append(run.predicted[order])
+    if labels is None:
+        raise AssertionError("no runs")
+    return labels, np.stack(predicted)

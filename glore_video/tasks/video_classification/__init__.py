@@ -1,0 +1,1 @@
+"""Action recognition: a class for each video."""

@@ -1,0 +1,375 @@
+"""A video list with clip sampling, reader and transforms -> clips for training, views for testing.
+
+Everything stays uint8 here; the engine normalises on the device. Training draws depend on
+(seed, epoch, position in the list) alone, never on the number of workers or processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from glore_video.choices import Backend, Damaged, ViewSpacing
+from glore_video.data.seeding import generator_for, randint
+from glore_video.data.video.video_list import Failure, VideoList
+from glore_video.data.watchdog import Watchdog
+from glore_video.pixels.augmentation import Augmentation, Framing
+from glore_video.pixels.transforms import (
+    centre_crop,
+    resize_short_side,
+    to_clip,
+    uniform_crop,
+)
+from glore_video.processes.carried_errors import reported, set_video
+from glore_video.video.clip_sampling import (
+    ClipSampling,
+    centre_start,
+    clip_indices,
+    num_starts,
+    playback,
+    view_starts,
+)
+from glore_video.video.errors import VideoError
+from glore_video.video.opening import open_video
+from glore_video.video.reader import VideoReader
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ClipItem:
+    """The clips of one video, or why there are none.
+
+    Attributes:
+        clips: uint8 (clips, 3, frames, height, width); None if no video could be read.
+        label: class of the video that the clips are from.
+        index: its place in the list.
+        failures: videos that were tried and could not be read, each (path, reason).
+    """
+
+    clips: Tensor | None
+    label: int
+    index: int
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def clip(self) -> Tensor | None:
+        """The first or only clip, uint8 (3, frames, height, width)."""
+        return None if self.clips is None else self.clips[0]
+
+
+@dataclass(frozen=True)
+class VideoViews:
+    """All views of one video: its distinct frames, decoded and scaled once, and where views lie.
+
+    Attributes:
+        planes: uint8 (3, distinct frames, height, width): colours apart, once for all views, since
+            each view taking them apart for itself would cost more than decoding.
+        clips: for each clip, the places of its frames in `planes`.
+        crops: place of each crop along the longer side, 0 (start), 1 (middle) or 2 (end). A view
+            is a clip and a crop; the views of a clip follow one another.
+        crop_size: side of a crop, pixels.
+    """
+
+    planes: Tensor
+    clips: tuple[tuple[int, ...], ...]
+    crops: tuple[Literal[0, 1, 2], ...]
+    crop_size: int
+
+    @classmethod
+    def cut(
+        cls,
+        frames: Tensor,
+        clips: Sequence[Sequence[int]],
+        *,
+        num_crops: Literal[1, 3],
+        crop_size: int,
+    ) -> VideoViews:
+        """Views of scaled frames, uint8 (distinct frames, height, width, 3).
+
+        They are those whose numbers the clips name, each once, in rising order.
+        """
+        place = {number: i for i, number in enumerate(_distinct(clips))}
+        return cls(
+            to_clip(frames),
+            tuple(tuple(place[number] for number in clip) for clip in clips),
+            (0, 1, 2) if num_crops == 3 else (1,),
+            crop_size,
+        )
+
+    @classmethod
+    def read(
+        cls,
+        video: VideoReader,
+        clips: Sequence[Sequence[int]],
+        *,
+        num_crops: Literal[1, 3],
+        short_side: int,
+        crop_size: int,
+    ) -> VideoViews:
+        """Views of the video's frames that the clips name, scaled to short_side as they are decoded."""
+        frames = video.frames(_distinct(clips), partial(resize_short_side, short_side=short_side))
+        return cls.cut(frames, clips, num_crops=num_crops, crop_size=crop_size)
+
+    def __len__(self) -> int:
+        return len(self.clips) * len(self.crops)
+
+    def view(self, number: int) -> Tensor:
+        """uint8 (3, frames, crop_size, crop_size)."""
+        clip, position = divmod(number, len(self.crops))
+        pictures = self.planes.permute(1, 2, 3, 0)  # (distinct frames, height, width, 3)
+        window = uniform_crop(pictures, self.crop_size, self.crops[position]).permute(3, 0, 1, 2)
+        return torch.stack([window[:, place] for place in self.clips[clip]], dim=1)
+
+    def batches(self, size: int) -> Iterator[Tensor]:
+        """uint8 (at most size, 3, frames, crop_size, crop_size), all views in order."""
+        for start in range(0, len(self), size):
+            yield torch.stack([self.view(n) for n in range(start, min(start + size, len(self)))])
+
+
+def _distinct(clips: Sequence[Sequence[int]]) -> list[int]:
+    return sorted({number for clip in clips for number in clip})
+
+
+@dataclass(frozen=True)
+class ViewsItem:
+    """The views of the video at `index` in the list, or why there are none."""
+
+    views: VideoViews | None
+    label: int
+    index: int
+    failures: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingClips(Dataset[ClipItem]):
+    """Random clips: start, framing and augmentation drawn anew for each (epoch, index).
+
+    A video that can't be read is replaced by another one of the list with its own label; the item
+    names every failure.
+
+    Args:
+        short_sides, crop_size, flip, inverse_uniform, aspects, areas, area_aspects: see Framing.
+        augmentation: colours, erasing and the like.
+        num_clips: clips of each video, from one opening; each with draws of its own, the start
+            included. The first is the one that num_clips=1 gives.
+        attempts: videos to try before the item has no clip.
+        damaged: what a video gives that is not whole, see open_video.
+        watchdog: limits the time for each video.
+    """
+
+    videos: VideoList
+    sampling: ClipSampling
+    short_sides: tuple[int, int]
+    crop_size: int
+    flip: bool
+    inverse_uniform: bool = False
+    aspects: tuple[float, float] | None = None
+    areas: tuple[float, float] | None = None
+    area_aspects: tuple[float, float] = (3 / 4, 4 / 3)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    num_clips: int = 1
+    backend: Backend = "pyav"
+    damaged: Damaged = "error"
+    seed: int = 0
+    attempts: int = 20
+    watchdog: Watchdog | None = None
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @reported
+    def __getitem__(self, key: tuple[int, int]) -> ClipItem:
+        failures: list[Failure] = []
+        for attempt in range(self.attempts):
+            index = self._draw(*key, attempt)[0] if attempt else key[1]
+            path = self.videos.path(index)
+            try:
+                clips = _watched(self.watchdog, self._clips, path, *key, attempt)
+            except VideoError as error:
+                failures.append((error.path, error.reason))
+            else:
+                return ClipItem(clips, self.videos.label(index), index, tuple(failures))
+        return ClipItem(None, -1, key[1], tuple(failures))
+
+    def _draw(self, epoch: int, index: int, attempt: int) -> tuple[int, torch.Generator]:
+        """The video that is tried in place of the one at index, and the generator of its clip."""
+        if not attempt:
+            return index, generator_for(self.seed, epoch, index)
+        generator = generator_for(self.seed, epoch, index, attempt)
+        return randint(len(self.videos), generator), generator
+
+    def _clips(self, epoch: int, index: int, attempt: int) -> Tensor:
+        """uint8 (num_clips, 3, frames, crop_size, crop_size)."""
+        key = (self.seed, epoch, index, attempt)
+        framing = Framing(
+            short_sides=self.short_sides,
+            crop_size=self.crop_size,
+            flip=self.flip,
+            inverse_uniform=self.inverse_uniform,
+            aspects=self.aspects,
+            areas=self.areas,
+            area_aspects=self.area_aspects,
+        )
+
+        def read(video: VideoReader) -> Tensor:
+            # SeedSequence takes (1, 2) and (1, 2, 0) for the same: a key never ends with a zero.
+            generators = [
+                self._draw(epoch, index, attempt)[1],
+                *(generator_for(*key, n) for n in range(1, self.num_clips)),
+            ]
+            colours = [generator_for(*key, n, 1) for n in range(self.num_clips)]
+            played = playback(video.times, self.sampling)
+            count, fps = len(played), played.fps
+            starts = num_starts(count, self.sampling, fps)
+            clips = video.clips(
+                [
+                    played.frames(clip_indices(randint(starts, each), count, self.sampling, fps))
+                    for each in generators
+                ],
+                [
+                    self.augmentation.scaling(framing, generator=each, colours=others)
+                    for each, others in zip(generators, colours, strict=True)
+                ],
+            )
+            finished = [
+                self.augmentation.finish(
+                    clip, framing, generator=each, colours=others, number=number
+                )
+                for number, (clip, each, others) in enumerate(
+                    zip(clips, generators, colours, strict=True)
+                )
+            ]
+            if self.num_clips == 1:
+                return to_clip(finished[0])[None]
+            return torch.stack([to_clip(clip) for clip in finished])
+
+        chosen = self._draw(epoch, index, attempt)[0] if attempt else index
+        return _read(self.videos, chosen, read, self.backend, self.damaged)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CentreClips(Dataset[ClipItem]):
+    """The clip in the middle of each video, centre crop: the same at every validation."""
+
+    videos: VideoList
+    sampling: ClipSampling
+    short_side: int
+    crop_size: int
+    backend: Backend = "pyav"
+    damaged: Damaged = "error"
+    watchdog: Watchdog | None = None
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    @reported
+    def __getitem__(self, index: int) -> ClipItem:
+        label = self.videos.label(index)
+        try:
+            clip = _watched(self.watchdog, self._clip, self.videos.path(index), index)
+        except VideoError as error:
+            return ClipItem(None, label, index, ((error.path, error.reason),))
+        return ClipItem(clip[None], label, index)
+
+    def _clip(self, index: int) -> Tensor:
+        def scale(frame: Tensor) -> Tensor:
+            return centre_crop(resize_short_side(frame, self.short_side), self.crop_size)
+
+        def read(video: VideoReader) -> Tensor:
+            played = playback(video.times, self.sampling)
+            start = centre_start(len(played), self.sampling, played.fps)
+            places = clip_indices(start, len(played), self.sampling, played.fps)
+            return video.frames(played.frames(places), scale)
+
+        return to_clip(_read(self.videos, index, read, self.backend, self.damaged))
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalViews(Dataset[ViewsItem]):
+    """num_clips x num_crops views of each video, from one decoding of the frames they share."""
+
+    videos: VideoList
+    sampling: ClipSampling
+    num_clips: int
+    num_crops: Literal[1, 3]
+    short_side: int
+    crop_size: int
+    spacing: ViewSpacing = "slowfast"
+    backend: Backend = "pyav"
+    damaged: Damaged = "error"
+    indices: Sequence[int] | None = None
+    watchdog: Watchdog | None = None
+
+    def __len__(self) -> int:
+        return len(self.videos) if self.indices is None else len(self.indices)
+
+    @reported
+    def __getitem__(self, position: int) -> ViewsItem:
+        index = position if self.indices is None else self.indices[position]
+        label = self.videos.label(index)
+        try:
+            views = _watched(self.watchdog, self._views, self.videos.path(index), index)
+        except VideoError as error:
+            return ViewsItem(None, label, index, ((error.path, error.reason),))
+        return ViewsItem(views, label, index)
+
+    def _views(self, index: int) -> VideoViews:
+        def read(video: VideoReader) -> VideoViews:
+            played = playback(video.times, self.sampling)
+            count, fps = len(played), played.fps
+            starts = view_starts(self.num_clips, count, self.sampling, fps, spacing=self.spacing)
+            return VideoViews.read(
+                video,
+                [played.frames(clip_indices(each, count, self.sampling, fps)) for each in starts],
+                num_crops=self.num_crops,
+                short_side=self.short_side,
+                crop_size=self.crop_size,
+            )
+
+        return _read(self.videos, index, read, self.backend, self.damaged)
+
+
+def _read(
+    videos: VideoList,
+    index: int,
+    read: Callable[[VideoReader], T],
+    backend: Backend,
+    damaged: Damaged,
+) -> T:
+    """What read gives of the opened video at index."""
+    with open_video(
+        videos.path(index), backend=backend, index=videos.index(index), damaged=damaged
+    ) as video:
+        return _again_if_shorter(video, read, damaged)
+
+
+def _again_if_shorter(video: VideoReader, read: Callable[[VideoReader], T], damaged: Damaged) -> T:
+    """read(video), anew where decoding finds it shorter than it said, to choose other frames."""
+    while True:
+        known = video.num_frames
+        try:
+            return read(video)
+        except VideoError:
+            if damaged != "use_prefix" or not 0 < video.num_frames < known:
+                raise
+
+
+def _watched(watchdog: Watchdog | None, read: Callable[..., T], path: str, *key: int) -> T:
+    """read(*key), within the watchdog's time limit if there is one.
+
+    Only VideoError is the video's fault; other errors are raised as they are, and know the video.
+    """
+    try:
+        return read(*key) if watchdog is None else watchdog.call(read, path, *key)
+    except VideoError:
+        raise
+    except Exception as error:
+        set_video(error, path)
+        raise

@@ -1,0 +1,296 @@
+"""Lists, data sets and their loaders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from torch.utils.data import DataLoader
+
+from glore_video.config import Config
+from glore_video.data.annotations import load_split, names_of
+from glore_video.data.loader import (
+    ShardSampler,
+    TrainingBatches,
+    clip_loader,
+    shard,
+    views_loader,
+)
+from glore_video.data.numbering import Numbering, list_of, number_classes
+from glore_video.data.relations.synthetic import (
+    OtherFilesError,
+    OtherParametersError,
+    render_relations,
+)
+from glore_video.data.video.video_list import VideoList
+from glore_video.data.watchdog import Watchdog
+from glore_video.engine.launch.processes import Process
+from glore_video.errors import MissingFileError, UsageError, naming
+from glore_video.processes.cpus import usable_cpus
+from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
+from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
+from glore_video.video import ClipSampling
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """Lists and names of a run; a split that the run does not use is None."""
+
+    train: VideoList | None
+    val: VideoList | None
+    test: VideoList | None
+    class_names: tuple[str, ...]
+
+
+def clip_sampling(config: Config) -> ClipSampling:
+    return ClipSampling(
+        num_frames=config.DATA.NUM_FRAMES,
+        stride=config.DATA.SAMPLING_RATE,
+        spacing=config.DATA.CLIP_SPACING,
+        target_fps=config.DATA.TARGET_FPS or None,
+        short_video=config.DATA.SHORT_VIDEO,
+    )
+
+
+def render_synthetic(config: Config) -> None:
+    """Render the synthetic data set if the config names one; it is reused where it is there."""
+    labels = config.SYNTHETIC.LABELS
+    if labels != "none":
+        if not Path(config.DATA.PATH_TO_DATA_DIR).exists():
+            logger.info(
+                "rendering %d videos into %s",
+                config.SYNTHETIC.NUM_TRAIN + config.SYNTHETIC.NUM_VAL,
+                config.DATA.PATH_TO_DATA_DIR,
+            )
+        with naming("DATA.PATH_TO_DATA_DIR"):
+            try:
+                _render(config, labels)
+            except OtherParametersError as error:
+                raise UsageError(_in_keys(error, config)) from None
+            except OtherFilesError as error:
+                raise UsageError(
+                    f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
+                    "own. To train on what is there: SYNTHETIC.LABELS none; "
+                    "configs/k400_glore_r50_finetune.yaml is made for videos of your own"
+                ) from None
+
+
+def _in_keys(error: OtherParametersError, config: Config) -> str:
+    keys = {name.lower(): f"SYNTHETIC.{name}" for name in type(config.SYNTHETIC).model_fields}
+    differing = "; ".join(
+        f"{keys.get(name, name)} = {asked!r}, there {found!r}"
+        for name, (found, asked) in error.differing.items()
+        if name != "class_names"  # they follow from the labels
+    )
+    return f"{error.root} holds other synthetic videos: {differing}; name another folder to render into"
+
+
+def _render(config: Config, labels: Literal["pair", "same"]) -> None:
+    render_relations(
+        config.DATA.PATH_TO_DATA_DIR,
+        labels=labels,
+        num_train=config.SYNTHETIC.NUM_TRAIN,
+        num_val=config.SYNTHETIC.NUM_VAL,
+        num_frames=config.SYNTHETIC.NUM_FRAMES,
+        size=config.SYNTHETIC.SIZE,
+        seed=config.SYNTHETIC.SEED,
+    )
+
+
+def data_folder(config: Config) -> Path:
+    """DATA.PATH_TO_DATA_DIR, which is there."""
+    folder = config.DATA.PATH_TO_DATA_DIR
+    if not folder:
+        raise UsageError(
+            "DATA.PATH_TO_DATA_DIR is empty: give the folder with train.csv, val.csv and test.csv, "
+            "whose lines are `path label`, labels from 0 on, or with train/, val/ and test/, each "
+            "with a folder of videos for each class"
+        )
+    if not Path(folder).is_dir():
+        raise MissingFileError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
+    return Path(folder)
+
+
+def has_split(folder: Path, split: str) -> bool:
+    """Whether there is a list or a folder of this split."""
+    return list_of(folder, split) is not None or (folder / split).is_dir()
+
+
+def load_list(config: Config, split: str, numbering: Numbering | None = None) -> VideoList:
+    """Read and check one split's list. Raises what the user has to mend.
+
+    numbering: the classes of all splits, where it is known already.
+    """
+    folder = data_folder(config)
+    if numbering is None and list_of(folder, split) is None:  # class folders need their labels
+        numbering = load_numbering(config)
+    try:
+        return load_split(
+            folder,
+            split,
+            num_classes=config.MODEL.NUM_CLASSES,
+            prefix=config.DATA.PATH_PREFIX,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
+            use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
+            numbering=numbering,
+        )
+    except MissingFileError as error:
+        if split == "test" and not has_split(folder, "test") and has_split(folder, "val"):
+            raise MissingFileError(f"{error}; TEST.SPLIT val tests on what is validated") from None
+        raise
+
+
+def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
+    """Which class has which label, in all splits. Raises what the user has to mend.
+
+    any_number: of classes; otherwise names must be as many as MODEL.NUM_CLASSES.
+    """
+    return number_classes(
+        data_folder(config),
+        names_file=config.DATA.CLASS_NAMES_PATH,
+        num_classes=None if any_number else config.MODEL.NUM_CLASSES or None,
+        separator=config.DATA.PATH_LABEL_SEPARATOR,
+    )
+
+
+def load_data(config: Config) -> RunData:
+    """The lists that the run needs, and the names of the classes."""
+    numbering = load_numbering(config)
+    return RunData(
+        train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
+        val=load_list(config, "val", numbering) if config.TRAIN.ENABLE else None,
+        test=load_list(config, config.TEST.SPLIT, numbering) if config.TEST.ENABLE else None,
+        class_names=names_of(numbering, config.MODEL.NUM_CLASSES),
+    )
+
+
+def load_names(config: Config) -> tuple[str, ...]:
+    """The names of the classes, by label."""
+    return names_of(load_numbering(config), config.MODEL.NUM_CLASSES)
+
+
+def build_watchdog(config: Config) -> Watchdog | None:
+    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
+    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
+    return Watchdog(seconds) if seconds and num_workers(config) else None
+
+
+def training_batches(config: Config, num_videos: int, process: Process) -> TrainingBatches:
+    """This process' batches of so many videos; raises what the user has to mend in their size and augmentation."""
+    build_augmentation(config)
+    build_mixing(config)
+    clips = config.TRAIN.BATCH_SIZE // process.world_size * config.AUG.NUM_SAMPLE
+    if config.MIXUP.ENABLE and clips < 2:
+        raise UsageError(
+            f"MIXUP.ENABLE = True mixes the clips of a process in pairs; TRAIN.BATCH_SIZE = "
+            f"{config.TRAIN.BATCH_SIZE} over {process.world_size} processes leaves it one"
+        )
+    return TrainingBatches(
+        num_videos,
+        batch_size=config.TRAIN.BATCH_SIZE,
+        seed=config.RNG_SEED,
+        rank=process.rank,
+        world_size=process.world_size,
+    )
+
+
+def build_train_loader(
+    config: Config, videos: VideoList, process: Process
+) -> tuple[DataLoader[Any], TrainingBatches]:
+    """The loader of this process' training clips, and the sampler whose epoch the trainer sets."""
+    batches = training_batches(config, len(videos), process)
+    clips = TrainingClips(
+        videos=videos,
+        sampling=clip_sampling(config),
+        short_sides=config.DATA.TRAIN_JITTER_SCALES,
+        inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
+        aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
+        areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
+        area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
+        crop_size=config.DATA.TRAIN_CROP_SIZE,
+        flip=config.DATA.RANDOM_FLIP,
+        augmentation=build_augmentation(config),
+        num_clips=config.AUG.NUM_SAMPLE,
+        backend=config.DATA.DECODING_BACKEND,
+        damaged=config.DATA.DAMAGED_VIDEO,
+        seed=config.RNG_SEED,
+        watchdog=build_watchdog(config),
+    )
+    return clip_loader(clips, batches=batches, **_workers(config)), batches
+
+
+def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
+    """A key's least and greatest, None if it is empty; Config has made sure that it is two."""
+    return (numbers[0], numbers[1]) if numbers else None
+
+
+def build_val_loader(config: Config, videos: VideoList, process: Process) -> DataLoader[Any]:
+    """The loader of this process' share of the validation list: centre clips."""
+    clips = CentreClips(
+        videos=videos,
+        sampling=clip_sampling(config),
+        short_side=config.DATA.VAL_SHORT_SIDE or config.DATA.TRAIN_JITTER_SCALES[0],
+        crop_size=config.DATA.TRAIN_CROP_SIZE,
+        backend=config.DATA.DECODING_BACKEND,
+        damaged=config.DATA.DAMAGED_VIDEO,
+        watchdog=build_watchdog(config),
+    )
+    own = shard(len(videos), rank=process.rank, world_size=process.world_size)
+    return clip_loader(
+        clips,
+        sampler=ShardSampler(own),
+        batch_size=max(1, config.TRAIN.BATCH_SIZE // process.world_size),
+        **_workers(config),
+    )
+
+
+def _workers(config: Config) -> dict[str, Any]:
+    return {
+        "num_workers": num_workers(config),
+        "pin_memory": config.DATA_LOADER.PIN_MEMORY,
+        "stop_on_timeout": config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
+    }
+
+
+def num_workers(config: Config) -> int:
+    """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
+    return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
+
+
+def eval_short_side(config: Config) -> int:
+    """Pixels of the shorter side that test videos are scaled to."""
+    data = config.DATA
+    three = config.TEST.NUM_SPATIAL_CROPS == 3
+    default = data.TEST_CROP_SIZE if three else data.TRAIN_JITTER_SCALES[0]
+    return data.TEST_SHORT_SIDE or max(default, data.TEST_CROP_SIZE)
+
+
+def build_test_views(config: Config, videos: VideoList) -> EvalViews:
+    """The views of each test video."""
+    data = config.DATA
+    return EvalViews(
+        videos=videos,
+        sampling=clip_sampling(config),
+        num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
+        num_crops=config.TEST.NUM_SPATIAL_CROPS,
+        short_side=eval_short_side(config),
+        crop_size=data.TEST_CROP_SIZE,
+        spacing=config.TEST.VIEW_SPACING,
+        backend=data.DECODING_BACKEND,
+        damaged=data.DAMAGED_VIDEO,
+        watchdog=build_watchdog(config),
+    )
+
+
+def build_test_loader(config: Config, views: EvalViews, indices: Sequence[int]) -> DataLoader[Any]:
+    """A loader of the videos at these places of the list, one at a time."""
+    return views_loader(
+        replace(views, indices=indices),
+        num_workers=num_workers(config),
+        stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
+    )

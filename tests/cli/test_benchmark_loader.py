@@ -1,0 +1,137 @@
+"""tools/benchmark_loader.py as it is called, and the advice that it gives."""
+
+import importlib.util
+import re
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from encoded_videos import encode
+
+from glore_video.data.loader import TrainingBatches, clip_loader
+from glore_video.data.video.loader_speed import (
+    Shares,
+    advice_line,
+    clips_per_second,
+    reading_shares,
+)
+from glore_video.tasks.video_classification.dataset import ClipItem
+from glore_video.video import open_video
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def main():
+    path = ROOT / "tools" / "benchmark_loader.py"
+    spec = importlib.util.spec_from_file_location("benchmark_loader_tool", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+class SlowItems(torch.utils.data.Dataset):
+    """An item takes 5 ms, whatever it is; the first one half a second."""
+
+    started = False
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, key):
+        time.sleep(0.005 if self.started else 0.5)
+        self.started = True
+        return ClipItem(torch.zeros(1, 3, 1, 1, 1, dtype=torch.uint8), 0, key[1])
+
+
+def test_clips_per_second_of_known_items():
+    batches = TrainingBatches(12, batch_size=4, seed=0)
+    loader = clip_loader(SlowItems(), num_workers=0, pin_memory=False, batches=batches)
+    speed = clips_per_second(loader, batches, num_batches=7)  # over more than two epochs
+    assert 100 < speed < 200
+    assert batches.epoch == 2
+
+
+class Reads(torch.utils.data.Dataset):
+    """Opens a video, gets two frames and then transforms them for 20 ms."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __getitem__(self, key):
+        with open_video(self.path) as video:
+            frames = video.frames([0, key])
+        time.sleep(0.02)
+        return frames
+
+
+def test_reading_shares(tmp_path):
+    encode(tmp_path / "é a.mp4", numbers=range(20))
+    shares = reading_shares(Reads(tmp_path / "é a.mp4"), [3, 4, 5])
+    assert 20 <= shares.transforms < 60
+    assert shares.opening > 0.1
+    assert shares.decoding > 0.1
+    assert shares.total == pytest.approx(shares.opening + shares.decoding + shares.transforms)
+
+
+def test_shares_in_words():
+    shares = Shares(opening=1.0, decoding=7.0, transforms=2.0)
+    assert str(shares) == (
+        "10.0 ms a video in one process: opening 10%, decoding 70%, transforms 20%"
+    )
+
+
+READING = Shares(opening=1.0, decoding=7.0, transforms=2.0)
+TRANSFORMS = Shares(opening=1.0, decoding=2.0, transforms=7.0)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "shares", "cores", "line"),
+    [
+        ({0: 50.0, 2: 98.0, 4: 100.0}, READING, 8, "NUM_WORKERS 2 gives 98 clips/s, and more give no more; most of the time is reading: see tools/check_data.py"),
+        ({0: 50.0, 2: 90.0, 4: 180.0}, TRANSFORMS, 8, "NUM_WORKERS 4 gives 180 clips/s, and more may give more: this process may use 8 cores"),
+        ({0: 50.0, 2: 90.0}, TRANSFORMS, 2, "NUM_WORKERS 2 gives 90 clips/s; most of the time is transforms: see the AUG keys"),
+    ],
+)  # fmt: skip
+def test_advice(speeds, shares, cores, line):
+    assert line in advice_line(speeds, shares, cores=cores)
+
+
+@pytest.fixture
+def arguments(tmp_path):
+    folder = tmp_path / "vidéos a"
+    folder.mkdir()
+    encode(folder / "a.mp4", numbers=range(20))
+    (folder / "train.csv").write_text("a.mp4 0\n" * 8)
+    (tmp_path / "a.yaml").write_text("")
+    words = "MODEL.NUM_CLASSES 2 DATA.NUM_FRAMES 2 DATA.SAMPLING_RATE 2 TRAIN.BATCH_SIZE 4"
+    words += " NUM_GPUS 0 DATA.TRAIN_JITTER_SCALES [32,36] DATA.TRAIN_CROP_SIZE 32"
+    pairs = [*words.split(), "DATA.PATH_TO_DATA_DIR", str(folder)]
+    return ["--cfg", str(tmp_path / "a.yaml"), *pairs]
+
+
+def test_table(main, arguments, capsys):
+    assert main([*arguments, "--batches", "3", "--workers", "1,0"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"8 videos, \d+ cores; [\d.]+ ms a video in one process: opening .*", lines[0]
+    )
+    assert lines[1].split() == ["workers", "clips/s"]
+    assert [line.split()[0] for line in lines[2:4]] == ["0", "1"]
+    assert all(float(line.split()[1]) > 1 for line in lines[2:4])
+    assert lines[4].startswith("DATA_LOADER.NUM_WORKERS ")
+    assert len(lines) == 5
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["DATA.PATH_TO_DATA_DIR", "/nowhere"], "DATA.PATH_TO_DATA_DIR = /nowhere: no such folder"),
+        (["TRAIN.BATCH_SIZE", "9"], "TRAIN.BATCH_SIZE = 9 is more than the 8 training videos"),
+        (["DATA.NUM_FRAME", "9"], "unknown key DATA.NUM_FRAME"),
+    ],
+)
+def test_user_errors_are_one_line(main, arguments, capsys, change, message):
+    assert main([*arguments, *change]) == 2
+    assert message in capsys.readouterr().err

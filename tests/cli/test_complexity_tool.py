@@ -1,0 +1,122 @@
+"""The script as it is called: output and exit status."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from glore_video.cli import terminal
+
+TOOL = Path(__file__).parents[2] / "tools" / "complexity.py"
+
+
+@pytest.fixture(scope="module")
+def main():
+    spec = importlib.util.spec_from_file_location("complexity_tool", TOOL)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture
+def cfg(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(
+        "MODEL: {ARCH: tiny, NUM_CLASSES: 5}\n"
+        "DATA: {NUM_FRAMES: 4, TEST_CROP_SIZE: 32, TRAIN_CROP_SIZE: 32, "
+        "TRAIN_JITTER_SCALES: [32, 32]}\n"
+        "TEST: {NUM_ENSEMBLE_VIEWS: 2, NUM_SPATIAL_CROPS: 3}\n"
+        "GLORE: {LOCATION: [[[0]]], NODES: 2, STATES: 4}\n"
+    )
+    return path
+
+
+def test_a_config(main, cfg, capsys):
+    assert main(["--cfg", str(cfg)]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0] == "small: 3 x 4 x 32 x 32, 6 views"
+    assert out[-1].startswith("not counted, elementwise: add")
+    assert any(line.startswith("of this in units") for line in out)
+
+
+def test_several_as_a_table(main, cfg, capsys):
+    model = ["--model", "preact_r50_8x8", "--frames", "2", "--crop", "32"]
+    assert main([*model, "--cfg", str(cfg), "--markdown"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert [line.split(" | ")[0] for line in out[2:4]] == ["| preact_r50_8x8", "| small"]
+    assert "| 2 x 32² | 27.99 |" in out[2]
+    assert "x 6 |" in out[3]
+
+
+def test_a_table_shows_how_far_it_is(main, cfg, capsys, monkeypatch):
+    shown = []
+
+    class Bar(terminal.Bar):
+        def __call__(self, done, total):
+            shown.append((done, total))
+
+    monkeypatch.setattr(terminal, "Bar", Bar)
+    assert main(["--cfg", str(cfg), "--cfg", str(cfg), "--markdown"]) == 0
+    assert shown == [(0, 2), (1, 2), (2, 2)]
+    assert capsys.readouterr().err == ""  # no terminal, no bar
+
+
+def test_errors_are_one_line(main, capsys):
+    assert main(["--model", "preact_r51"]) == 2
+    assert capsys.readouterr().err.startswith(
+        "error: --model preact_r51: no network of the zoo; did you mean preact_r"
+    )
+    assert main(["--model", "slowfast_r50", "--frames", "6"]) == 2
+    assert (
+        "--frames 6, --crop 256: a SlowFast clip needs a multiple of 4" in capsys.readouterr().err
+    )
+    assert main(["--cfg", "nowhere.yaml"]) == 2
+    assert "nowhere.yaml: no such configuration file" in capsys.readouterr().err
+
+
+def test_a_network_of_another_package_with_units(main, capsys):
+    """ResNet-18's published 1.81 GMACs and 11.69 M parameters, and a unit's own arithmetic."""
+    model = ["--model", "torchvision/resnet18"]
+    assert main(model) == 0
+    plain = capsys.readouterr().out
+    assert plain.startswith("torchvision/resnet18: 3 x 224 x 224, 1 view\n")
+    assert re.search(r"^one view +1\.8\d+ +\d+\.\d+ +11\.690$", plain, re.MULTILINE)
+    assert main([*model, "--glore-after", "layer3.*", "--markdown"]) == 0
+    row = capsys.readouterr().out.splitlines()[2]
+    # Two units of 256 channels, 64 nodes, 128 states: five layers' weights, biases and the norm.
+    weights = 2 * 256 * 128 + 256 * 64 + 128 * 128 + 64 * 64
+    parameters = 2 * (weights + 128 + 64 + 64 + 2 * 256)
+    assert row.startswith(f"| torchvision/resnet18 | 224² | {(11689512 + parameters) / 1e6:.2f} |")
+
+
+def test_blocks_that_a_unit_can_stand_after(main, capsys):
+    assert main(["--model", "torchvision/resnet18", "--list-blocks", "--crop", "64"]) == 0
+    assert capsys.readouterr().out.splitlines()[:4] == [
+        "torchvision/resnet18: 3 x 64 x 64",
+        "layer1.0     64 channels, 16 x 16",
+        "layer1.1     64 channels, 16 x 16",
+        "layer2.0    128 channels, 8 x 8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--list-blocks"], "--glore-after and --list-blocks need --model NAME"),
+        (["--model", "torchvision/resnet1"], "nearest: torchvision/resnet18"),
+        (["--model", "torchvision/resnet18", "--frames", "8"], "--frames 8: torchvision/resnet18"),
+        (
+            ["--model", "torchvision/resnet18", "--glore-after", "layer9"],
+            "--model torchvision/resnet18, --glore-after layer9: the network has no block 'layer9'",
+        ),
+    ],
+    ids=["no network", "misspelt", "frames of pictures", "no such block"],
+)
+def test_what_does_not_fit_is_one_line(main, capsys, words, said):
+    try:
+        status = main(words)
+    except SystemExit as end:
+        status = end.code
+    assert status == 2
+    assert said in capsys.readouterr().err

@@ -1,0 +1,125 @@
+"""Which process reads what, and how items become batches."""
+
+import re
+
+import pytest
+import torch
+
+from glore_video.data.loader import (
+    ShardSampler,
+    TrainingBatches,
+    clip_loader,
+    collate,
+    shard,
+    views_loader,
+)
+from glore_video.tasks.video_classification.dataset import ClipItem, ViewsItem
+
+
+@pytest.mark.parametrize(
+    ("videos", "world_size", "expected"),
+    [(5, 2, [[0, 2, 4], [1, 3]]), (1, 3, [[0], [], []]), (4, 1, [[0, 1, 2, 3]])],
+)
+def test_shards_have_every_video_once(videos, world_size, expected):
+    shards = [shard(videos, rank=rank, world_size=world_size) for rank in range(world_size)]
+    assert [list(part) for part in shards] == expected
+
+
+def batches_of(epoch=0, **changes):
+    settings = {"batch_size": 4, "seed": 1}
+    batches = TrainingBatches(10, **(settings | changes))
+    batches.epoch = epoch
+    return list(batches)
+
+
+def test_an_epoch_is_a_permutation_of_whole_batches():
+    batches = batches_of(epoch=6)
+    assert [len(batch) for batch in batches] == [4, 4]
+    assert all(epoch == 6 for batch in batches for epoch, _ in batch)
+    indices = [index for batch in batches for _, index in batch]
+    assert len(set(indices)) == 8
+    assert set(indices) <= set(range(10))
+
+
+def test_order_changes_with_epoch_and_seed():
+    assert batches_of() == batches_of()
+    orders = [batches_of(), batches_of(epoch=1), batches_of(seed=2)]
+    bare = [[index for batch in order for _, index in batch] for order in orders]
+    assert bare[0] != bare[1] != bare[2] != bare[0]
+
+
+def test_processes_together_read_the_batches_of_one():
+    alone = batches_of()
+    parts = [batches_of(rank=rank, world_size=2) for rank in range(2)]
+    for whole, first, second in zip(alone, *parts, strict=True):
+        assert len(first) == len(second) == 2
+        assert sorted(whole) == sorted(first + second)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 11}, "TRAIN.BATCH_SIZE = 11 is more than the 10 training videos"),
+        ({"world_size": 3}, "TRAIN.BATCH_SIZE = 4 can't be shared evenly by 3 processes"),
+    ],
+)
+def test_batch_sizes_that_do_not_fit(changes, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        batches_of(**changes)
+
+
+def test_collate_leaves_out_what_could_not_be_read():
+    clips = torch.arange(12, dtype=torch.uint8).view(1, 3, 1, 2, 2)
+    items = [
+        ClipItem(clips, 3, 0, (("x", "bad"),)),
+        ClipItem(None, 4, 1, (("y", "worse"),)),
+        ClipItem(clips + 1, 5, 2),
+    ]
+    batch = collate(items)
+    assert torch.equal(batch.clips, torch.stack([clips[0], clips[0] + 1]))
+    assert batch.labels.tolist() == [3, 5]
+    assert batch.indices == (0, 2)
+    assert batch.clips_a_video == 1
+    assert batch.failures == (("x", "bad"), ("y", "worse"))
+    empty = collate(items[1:2])
+    assert empty.clips is None
+    assert empty.labels.tolist() == []
+    assert empty.clips_a_video == 0
+
+
+def test_clips_of_a_video_stay_together_with_its_label():
+    def of(*numbers):
+        return torch.tensor(numbers, dtype=torch.uint8).view(-1, 1, 1, 1, 1).expand(-1, 3, 2, 1, 1)
+
+    batch = collate(
+        [ClipItem(of(1, 2, 3), 7, 4), ClipItem(None, -1, 5), ClipItem(of(4, 5, 6), 8, 9)]
+    )
+    assert batch.clips.shape == (6, 3, 2, 1, 1)
+    assert batch.clips[:, 2, 1, 0, 0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert batch.labels.tolist() == [7, 7, 7, 8, 8, 8]
+    assert batch.indices == (4, 9)
+    assert batch.clips_a_video == 3
+
+
+class Items(torch.utils.data.Dataset):
+    def __len__(self):
+        return 5
+
+    def __getitem__(self, index):
+        clips = torch.full((1, 3, 1, 1, 1), index, dtype=torch.uint8)
+        return ClipItem(clips, index, index)
+
+
+class Views(Items):
+    def __getitem__(self, index):
+        return ViewsItem(None, index, index)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_loaders_keep_the_order(workers):
+    sampler = ShardSampler(range(1, 5, 2))
+    loader = clip_loader(
+        Items(), num_workers=workers, pin_memory=False, sampler=sampler, batch_size=1
+    )
+    assert [batch.labels.tolist() for batch in loader] == [[1], [3]]
+    assert [item.index for item in views_loader(Views(), num_workers=workers)] == [0, 1, 2, 3, 4]

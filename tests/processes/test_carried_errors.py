@@ -1,0 +1,213 @@
+"""Errors of reading workers: raised at once, as they were, with place and video."""
+
+import os
+import signal
+import time
+
+import pytest
+import torch
+from torch.utils.data import Dataset
+
+from glore_video.data import loader as loader_module
+from glore_video.data.loader import ShardSampler, clip_loader, views_loader
+from glore_video.data.watchdog import Watchdog
+from glore_video.processes.carried_errors import (
+    RemoteError,
+    SilentEndError,
+    behind,
+    pack_error,
+    place_in,
+    place_of,
+    reported,
+    set_video,
+    unpack_error,
+    video_of,
+    what_of,
+)
+from glore_video.processes.ending import end_children
+from glore_video.tasks.video_classification.dataset import ClipItem
+
+
+@pytest.fixture(autouse=True)
+def no_workers_left():
+    """Or torch would wait for those that hang in another test."""
+    yield
+    end_children(0.1)
+
+
+class Clips(Dataset):
+    """Item 0 may hang, and item 1 does what is asked for."""
+
+    watchdog = None
+
+    def __init__(self, action, *, first_hangs=True):
+        self.action = action
+        self.first_hangs = first_hangs
+
+    def __len__(self):
+        return 4
+
+    @reported
+    def __getitem__(self, index):
+        if index == 0 and self.first_hangs:
+            time.sleep(3600)
+        if index == 1:
+            self.action()
+        return ClipItem(torch.zeros(1, 3, 1, 2, 2, dtype=torch.uint8), 0, index)
+
+
+def fail():
+    error = TypeError("strange object\nand more of it")
+    set_video(error, "/data/odd.mp4")
+    raise error
+
+
+def clips_of(dataset):
+    return clip_loader(
+        dataset, num_workers=2, pin_memory=False, sampler=ShardSampler(range(4)), batch_size=1
+    )
+
+
+@pytest.mark.parametrize("load", [clips_of, lambda clips: views_loader(clips, num_workers=2)])
+def test_error_of_a_worker_does_not_wait_for_one_that_hangs(load):
+    start = time.monotonic()
+    with pytest.raises(TypeError, match="strange object") as caught:
+        list(load(Clips(fail)))
+    assert time.monotonic() - start < 10
+    assert what_of(caught.value) == "TypeError: strange object"
+    assert video_of(caught.value) == "/data/odd.mp4"
+    assert caught.value.__cause__.who == "reading worker 1"
+    assert "in fail" in place_of(caught.value)
+
+
+def test_error_outside_of_a_worker_is_itself():
+    with pytest.raises(TypeError) as caught:
+        Clips(fail)[1]
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        (
+            lambda: os.kill(os.getpid(), signal.SIGKILL),
+            r"^a reading worker \(process \d+\) was killed by a signal \(Killed\): where the "
+            "machine ran out of memory .*, use fewer workers",
+        ),
+        (lambda: os._exit(3), r"\(process \d+\) ended with exit status 3 and did not say why$"),
+    ],
+    ids=["SIGKILL", "exit"],
+)
+def test_worker_that_dies(action, message):
+    start = time.monotonic()
+    with pytest.raises(SilentEndError, match=message):
+        list(clips_of(Clips(action)))
+    assert time.monotonic() - start < 10
+
+
+def test_worker_that_stands_still(monkeypatch):
+    monkeypatch.setattr(loader_module, "_patience", lambda dataset, videos: 0.5)
+    with pytest.raises(SilentEndError, match=r"no reading worker has given anything for 0\.5 s"):
+        list(clips_of(Clips(lambda: os.kill(os.getpid(), signal.SIGSTOP), first_hangs=False)))
+
+
+def test_patience_is_longer_than_the_watchdogs_of_a_batch():
+    clips = Clips(fail)
+    assert loader_module._patience(clips, 8) == 0
+    clips.watchdog = Watchdog(30)
+    assert loader_module._patience(clips, 8) == 60 + 9 * 30
+
+
+def raised(error):
+    try:
+        raise error
+    except type(error) as caught:
+        return caught
+
+
+class LongError(Exception):
+    """Larger than a pipe."""
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "what"),
+    [
+        (KeyError("a"), KeyError, "KeyError: 'a'"),
+        (LongError("x" * 200_000), RuntimeError, "LongError: " + "x" * 489),
+        (SystemExit(3), RuntimeError, "SystemExit: 3"),
+        (ValueError(), ValueError, "ValueError"),
+    ],
+    ids=["plain", "long", "no Exception", "no message"],
+)
+def test_sent_errors(error, kind, what):
+    data = pack_error(raised(error))
+    assert len(data) < 65536, "it would wait for somebody to read it"
+    found = unpack_error(data, "worker 7")
+    assert type(found) is kind
+    assert what_of(found) == what
+    assert place_of(found).endswith(" in raised")
+    assert found.__cause__.who == "worker 7"
+
+
+def test_place_is_the_innermost_of_ours():
+    with pytest.raises(ValueError, match="time limit") as caught:
+        Watchdog(0)
+    assert place_of(caught.value).startswith("glore_video/data/watchdog.py:")
+    with pytest.raises(TypeError) as caught:
+        torch.zeros(3).view("x")
+    assert "test_carried_errors.py:" in place_of(caught.value)
+
+
+def test_text_of_torch():
+    """An error that no function of ours has reported comes as text."""
+
+    class Plain(Clips):
+        def __getitem__(self, index):
+            raise KeyError("odd")
+
+    with pytest.raises(KeyError) as caught:
+        list(clips_of(Plain(fail)))
+    assert what_of(caught.value) == "KeyError: 'odd'"
+    assert "test_carried_errors.py" in place_of(caught.value)
+    assert caught.value.__cause__.who == "DataLoader worker process 0"
+
+
+def test_place_in_a_text_with_two_tracebacks():
+    package = loader_module.__file__
+    trace = f"""Traceback (most recent call last):
+  File "{package}", line 3, in first
+    x
+ValueError: a
+
+Traceback (most recent call last):
+  File "{package}", line 7, in second
+    y
+  File "/lib/torch/nn.py", line 9, in third
+TypeError: b
+"""
+    assert place_in(trace) == "glore_video/data/loader.py:7 in second"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "DataLoader worker (pid 7) is killed by signal: Bus error. It is possible that ...",
+            "a reading worker (process 7) found no shared memory: enlarge /dev/shm",
+        ),
+        (
+            "DataLoader worker (pid 7) is killed by signal: Segmentation fault. ",
+            "a reading worker (process 7) was killed by a signal (Segmentation fault)",
+        ),
+        ("DataLoader worker (pid(s) 7, 8) exited unexpectedly", "(process 7, 8) ended and did not"),
+    ],
+)
+def test_words_of_torch_for_a_death(text, shown):
+    assert shown in str(behind(RuntimeError(text)))
+
+
+def test_other_errors_have_nothing_behind_them():
+    for error in (RuntimeError("DataLoader of another kind"), ValueError("x")):
+        assert behind(error) is error
+    cause = RemoteError("trace", "TypeError: x", "a.py:3 in f", "worker 0")
+    assert str(cause) == "\ntrace"

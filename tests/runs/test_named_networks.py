@@ -1,0 +1,110 @@
+"""Runs of networks of other packages, by MODEL.NAME alone."""
+
+import json
+
+import pytest
+from test_run import flat
+
+from glore_video.cli.main import main
+from glore_video.config import load_config
+from glore_video.errors import UsageError
+from glore_video.models import glore_units
+from glore_video.prediction.loading import ready_model
+from glore_video.runs.named_network import with_published_input
+from glore_video.runs.network import build_model
+
+
+def named(options, name, after):
+    kept = {
+        k: v for k, v in options.items() if not k.startswith(("MODEL.ARCH", "GLORE", "MODEL.D"))
+    }
+    return kept | {"MODEL.NAME": name, "GLORE.AFTER": after}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "after", "units"),
+    [
+        ("torchvision/video/mc3_18", "[layer3.*]", 2),
+        ("pytorchvideo/x3d_xs", "[blocks.3.res_blocks.0]", 1),
+        ("glore_i3d_r50", "[blocks.5.res_blocks.2]", 6),
+    ],
+    ids=["torchvision", "pytorchvideo", "the zoo"],
+)
+def test_named_network_trains_tests_and_predicts(cfg, options, name, after, units):
+    options = named(options, name, after) | {"SOLVER.MAX_EPOCH": 1, "SOLVER.BASE_LR": 0.001}
+    assert main([*cfg, *flat(options)]) == 0
+    out = options["OUTPUT_DIR"]
+    assert json.loads((out / "test" / "summary.json").read_text())["videos_scored"] == 8
+    ready = ready_model(weights=out)
+    assert len(glore_units(ready.network)) == units
+    assert ready.class_names == ("dark", "bright")
+
+
+def test_what_is_not_set_is_as_published():
+    config = with_published_input(
+        load_config(None, ["MODEL.NAME", "torchvision/video/r3d_18", "DATA.NUM_FRAMES", "8"])
+    )
+    assert config.DATA.MEAN == (0.43216, 0.394666, 0.37645)
+    assert config.DATA.NUM_FRAMES == 8
+    assert (config.DATA.TRAIN_CROP_SIZE, config.DATA.TEST_CROP_SIZE) == (112, 112)
+    assert config.DATA.TRAIN_JITTER_SCALES == (128, 160)
+    # What a run writes down is read back to the same.
+    assert with_published_input(config) == config
+    plain = load_config(None, ["MODEL.NAME", "slow_r50"])
+    assert with_published_input(plain) is plain
+
+
+def test_a_network_for_pictures_is_refused():
+    with pytest.raises(UsageError, match=r"MODEL.NAME = torchvision/resnet18 takes pictures"):
+        with_published_input(load_config(None, ["MODEL.NAME", "torchvision/resnet18"]))
+
+
+def test_clips_that_a_network_can_not_take():
+    config = with_published_input(
+        load_config(None, ["MODEL.NAME", "torchvision/video/s3d", "DATA.NUM_FRAMES", "4"])
+    )
+    with pytest.raises(UsageError, match=r"s3d can't take clips of \(3, 4, 224, 224\).*\(3, 16, 2"):
+        build_model(config)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (["MODEL.PRETRAINED", "True"], "MODEL.PRETRAINED = True needs MODEL.NAME"),
+        (
+            ["MODEL.NAME", "slow_r50", "RESNET.DEPTH", "101", "MODEL.ARCH", "slow"],
+            "MODEL.ARCH, RESNET: of no use with MODEL.NAME = slow_r50",
+        ),
+        (
+            ["GLORE.AFTER", "[a]", "GLORE.LOCATION", "[[[0]]]"],
+            "GLORE.AFTER and GLORE.LOCATION exclude",
+        ),
+        (
+            ["MODEL.NAME", "pytorchvideo/x3d_s", "NONLOCAL.LOCATION", "[[[0]]]"],
+            "name the blocks of MODEL.NAME = pytorchvideo/x3d_s in NONLOCAL.AFTER",
+        ),
+    ],
+    ids=["pretrained without a name", "other keys of networks", "two places", "stages"],
+)
+def test_keys_that_exclude_each_other(pairs, said):
+    with pytest.raises(UsageError, match=said):
+        load_config(None, pairs)
+
+
+def test_blocks_that_a_network_does_not_have():
+    config = load_config(None, ["MODEL.NAME", "slow_r50", "GLORE.AFTER", "[blocks.9.*]"])
+    with pytest.raises(
+        UsageError, match=r"GLORE.AFTER = \['blocks.9.\*'\]: the network has no block"
+    ):
+        build_model(config)
+
+
+@pytest.mark.slow
+def test_a_network_by_name_is_shown_videos_as_published():
+    ready = ready_model(model="torchvision/video/r3d_18", untrained=True)
+    assert (ready.crop_size, ready.short_side, ready.sampling.num_frames) == (112, 128, 16)
+    assert ready.preprocessing.mean == (0.43216, 0.394666, 0.37645)
+    assert len(ready.class_names) == 400
+    with pytest.raises(UsageError, match="torchvision/resnet18 takes pictures"):
+        ready_model(model="torchvision/resnet18", untrained=True)
