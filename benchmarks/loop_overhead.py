@@ -22,7 +22,8 @@ from torch.nn import functional as F
 
 from glore_video.cli.arguments import Parser, positive
 from glore_video.config import Config, load_config
-from glore_video.data.loader import ClipBatch, TrainingBatches
+from glore_video.data.batches import ClipBatch
+from glore_video.data.samplers import TrainingBatches
 from glore_video.engine.interruption import StopSignals
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.resume import Start

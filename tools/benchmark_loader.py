@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from glore_video.cli.arguments import Parser, list_of, not_negative, positive
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.processes.streams import as_command
 
 

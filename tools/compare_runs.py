@@ -8,7 +8,7 @@ from typing import get_args
 
 from glore_video.choices import Correction, Match
 from glore_video.cli.arguments import Parser
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.errors import UsageError
 from glore_video.processes.streams import as_command
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from glore_video.cli.arguments import Parser, positive
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.errors import UsageError, naming
 from glore_video.processes.streams import as_command
 

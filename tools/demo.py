@@ -12,6 +12,7 @@ from pathlib import Path
 
 from glore_video.cli import main as cli
 from glore_video.cli.arguments import Parser
+from glore_video.cli.guarding import guarded
 from glore_video.processes.streams import as_command
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -35,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
-    return cli.guarded(lambda: demo(args.pairs))
+    return guarded(lambda: demo(args.pairs))
 
 
 def row(name: str, pairs: list[str]) -> tuple[str, ...]:

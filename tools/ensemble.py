@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.cli.arguments import Parser, list_of, positive
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.errors import UsageError, writing
 from glore_video.processes.streams import as_command
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, get_args
 
 from glore_video.choices import ExportFormat
 from glore_video.cli.arguments import Parser, number, positive
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.processes.streams import as_command
 

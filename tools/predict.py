@@ -25,7 +25,7 @@ from glore_video.cli.arguments import (
     positive,
     seconds,
 )
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.errors import UsageError
 from glore_video.processes.streams import as_command, json_line
 from glore_video.video import VideoError

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from glore_video.cli.arguments import Parser, positive, seconds, whole
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.errors import naming
 from glore_video.processes.cpus import usable_cpus
 from glore_video.processes.streams import as_command

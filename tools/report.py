@@ -9,7 +9,7 @@ from typing import get_args
 
 from glore_video.choices import Backend
 from glore_video.cli.arguments import Parser
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.processes.streams import as_command
 
 

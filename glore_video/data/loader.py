@@ -1,131 +1,20 @@
-"""Which videos which process reads, and how their items become batches."""
+"""Loaders whose workers' errors are raised as they were there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
+from glore_video.data.batches import collate
 from glore_video.data.reading_workers import reading_context, start_worker
-from glore_video.data.video.video_list import Failure
+from glore_video.data.samplers import ShardSampler, TrainingBatches
 from glore_video.data.watchdog import is_timeout
-from glore_video.errors import UsageError
 from glore_video.processes.carried_errors import Reports, raise_in_place_of
 from glore_video.tasks.video_classification.dataset import ClipItem
 from glore_video.video.errors import VideoError
-
-
-@dataclass(frozen=True)
-class ClipBatch:
-    """Clips of one step.
-
-    Attributes:
-        clips: uint8 (clips, 3, frames, height, width), the clips of a video one after the other;
-            None if no video of the batch was readable.
-        labels: int64 (clips,).
-        indices: places of the videos in their list, one a video: clip number c is of video
-            c // clips_a_video.
-        failures: unreadable videos, each (path, reason).
-    """
-
-    clips: Tensor | None
-    labels: Tensor
-    indices: tuple[int, ...]
-    failures: tuple[Failure, ...]
-
-    @property
-    def clips_a_video(self) -> int:
-        """1 without repeated augmentation."""
-        return len(self.labels) // max(1, len(self.indices))
-
-    def pin_memory(self) -> ClipBatch:
-        if self.clips is None:
-            return self
-        return replace(self, clips=self.clips.pin_memory(), labels=self.labels.pin_memory())
-
-
-def collate(items: Sequence[ClipItem]) -> ClipBatch:
-    """Put the clips that could be read into one batch."""
-    good = [(item, item.clips) for item in items if item.clips is not None]
-    labels = [item.label for item, clips in good for _ in clips]
-    return ClipBatch(
-        clips=torch.cat([clips for _, clips in good]) if good else None,
-        labels=torch.tensor(labels, dtype=torch.int64),
-        indices=tuple(item.index for item, _ in good),
-        failures=tuple(failure for item in items for failure in item.failures),
-    )
-
-
-class TrainingBatches(Sampler[list[tuple[int, int]]]):
-    """Batches of (epoch, index) keys for one process.
-
-    The order of an epoch is a permutation of the list, drawn from (seed, epoch). Global batch b
-    is its b-th run of `batch_size` videos, of which process `rank` takes every `world_size`-th:
-    the batches of a step, put together, are the same at any number of processes. The videos that
-    do not fill a last batch wait for another epoch.
-
-    Attributes:
-        epoch, first: which epoch the next iteration gives, and from which batch on.
-
-    Raises ValueError if batch_size is not a multiple of world_size or exceeds the list.
-    """
-
-    def __init__(
-        self, num_videos: int, *, batch_size: int, seed: int, rank: int = 0, world_size: int = 1
-    ) -> None:
-        if batch_size % world_size:
-            raise UsageError(
-                f"TRAIN.BATCH_SIZE = {batch_size} can't be shared evenly by {world_size} processes"
-            )
-        if batch_size > num_videos:
-            raise UsageError(
-                f"TRAIN.BATCH_SIZE = {batch_size} is more than the {num_videos} training videos"
-            )
-        self.num_videos = num_videos
-        self.batch_size = batch_size
-        self.seed = seed
-        self.rank = rank
-        self.world_size = world_size
-        self.epoch = 0
-        self.first = 0
-
-    @property
-    def batches_an_epoch(self) -> int:
-        return self.num_videos // self.batch_size
-
-    def __len__(self) -> int:
-        return self.batches_an_epoch - self.first
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(self.num_videos, generator=generator)
-        for number in range(self.first, self.batches_an_epoch):
-            start = number * self.batch_size
-            batch = order[start : start + self.batch_size][self.rank :: self.world_size]
-            yield [(self.epoch, index) for index in batch.tolist()]
-
-
-def shard(num_videos: int, *, rank: int, world_size: int) -> range:
-    """The videos that process `rank` tests: every one exactly once over all processes."""
-    return range(rank, num_videos, world_size)
-
-
-class ShardSampler(Sampler[int]):
-    """The places of `shard` in order, for validation."""
-
-    def __init__(self, indices: range) -> None:
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.indices)
 
 
 def clip_loader(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import AveragedModel
 
-from glore_video.data.loader import TrainingBatches
+from glore_video.data.samplers import TrainingBatches
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.rng import get_rng_state
 from glore_video.engine.train_step import Update

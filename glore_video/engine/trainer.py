@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from glore_video.data.loader import ClipBatch, TrainingBatches
+from glore_video.data.batches import ClipBatch
+from glore_video.data.samplers import TrainingBatches
 from glore_video.data.seeding import generator_for, mixed_seed
 from glore_video.engine.batch_norms import freeze_batch_norms, take_precise_statistics
 from glore_video.engine.checkpoint import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from glore_video.data.loader import ClipBatch
+from glore_video.data.batches import ClipBatch
 from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)

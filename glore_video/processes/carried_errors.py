@@ -16,7 +16,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 _PACKAGE = Path(__file__).parents[1]
 _OURS = (str(_PACKAGE) + os.sep, str(_PACKAGE.parent / "tools") + os.sep)
-_HANDING_ON = ("forked_child.py", "carried_errors.py", "cli/main.py")  # call what others wrote
+_HANDING_ON = ("forked_child.py", "carried_errors.py", "cli/guarding.py")  # call what others wrote
 _FRAME = re.compile(r'^ *File "(.+)", line (\d+), in (.+)$', re.MULTILINE)
 _VIDEO = "_glore_video_path"
 _MOST_TEXT = 30_000  # below what a pipe holds: writing it waits for nobody

@@ -9,7 +9,8 @@ import pytest
 import torch
 from encoded_videos import encode
 
-from glore_video.data.loader import TrainingBatches, clip_loader
+from glore_video.data.loader import clip_loader
+from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.loader_speed import (
     Shares,
     advice_line,

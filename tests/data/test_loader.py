@@ -5,14 +5,9 @@ import re
 import pytest
 import torch
 
-from glore_video.data.loader import (
-    ShardSampler,
-    TrainingBatches,
-    clip_loader,
-    collate,
-    shard,
-    views_loader,
-)
+from glore_video.data.batches import collate
+from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
 from glore_video.tasks.video_classification.dataset import ClipItem, ViewsItem
 
 

@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
-from glore_video.data.loader import ShardSampler, clip_loader
+from glore_video.data.loader import clip_loader
 from glore_video.data.reading_workers import in_words
+from glore_video.data.samplers import ShardSampler
 from glore_video.errors import UsageError
 from glore_video.processes.carried_errors import Reports
 from glore_video.processes.ending import end_children

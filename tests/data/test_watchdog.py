@@ -13,7 +13,8 @@ import pytest
 import torch
 from encoded_videos import encode
 
-from glore_video.data.loader import ShardSampler, TrainingBatches, clip_loader, views_loader
+from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.samplers import ShardSampler, TrainingBatches
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, is_timeout
 from glore_video.tasks.video_classification import dataset as video_dataset

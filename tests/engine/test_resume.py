@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.data.loader import TrainingBatches
+from glore_video.data.samplers import TrainingBatches
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import build_optimizer
 from glore_video.engine.resume import Start, collect_state, restore_state

@@ -9,7 +9,8 @@ import torch
 from torch.utils.data import Dataset
 
 from glore_video.data import loader as loader_module
-from glore_video.data.loader import ShardSampler, clip_loader, views_loader
+from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.samplers import ShardSampler
 from glore_video.data.watchdog import Watchdog
 from glore_video.processes.carried_errors import (
     RemoteError,

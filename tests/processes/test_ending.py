@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch.distributed import HashStore
 
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.engine.launch.failures import Failures
 from glore_video.engine.launch.processes import Process, is_lost_connection
 from glore_video.engine.run_log import setup_logging

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from glore_video.cli.main import guarded
+from glore_video.cli.guarding import guarded
 from glore_video.processes import streams
 
 ROOT = Path(__file__).parents[2]

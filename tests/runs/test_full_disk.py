@@ -9,7 +9,8 @@ import pytest
 import torch
 from test_run import flat
 
-from glore_video.cli.main import guarded, main
+from glore_video.cli.guarding import guarded
+from glore_video.cli.main import main
 from glore_video.engine import run_log
 from glore_video.engine.run_log import MetricsLog
 from glore_video.errors import FileError, UsageError, is_users, writing

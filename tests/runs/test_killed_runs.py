@@ -195,7 +195,7 @@ def test_killed_in_the_middle_of_writing_a_checkpoint(server, arguments, tmp_pat
 
 INDICES = """
 import json, os
-from glore_video.data.loader import TrainingBatches
+from glore_video.data.samplers import TrainingBatches
 
 batches = TrainingBatches.__iter__
 

@@ -4,7 +4,8 @@ import pytest
 import torch
 from encoded_videos import encode
 
-from glore_video.data.loader import TrainingBatches, clip_loader
+from glore_video.data.loader import clip_loader
+from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.video_list import VideoList
 from glore_video.pixels import augmentation
 from glore_video.pixels.augmentation import Augmentation

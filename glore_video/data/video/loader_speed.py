@@ -13,7 +13,8 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from glore_video.data.loader import ClipBatch, TrainingBatches
+from glore_video.data.batches import ClipBatch
+from glore_video.data.samplers import TrainingBatches
 from glore_video.video import VideoReader, open_video
 
 _AS_FAST = 0.95

@@ -12,19 +12,14 @@ from torch.utils.data import DataLoader
 
 from glore_video.config import Config
 from glore_video.data.annotations import load_split, names_of
-from glore_video.data.loader import (
-    ShardSampler,
-    TrainingBatches,
-    clip_loader,
-    shard,
-    views_loader,
-)
+from glore_video.data.loader import clip_loader, views_loader
 from glore_video.data.numbering import Numbering, list_of, number_classes
 from glore_video.data.relations.synthetic import (
     OtherFilesError,
     OtherParametersError,
     render_relations,
 )
+from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process

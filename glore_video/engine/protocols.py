@@ -1,0 +1,114 @@
+"""What the engine knows of a task: batches, objective, meters, evaluation. torch and numpy alone.
+
+Two ideas keep resuming, sums over processes, sharded tests and bootstrap intervals the same for
+every task: a figure is made of additive float64 counts, and a test leaves one array of a fixed
+shape for each sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+Failure = tuple[str, str]
+"""A sample's name, and why it can't be read."""
+
+
+class Batch(Protocol):
+    """The samples of one step, of one process."""
+
+    @property
+    def inputs(self) -> Tensor | None:
+        """uint8 (n, 3, *positions); None: no sample of the batch was readable."""
+
+    @property
+    def targets(self) -> Tensor:
+        """int64 (n,), float (n, classes) or int64 (n, height, width), 255 = ignored."""
+
+    @property
+    def indices(self) -> Sequence[int]:
+        """Places of the samples in their list; a sample may give several inputs."""
+
+    @property
+    def failures(self) -> Sequence[Failure]: ...
+
+
+class SampleList(Protocol):
+    """The samples of one split, in the order of their list."""
+
+    def __len__(self) -> int: ...
+
+    def path(self, index: int) -> str:
+        """The name of the sample at this place, for messages and results."""
+
+
+class Objective(Protocol):
+    """The task's half of a training step."""
+
+    def prepare(
+        self, inputs: Tensor, targets: Tensor, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """What the network is given, and what its outputs are held against: mixup and the like.
+
+        Args:
+            inputs: float (n, 3, *positions), normalised, on the device.
+            targets: as a Batch has them, on the device.
+        """
+
+    def weight(self, targets: Tensor) -> float | Tensor:
+        """What the sum of losses is divided by: samples, or pixels that are not ignored.
+
+        A number if it follows from the shape alone, and so is the same on all processes; a scalar
+        tensor if it depends on values: it is then added up over processes.
+        """
+
+    def loss_sum(self, outputs: Any, targets: Tensor) -> Tensor:
+        """Sum of the losses, a scalar; auxiliary outputs inside."""
+
+
+class Meter(Protocol):
+    """Figures from additive counts."""
+
+    @property
+    def main(self) -> str:
+        """The figure that decides which checkpoint is best, greater is better: "top1", "miou"."""
+
+    @property
+    def size(self) -> int:
+        """Number of counts."""
+
+    def count(self, outputs: Any, targets: Tensor) -> Tensor:
+        """float64 (size,) of these samples, on their device."""
+
+    def figures(self, counts: Tensor) -> dict[str, float]:
+        """From sums of counts, on the CPU, to figures by name; `main` is one of them."""
+
+
+class Evaluation(Protocol):
+    """The task's half of a test."""
+
+    @property
+    def samples(self) -> SampleList: ...
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Plain values of all that records depend on, besides weights and the list."""
+
+    @property
+    def record_shape(self) -> tuple[int, ...]:
+        """Of one sample's record: (views, classes), or (classes, classes)."""
+
+    def loader(self, indices: Sequence[int]) -> DataLoader[Any]:
+        """One item a sample, in this order: `index`, `views` (None if unreadable), `failures`."""
+
+    def record(self, forward: Callable[[Tensor], Any], views: Any, batch_size: int) -> np.ndarray:
+        """float32 of record_shape. forward: uint8 (at most batch_size, 3, *positions) -> outputs."""
+
+    def write(self, folder: Path, records: Any, facts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Results and report into the folder; returns the figures of the test's metrics line."""
