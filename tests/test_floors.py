@@ -31,11 +31,11 @@ ALLOWED = {
     },
     "prediction": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks", "runs"),
+        *("models", "video", "pixels", "data", "engine", "tasks", "runs"),
     },
     "runs": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks"),
+        *("models", "video", "pixels", "data", "engine", "tasks"),
     },
     "serving": {
         "errors",
@@ -68,7 +68,6 @@ TO_TURN = {
     ("tasks", "prediction"),
     ("tasks", "runs"),
     ("inspection", "video"),
-    ("data", "tasks"),
     ("statistics", "tasks"),
 }
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
