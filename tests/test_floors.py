@@ -24,7 +24,7 @@ ALLOWED = {
     "pixels": {"errors"},
     "data": {"errors", "files", "processes", "video"},
     "engine": {"errors", "files", "processes", "models"},
-    "inspection": {"errors", "models"},
+    "inspection": {"errors", "reports", "models"},
     "tasks": {
         *("errors", "choices", "files", "processes", "config", "statistics", "reports"),
         *("models", "video", "pixels", "data", "engine", "inspection"),
@@ -67,9 +67,7 @@ TO_TURN = {
     ("pixels", "video"),
     ("tasks", "prediction"),
     ("tasks", "runs"),
-    ("inspection", "video"),
     ("data", "tasks"),
-    ("statistics", "tasks"),
 }
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 
