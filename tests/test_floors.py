@@ -19,7 +19,7 @@ ALLOWED = {
     "config": {"errors", "choices"},
     "statistics": {"errors"},
     "reports": {"errors", "files", "statistics"},
-    "models": {"errors", "choices"},
+    "models": {"errors", "choices", "files"},
     "video": {"errors", "choices"},
     "pixels": {"errors"},
     "data": {"errors", "files", "processes", "video"},
