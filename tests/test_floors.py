@@ -19,12 +19,12 @@ ALLOWED = {
     "config": {"errors", "choices"},
     "statistics": {"errors"},
     "reports": {"errors", "files", "statistics"},
-    "models": {"errors", "choices"},
+    "models": {"errors", "choices", "files"},
     "video": {"errors", "choices"},
     "pixels": {"errors"},
     "data": {"errors", "files", "processes", "video"},
     "engine": {"errors", "files", "processes", "models"},
-    "inspection": {"errors", "models"},
+    "inspection": {"errors", "reports", "models"},
     "tasks": {
         *("errors", "choices", "files", "processes", "config", "statistics", "reports"),
         *("models", "video", "pixels", "data", "engine", "inspection"),
@@ -67,8 +67,6 @@ TO_TURN = {
     ("pixels", "video"),
     ("tasks", "prediction"),
     ("tasks", "runs"),
-    ("inspection", "video"),
-    ("statistics", "tasks"),
 }
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 
