@@ -14,6 +14,7 @@ PACKAGE = Path(__file__).parents[1] / "glore_video"
 ALLOWED = {
     "errors": set(),
     "choices": {"errors"},
+    "seeding": set(),
     "processes": {"errors"},
     "files": {"errors"},
     "config": {"errors", "choices"},
@@ -22,12 +23,12 @@ ALLOWED = {
     "models": {"errors", "choices", "files"},
     "video": {"errors", "choices"},
     "pixels": {"errors"},
-    "data": {"errors", "files", "processes", "video"},
-    "engine": {"errors", "files", "processes", "models"},
+    "data": {"errors", "files", "processes", "seeding", "video"},
+    "engine": {"errors", "files", "processes", "seeding", "models"},
     "inspection": {"errors", "reports", "models"},
     "tasks": {
         *("errors", "choices", "files", "processes", "config", "statistics", "reports"),
-        *("models", "video", "pixels", "data", "engine", "inspection"),
+        *("seeding", "models", "video", "pixels", "data", "engine", "inspection"),
     },
     "prediction": {
         *("errors", "choices", "files", "processes", "config"),

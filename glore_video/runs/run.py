@@ -41,7 +41,7 @@ from glore_video.runs.network import (
 )
 from glore_video.runs.preparation import prepare
 from glore_video.runs.solver import build_groups, lr_scale
-from glore_video.runs.training import build_trainer, clips_a_step
+from glore_video.runs.training import build_trainer, samples_per_step
 from glore_video.tasks.classification import Summary, ViewPlan, summarize, write_results
 from glore_video.tasks.classification.metrics import top5_tells
 from glore_video.tasks.classification.report import write_report
@@ -152,9 +152,9 @@ def train_and_test(config: Config, process: Process) -> Summary | None:
                 *(
                     config.MODEL.NAME or config.MODEL.ARCH,
                     len(data.train or ()),
-                    trainer.batches.batches_an_epoch,
+                    trainer.train_data.order.steps_per_epoch,
                 ),
-                *(clips_a_step(config), _processes(process)),
+                *(samples_per_step(config), _processes(process)),
             )
             trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)
         if not config.TEST.ENABLE:
@@ -342,7 +342,7 @@ def _steps(config: Config) -> str:
             videos = len(load_list(config, "train"))
         except FileNotFoundError as error:
             return f"not known: {error}"
-    batch, clips = config.TRAIN.BATCH_SIZE, clips_a_step(config)
+    batch, clips = config.TRAIN.BATCH_SIZE, samples_per_step(config)
     few = "" if videos >= batch else f" (too few videos for TRAIN.BATCH_SIZE = {batch})"
     return f"{videos} videos, {videos // batch} steps of {clips} clips{few}"
 

@@ -23,6 +23,7 @@ from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.protocols import TrainingData, ValidationData, Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
@@ -30,6 +31,17 @@ from glore_video.tasks.video_classification.dataset import CentreClips, EvalView
 from glore_video.video import ClipSampling
 
 logger = logging.getLogger(__name__)
+
+
+WORDS = Words(
+    sample="video",
+    input="clip",
+    validated="centre clip",
+    faster_reading=(
+        "make videos smaller and their GOPs shorter: see tools/check_data.py and "
+        "tools/benchmark_loader.py"
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -191,13 +203,12 @@ def training_batches(config: Config, num_videos: int, process: Process) -> Train
         seed=config.RNG_SEED,
         rank=process.rank,
         world_size=process.world_size,
+        noun="videos",
     )
 
 
-def build_train_loader(
-    config: Config, videos: VideoList, process: Process
-) -> tuple[DataLoader[Any], TrainingBatches]:
-    """The loader of this process' training clips, and the sampler whose epoch the trainer sets."""
+def build_train_data(config: Config, videos: VideoList, process: Process) -> TrainingData:
+    """This process' training clips."""
     batches = training_batches(config, len(videos), process)
     clips = TrainingClips(
         videos=videos,
@@ -216,7 +227,7 @@ def build_train_loader(
         seed=config.RNG_SEED,
         watchdog=build_watchdog(config),
     )
-    return clip_loader(clips, batches=batches, **_workers(config)), batches
+    return TrainingData(clip_loader(clips, batches=batches, **_workers(config)), batches, videos)
 
 
 def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
@@ -224,8 +235,8 @@ def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
     return (numbers[0], numbers[1]) if numbers else None
 
 
-def build_val_loader(config: Config, videos: VideoList, process: Process) -> DataLoader[Any]:
-    """The loader of this process' share of the validation list: centre clips."""
+def build_val_data(config: Config, videos: VideoList, process: Process) -> ValidationData:
+    """This process' share of the validation list: centre clips."""
     clips = CentreClips(
         videos=videos,
         sampling=clip_sampling(config),
@@ -236,12 +247,13 @@ def build_val_loader(config: Config, videos: VideoList, process: Process) -> Dat
         watchdog=build_watchdog(config),
     )
     own = shard(len(videos), rank=process.rank, world_size=process.world_size)
-    return clip_loader(
+    loader = clip_loader(
         clips,
         sampler=ShardSampler(own),
         batch_size=max(1, config.TRAIN.BATCH_SIZE // process.world_size),
         **_workers(config),
     )
+    return ValidationData(loader, videos)
 
 
 def _workers(config: Config) -> dict[str, Any]:
