@@ -32,11 +32,11 @@ ALLOWED = {
     },
     "prediction": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks", "runs"),
+        *("models", "video", "pixels", "data", "engine", "tasks", "runs"),
     },
     "runs": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks"),
+        *("models", "video", "pixels", "data", "engine", "tasks"),
     },
     "serving": {
         "errors",
@@ -68,7 +68,6 @@ TO_TURN = {
     ("pixels", "video"),
     ("tasks", "prediction"),
     ("tasks", "runs"),
-    ("data", "tasks"),
 }
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 
