@@ -50,7 +50,7 @@ ALLOWED = {
     },
     "cli": {
         *("errors", "choices", "files", "processes", "config", "models", "video", "data", "engine"),
-        *("tasks", "prediction", "runs", "serving"),
+        *("pixels", "inspection", "tasks", "prediction", "runs", "serving"),
     },
     "__init__": {"models", "prediction"},
     "__main__": {"cli"},

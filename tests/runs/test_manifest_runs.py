@@ -1,12 +1,11 @@
 """Runs over a manifest: bad videos are never opened, and the summary names them."""
 
-import importlib.util
 import json
 import os
-from pathlib import Path
 
 import pytest
 
+from glore_video.cli.check_data import main as check_main
 from glore_video.cli.main import main
 from glore_video.data.video.manifest import ManifestWriter, Row
 from glore_video.tasks.video_classification import task_data as build_data
@@ -34,11 +33,7 @@ def data(videos, tmp_path):
 
 
 def check_data(argv):
-    tool = Path(__file__).parents[2] / "tools" / "check_data.py"
-    spec = importlib.util.spec_from_file_location("check_data_tool", tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.main(argv) == 0
+    assert check_main(argv) == 0
 
 
 @pytest.fixture
