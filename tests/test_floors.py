@@ -19,23 +19,23 @@ ALLOWED = {
     "config": {"errors", "choices"},
     "statistics": {"errors"},
     "reports": {"errors", "files", "statistics"},
-    "models": {"errors", "choices"},
+    "models": {"errors", "choices", "files"},
     "video": {"errors", "choices"},
     "pixels": {"errors"},
     "data": {"errors", "files", "processes", "video"},
     "engine": {"errors", "files", "processes", "models"},
-    "inspection": {"errors", "models"},
+    "inspection": {"errors", "reports", "models"},
     "tasks": {
         *("errors", "choices", "files", "processes", "config", "statistics", "reports"),
         *("models", "video", "pixels", "data", "engine", "inspection"),
     },
     "prediction": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks", "runs"),
+        *("models", "video", "pixels", "data", "engine", "tasks", "runs"),
     },
     "runs": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks"),
+        *("models", "video", "pixels", "data", "engine", "tasks"),
     },
     "serving": {
         "errors",
@@ -50,7 +50,7 @@ ALLOWED = {
     },
     "cli": {
         *("errors", "choices", "files", "processes", "config", "models", "video", "data", "engine"),
-        *("pixels", "inspection", "tasks", "prediction", "runs", "serving"),
+        *("pixels", "reports", "inspection", "tasks", "prediction", "runs", "serving"),
     },
     "__init__": {"models", "prediction"},
     "__main__": {"cli"},
@@ -67,9 +67,6 @@ TO_TURN = {
     ("pixels", "video"),
     ("tasks", "prediction"),
     ("tasks", "runs"),
-    ("inspection", "video"),
-    ("data", "tasks"),
-    ("statistics", "tasks"),
 }
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 

@@ -15,7 +15,7 @@ from glore_video.cli.arguments import Parser
 def is_script() -> bool:
     """Whether a file of tools/ runs, not `glore-video` or `python -m glore_video`."""
     name = Path(sys.argv[0]).name
-    return name.endswith(".py") and name != "__main__.py"
+    return name.endswith(".py") and name not in ("__main__.py", "main.py")
 
 
 def program(verb: str = "") -> str:

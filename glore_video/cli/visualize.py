@@ -106,8 +106,8 @@ def _write(
 ) -> list[Path]:
     """Pictures and film into --out; returns their paths."""
     from glore_video.cli.terminal import Bar
-    from glore_video.inspection.charts import draw_adjacency
-    from glore_video.inspection.drawing import save
+    from glore_video.inspection.adjacency_chart import draw_adjacency
+    from glore_video.reports.drawing import save
     from glore_video.tasks.video_classification.inspection_pictures import (
         activity_chart,
         film_of,

@@ -115,7 +115,7 @@ def test_usage_says_the_name_that_was_called(command, name):
 def test_commands_are_listed(command, words, status, always):
     done, _, imported = run(*COMMANDS[command], *words)
     assert done.returncode == status
-    assert done.stdout.startswith(f"usage: {command} [-h] ")
+    assert done.stdout.startswith("usage: glore-video [-h] ")
     listed = re.findall(r"^  (\S+) {2,}(\S.*)$", done.stdout, flags=re.MULTILINE)
     assert dict(listed) == VERBS
     assert imported - always == set()

@@ -61,9 +61,7 @@ def test_timeline_and_film(moving_video, tiny_checkpoint, capsys, tmp_path):
     assert (tmp_path / "t.png").stat().st_size > 2000
 
 
-def test_results_of_a_folder_lie_in_outputs(
-    main, moving_video, tiny_checkpoint, tmp_path, monkeypatch
-):
+def test_results_of_a_folder_lie_in_outputs(moving_video, tiny_checkpoint, tmp_path, monkeypatch):
     (tmp_path / "videos").mkdir()
     shutil.copy(moving_video, tmp_path / "videos")
     monkeypatch.chdir(tmp_path)

@@ -50,7 +50,7 @@ def test_the_most_important_nodes_by_default(moving_video, tiny_checkpoint, caps
     assert all(re.search(r", [0-9.]+% of the unit's$", line) for line in lines[1:4])
 
 
-def test_the_probability_is_that_of_predict(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+def test_the_probability_is_that_of_predict(moving_video, tiny_checkpoint, capsys, tmp_path):
     for views in ([], ["--clips", "4", "--crops", "3"]):
         common = [str(moving_video), "--weights", str(tiny_checkpoint), *views]
         assert main([*common, "--out", str(tmp_path), "--no-film", "--maps", "1"]) == 0
