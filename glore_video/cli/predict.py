@@ -75,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
+    import glore_video.prediction  # noqa: F401  before tasks, which look into it
     from glore_video.cli.terminal import default_device
     from glore_video.engine.launch.processes import under_torchrun
     from glore_video.engine.run_log import setup_logging

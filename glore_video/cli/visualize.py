@@ -65,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def visualize(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
+    import glore_video.prediction  # noqa: F401  before tasks, which look into it
     from glore_video.cli.terminal import Bar, chosen_model
     from glore_video.models import glore_units
     from glore_video.tasks.video_classification.inspection import look
