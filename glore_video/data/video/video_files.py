@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -33,15 +32,8 @@ _BEGINNINGS = (
 )
 
 
-def _begins_like_a_video(path: str) -> bool:
+def _begins_like_a_video(head: bytes) -> bool:
     """Whether a file begins as those of the usual containers do: what no suffix tells."""
-    if not os.path.isfile(path):  # opening a FIFO would wait
-        return False
-    try:
-        with open(path, "rb") as file:
-            head = file.read(400)
-    except OSError:
-        return False
     return (
         head[4:8] in (b"ftyp", b"moov")  # MP4, QuickTime
         or head.startswith(_BEGINNINGS)
