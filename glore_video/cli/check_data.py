@@ -61,17 +61,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.data.check_sources import list_videos, manifest_of, use_line
+    from glore_video.data.check_sources import list_samples
     from glore_video.data.video.checking import check_videos, summary_lines
-    from glore_video.data.video.kinetics import compare_with_names
+    from glore_video.data.video.kinetics_coverage import compare_with_names
+    from glore_video.data.video.manifest_place import manifest_of, use_line
     from glore_video.data.video.reading_cost import advice_lines
+    from glore_video.data.video.video_files import VIDEOS
 
     source: Path = args.source
     manifest: Path = args.out or manifest_of(source)
     if args.against:
         compare_with_names([], args.against)  # to know now, and not hours later, that it is no list
-    listing = list_videos(
-        source, manifest, prefix=args.prefix, separator=args.separator, like=args.like
+    listing = list_samples(
+        VIDEOS,
+        source,
+        manifest,
+        prefix=args.prefix,
+        separator=args.separator,
+        like=args.like,
     )
     for note in listing.notes:
         print(note, flush=True)

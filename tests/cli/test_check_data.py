@@ -55,7 +55,7 @@ def test_a_folder_with_the_manifest_elsewhere(data, tmp_path, capsys):
 
 def test_class_folders_and_the_list_of_the_next_run(data, monkeypatch, capsys):
     """A bad file is not opened again, and labels are those of the folders, whatever wrote them."""
-    from glore_video.data.annotations import load_split
+    from glore_video.data.video.splits import load_split
 
     for name in ("ape/a b.mp4", "cat/bad.mp4", "cat/good.mp4"):
         (data / "train" / name).parent.mkdir(parents=True, exist_ok=True)
