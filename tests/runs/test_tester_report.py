@@ -100,6 +100,6 @@ def test_frames_of_a_variable_rate_are_spread_over_its_time(tmp_path):
     assert [read_number(frame) for frame in frames] == [20, 33, 37]
 
 
-def test_tool_without_a_test(tool, tmp_path, capsys):
+def test_tool_without_a_test(tmp_path, capsys):
     assert tool([str(tmp_path)]) == 2
     assert "scores.npz: no such file or folder" in capsys.readouterr().err
