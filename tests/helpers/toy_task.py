@@ -84,7 +84,11 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.body = nn.Sequential(
-            nn.Flatten(), nn.Linear(12, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.1)
+            nn.Flatten(),
+            nn.Linear(12, 8, bias=False),
+            nn.BatchNorm1d(8),
+            nn.ReLU(),
+            nn.Dropout(0.1),
         )
         self.head = nn.Linear(8, CLASSES * POSITIONS)
 
