@@ -19,23 +19,24 @@ ALLOWED = {
     "config": {"errors", "choices"},
     "statistics": {"errors"},
     "reports": {"errors", "files", "statistics"},
-    "models": {"errors", "choices"},
-    "video": {"errors", "choices"},
+    "models": {"errors", "choices", "files"},
+    "video": {"errors", "choices", "files"},
+    "images": {"errors", "files", "pixels"},
     "pixels": {"errors"},
     "data": {"errors", "files", "processes", "video"},
     "engine": {"errors", "files", "processes", "models"},
-    "inspection": {"errors", "models"},
+    "inspection": {"errors", "reports", "models"},
     "tasks": {
         *("errors", "choices", "files", "processes", "config", "statistics", "reports"),
         *("models", "video", "pixels", "data", "engine", "inspection"),
     },
     "prediction": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks", "runs"),
+        *("models", "video", "pixels", "data", "engine", "tasks", "runs"),
     },
     "runs": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks"),
+        *("models", "video", "pixels", "data", "engine", "tasks"),
     },
     "serving": {
         "errors",
@@ -67,9 +68,6 @@ TO_TURN = {
     ("pixels", "video"),
     ("tasks", "prediction"),
     ("tasks", "runs"),
-    ("inspection", "video"),
-    ("data", "tasks"),
-    ("statistics", "tasks"),
 }
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 

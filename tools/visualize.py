@@ -64,9 +64,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def visualize(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
     from glore_video.cli.terminal import Bar, chosen_model
-    from glore_video.inspection.charts import draw_adjacency
-    from glore_video.inspection.drawing import save
+    from glore_video.inspection.adjacency_chart import draw_adjacency
     from glore_video.models import glore_units
+    from glore_video.reports.drawing import save
     from glore_video.tasks.video_classification.inspection import look
     from glore_video.tasks.video_classification.inspection_pictures import (
         activity_chart,

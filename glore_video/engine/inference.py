@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glore_video.engine.on_device import Precision
+from glore_video.engine.precision import Precision
 from glore_video.models.units.idle_units import refuse_idle_units
 
 Normalize = Callable[[Tensor, torch.device], Tensor]

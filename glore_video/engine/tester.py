@@ -16,7 +16,7 @@ from torch import nn
 
 from glore_video.engine.inference import Normalize, forward_pass
 from glore_video.engine.launch.processes import Process
-from glore_video.engine.on_device import Precision
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Evaluation, Failure, Records
 from glore_video.engine.record_shards import RecordShards
 from glore_video.engine.run_log import progress

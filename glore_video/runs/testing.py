@@ -23,8 +23,8 @@ from glore_video.errors import UsageError
 from glore_video.models import count_complexity
 from glore_video.runs.network import (
     build_model,
+    build_normalize,
     build_precision,
-    build_preprocessing,
     checkpoint_to_test,
     load_test_weights,
 )
@@ -58,7 +58,7 @@ def run_test(
             network,
             evaluation,
             batch_size=max(1, config.TEST.BATCH_SIZE // process.world_size),
-            normalize=build_preprocessing(config),
+            normalize=build_normalize(config),
             precision=build_precision(config, process.device),
             process=process,
             shards=shards,

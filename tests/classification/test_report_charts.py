@@ -1,33 +1,9 @@
-"""Ticks and places of charts."""
+"""Places of charts."""
 
-import pytest
-
+from glore_video.reports.plots import BOTTOM, LEFT, RIGHT, TOP
 from glore_video.statistics.calibration import Bin
-from glore_video.tasks.classification.report_charts import (
-    BOTTOM,
-    LEFT,
-    RIGHT,
-    TOP,
-    reliability_chart,
-    round_ticks,
-    views_chart,
-)
+from glore_video.tasks.classification.report_charts import reliability_chart, views_chart
 from glore_video.tasks.classification.view_curve import CurvePoint
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [
-        (41.3, 64.9, [40, 45, 50, 55, 60, 65]),
-        (0, 100, [0, 20, 40, 60, 80, 100]),
-        (74.21, 74.93, [74.2, 74.4, 74.6, 74.8, 75.0]),
-        (60, 60, [60]),
-    ],
-)
-def test_ticks(low, high, ticks):
-    found = round_ticks(low, high, 6)
-    assert found[: len(ticks)] == pytest.approx(ticks)
-    assert len(found) <= 8
 
 
 def test_views():

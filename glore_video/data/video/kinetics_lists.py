@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from glore_video.data.batches import Failure
 from glore_video.data.folders import LeftOut, listed
 from glore_video.data.list_files import OneLabel
 from glore_video.data.numbering import SPLITS, read_names
@@ -20,8 +21,8 @@ from glore_video.data.video.kinetics import (
     video_of,
 )
 from glore_video.data.video.reencoding import Encoding, reencode_all
-from glore_video.data.video.video_list import Failure
-from glore_video.errors import MissingFileError, UsageError, writing
+from glore_video.errors import MissingFileError, UsageError
+from glore_video.files.whole_files import replace_file
 
 
 @dataclass(frozen=True)
@@ -149,13 +150,7 @@ def _write_list(
 
 def _write(path: Path, lines: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.tmp")
-    try:
-        with writing(path):
-            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, "".join(f"{line}\n" for line in lines).encode())
 
 
 def report_lines(prepared: Prepared) -> list[str]:
