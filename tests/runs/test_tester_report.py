@@ -15,7 +15,6 @@ from glore_video.models import save_weights
 from glore_video.runs.network import build_model
 from glore_video.video import VideoError
 
-TOOL = Path(__file__).parents[2] / "tools" / "report.py"
 
 
 @pytest.fixture
