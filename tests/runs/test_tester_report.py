@@ -1,7 +1,6 @@
 """The page that a run writes, and that tools/report.py writes again."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -14,7 +13,6 @@ from glore_video.engine import tester
 from glore_video.models import save_weights
 from glore_video.runs.network import build_model
 from glore_video.video import VideoError
-
 
 
 @pytest.fixture
