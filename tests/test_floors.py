@@ -171,6 +171,8 @@ def test_every_folder_is_on_a_floor():
         ("import glore_video.files.locks", ("torch", "numpy", "av", "decord", "pydantic")),
         ("import glore_video.models", ("av", "decord", "torchvision", "pydantic")),
         ("import glore_video.video", ("torch", "numpy", "av", "decord")),
+        ("import glore_video.images", ("torch", "numpy", "PIL")),
+        ("import glore_video.images.masks", ("av", "decord", "pydantic", "glore_video.video")),
         ("import glore_video.data.class_lists", ("av", "glore_video.video")),
         ("import glore_video.data.check_sources", ("av", "glore_video.video")),
         ("import glore_video.video.opening", ("av", "decord", "pytorchvideo")),
@@ -193,7 +195,7 @@ def test_public_names():
         _ = glore_video.nothing
 
 
-@pytest.mark.parametrize("package", ["glore_video", "glore_video.video"])
+@pytest.mark.parametrize("package", ["glore_video", "glore_video.video", "glore_video.images"])
 def test_names_that_come_late_are_listed(package):
     module = importlib.import_module(package)
     assert set(module.__all__) <= set(dir(module))
