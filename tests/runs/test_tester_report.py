@@ -1,4 +1,4 @@
-"""The page that a run writes, and that tools/report.py writes again."""
+"""The page that a run writes, and that `glore-video report` writes again."""
 
 import json
 
