@@ -457,7 +457,7 @@ def test_units_that_the_network_does_not_run_are_refused(
 
 def test_missing_cfg(capsys):
     with pytest.raises(SystemExit) as stopped:
-        main([])
+        main(["train"])
     assert stopped.value.code == 2
     assert "--cfg FILE is needed" in capsys.readouterr().err
 
