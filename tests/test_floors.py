@@ -65,7 +65,6 @@ TO_TURN = {
     ("engine", "video"),
     ("engine", "choices"),
     ("processes", "data"),
-    ("pixels", "video"),
     ("tasks", "prediction"),
     ("tasks", "runs"),
 }

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,16 +24,16 @@ from glore_video.pixels.draws import whole
 from glore_video.pixels.erasing import RandomErasing
 from glore_video.pixels.rand_augment import RandAugment
 from glore_video.pixels.transforms import (
+    Interpolation,
+    Transform,
     crop,
     horizontal_flip,
     random_crop,
     random_short_side,
     random_square,
     resize,
-    resize_short_side,
     short_side_size,
 )
-from glore_video.video.reader import Transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +49,7 @@ class Framing:
         areas, area_aspects: if given, a window of this share of the area and this width / height
             is scaled to the crop's size (random_area_crop), and short_sides and aspects mean
             nothing.
+        interpolation, antialias: of scaling, see resize.
     """
 
     short_sides: tuple[int, int]
@@ -59,6 +59,13 @@ class Framing:
     aspects: tuple[float, float] | None = None
     areas: tuple[float, float] | None = None
     area_aspects: tuple[float, float] = (3 / 4, 4 / 3)
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = False
+
+    def resize(self, frames: Tensor, height: int, width: int) -> Tensor:
+        return resize(
+            frames, height, width, interpolation=self.interpolation, antialias=self.antialias
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +143,13 @@ class Augmentation:
                 frames = random_crop(frames, framing.crop_size, generator)
             else:
                 frames = random_area_crop(
-                    frames, framing.crop_size, framing.areas, framing.area_aspects, generator
+                    frames,
+                    framing.crop_size,
+                    framing.areas,
+                    framing.area_aspects,
+                    generator,
+                    interpolation=framing.interpolation,
+                    antialias=framing.antialias,
                 )
         if framing.flip and whole(0, 1, generator):
             frames = horizontal_flip(frames)
@@ -170,10 +183,11 @@ class Augmentation:
             if whole_frames:
                 # What SlowFast's decoding does by default; RandAugment costs by the pixel.
                 least = min(framing.short_sides[0], height, width)
-                return partial(resize_short_side, short_side=least)
+                size = short_side_size(height, width, least)
+                return lambda frames: framing.resize(frames, *size)
             window = random_window(height, width, framing.areas, framing.area_aspects, generator)
             side = framing.crop_size
-            return lambda frames: resize(crop(frames, *window), side, side)
+            return lambda frames: framing.resize(crop(frames, *window), side, side)
         draw = float(torch.rand((), generator=generator))
         side = random_short_side(*framing.short_sides, draw, inverse=framing.inverse_uniform)
         if framing.aspects is None:
@@ -181,6 +195,6 @@ class Augmentation:
         else:
             size = size_with_aspect(height, width, side, random_aspect(*framing.aspects, colours))
         if whole_frames:
-            return lambda frames: resize(frames, *size)
+            return lambda frames: framing.resize(frames, *size)
         square = random_square(*size, framing.crop_size, generator)
-        return lambda frames: crop(resize(frames, *size), *square)
+        return lambda frames: crop(framing.resize(frames, *size), *square)

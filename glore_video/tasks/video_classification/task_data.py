@@ -26,6 +26,7 @@ from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.errors import MissingFileError, UsageError, naming
+from glore_video.pixels.augmentation import Framing
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
@@ -205,13 +206,15 @@ def build_train_loader(
     clips = TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),
-        short_sides=config.DATA.TRAIN_JITTER_SCALES,
-        inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
-        aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
-        areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
-        area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
-        crop_size=config.DATA.TRAIN_CROP_SIZE,
-        flip=config.DATA.RANDOM_FLIP,
+        framing=Framing(
+            short_sides=config.DATA.TRAIN_JITTER_SCALES,
+            inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
+            aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
+            areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
+            area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
+            crop_size=config.DATA.TRAIN_CROP_SIZE,
+            flip=config.DATA.RANDOM_FLIP,
+        ),
         augmentation=build_augmentation(config),
         num_clips=config.AUG.NUM_SAMPLE,
         backend=config.DATA.DECODING_BACKEND,
