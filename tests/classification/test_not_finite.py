@@ -129,8 +129,8 @@ def test_comparison_counts_them_as_wrong_and_says_so(tmp_path):
     good = load_predictions(write(tmp_path / "good", scores_with([])))
     bad = load_predictions(write(tmp_path / "bad", scores_with([3, 9])))
     result = compare([good], [bad])
-    assert result.not_finite == {bad.source: 2}
-    assert (result.only_first, result.only_second) == (2, 0)
+    assert result.coverage.not_finite == {bad.source: 2}
+    assert (result.mcnemar.only_first, result.mcnemar.only_second) == (2, 0)
     assert [(flip.path, flip.second) for flip in result.lost] == [
         ("3.mp4", ("not finite",)),
         ("9.mp4", ("not finite",)),
