@@ -1,5 +1,7 @@
 """From frames to a training clip: the order of things, and the same for all frames."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -132,3 +134,45 @@ def test_area_framing_ignores_short_sides():
     assert (height, width) == (14, 14)
     expected = transforms.resize(frames[:, top : top + 14, left : left + 14], 16, 16)
     assert torch.equal(run(Augmentation(), frames, framing, seed=5), expected)
+
+
+@pytest.mark.parametrize("on_crop", [False, True])
+@pytest.mark.parametrize("areas", [None, (0.3, 0.9)])
+def test_a_picture_is_one_frame(areas, on_crop):
+    """What a clip of equal frames becomes, each of its frames becomes alone."""
+    augmentation = dataclasses.replace(EVERYTHING, rand_augment_on_crop=on_crop)
+    framing = dataclasses.replace(
+        FRAMING, areas=areas, interpolation="bicubic", antialias=True, short_sides=(20, 28)
+    )
+    for seed in range(5):
+        clip = run(augmentation, still(frames=3), framing, seed=seed, colours=seed + 50)
+        picture = run(augmentation, still(frames=1), framing, seed=seed, colours=seed + 50)
+        assert picture.shape == (1, 16, 16, 3)
+        assert torch.equal(clip, picture.expand(3, -1, -1, -1))
+
+
+def test_interpolation_of_a_framing():
+    framing = Framing(short_sides=(20, 20), crop_size=16, flip=False)
+    smooth = dataclasses.replace(framing, interpolation="bicubic", antialias=True)
+    picture = noise(60, 80, frames=1)
+    expected = transforms.resize(picture, 20, 26, interpolation="bicubic", antialias=True)
+    window = transforms.random_square(20, 26, 16, _after_short_side())
+    assert torch.equal(run(Augmentation(), picture, smooth), transforms.crop(expected, *window))
+    assert not torch.equal(
+        run(Augmentation(), picture, smooth), run(Augmentation(), picture, framing)
+    )
+
+
+def _after_short_side():
+    """The generator of `run`, after its first draw."""
+    drawn = generator(0)
+    torch.rand((), generator=drawn)
+    return drawn
+
+
+def test_one_draw_serves_picture_and_mask():
+    mask = still(40, 50, frames=1)[..., :1].expand(-1, -1, -1, 3)
+    square = transforms.random_square(40, 50, 16, generator(3))
+    assert torch.equal(
+        transforms.crop(mask, *square), transforms.random_crop(mask, 16, generator(3))
+    )

@@ -1,6 +1,8 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torchvision.transforms.v2 import InterpolationMode
+from torchvision.transforms.v2 import functional as tvf
 
 from glore_video.pixels import transforms
 
@@ -56,6 +58,32 @@ def test_resize_by_hand():
     # Columns 0 and 200, twice as wide: pixel centres at -1/4, 1/4, 3/4, 5/4 of the source.
     frames = torch.tensor([0, 200], dtype=torch.uint8).view(1, 1, 2, 1).expand(1, 1, 2, 3)
     assert transforms.resize(frames, 1, 4)[0, 0, :, 0].tolist() == [0, 50, 150, 200]
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+@pytest.mark.parametrize("antialias", [False, True])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(24, 31), (90, 77), (45, 160)])
+def test_resize_is_torchvisions(frames, interpolation, antialias, size):
+    pictures = noise(60, 80, frames=frames)
+    expected = tvf.resize(
+        pictures.permute(0, 3, 1, 2).contiguous(),
+        list(size),
+        interpolation=InterpolationMode(interpolation),
+        antialias=antialias,
+    ).permute(0, 2, 3, 1)
+    resized = transforms.resize(pictures, *size, interpolation=interpolation, antialias=antialias)
+    assert resized.shape == (frames, *size, 3)
+    assert (resized.int() - expected.int()).abs().max() <= 1
+
+
+def test_antialiasing_by_hand():
+    # Four columns to two: a mean over a triangle of four source pixels, at the border cut off.
+    frames = torch.tensor([0, 0, 240, 240], dtype=torch.uint8).view(1, 1, 4, 1).expand(1, 1, 4, 3)
+    plain = transforms.resize_short_side(frames.expand(1, 4, 4, 3), 2)
+    smooth = transforms.resize_short_side(frames.expand(1, 4, 4, 3), 2, antialias=True)
+    assert plain[0, 0, :, 0].tolist() == [0, 240]
+    assert smooth[0, 0, :, 0].tolist() == [34, 206]  # weights 3, 3, 1 of 7
 
 
 def test_random_short_side():

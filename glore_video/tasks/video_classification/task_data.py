@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -157,8 +158,19 @@ def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
     )
 
 
+def check_backend(config: Config) -> None:
+    """Raises UsageError if the package that DATA.DECODING_BACKEND needs is not installed."""
+    package = "av" if config.DATA.DECODING_BACKEND == "pyav" else config.DATA.DECODING_BACKEND
+    if find_spec(package) is None:
+        raise UsageError(
+            f"DATA.DECODING_BACKEND = {config.DATA.DECODING_BACKEND} needs the package {package}, "
+            "which is not installed; pyav is always there"
+        )
+
+
 def load_data(config: Config) -> RunData:
     """The lists that the run needs, and the names of the classes."""
+    check_backend(config)
     numbering = load_numbering(config)
     return RunData(
         train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
