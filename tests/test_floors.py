@@ -58,15 +58,11 @@ ALLOWED = {
 }
 # Arrows that run up, to be turned.
 TO_TURN = {
-    ("engine", "config"),
     ("engine", "data"),
     ("engine", "pixels"),
     ("engine", "tasks"),
-    ("engine", "video"),
-    ("engine", "choices"),
     ("processes", "data"),
     ("tasks", "prediction"),
-    ("tasks", "runs"),
 }
 # Of data/, which know videos still.
 VIDEO_TO_TURN = {"loader.py", "watchdog.py"}

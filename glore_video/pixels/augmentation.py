@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -32,6 +33,7 @@ from glore_video.pixels.transforms import (
     random_short_side,
     random_square,
     resize,
+    resize_short_side,
     short_side_size,
 )
 
@@ -49,7 +51,7 @@ class Framing:
         areas, area_aspects: if given, a window of this share of the area and this width / height
             is scaled to the crop's size (random_area_crop), and short_sides and aspects mean
             nothing.
-        interpolation, antialias: of scaling, see resize.
+        interpolation, antialias: of scaling, see transforms.resize.
     """
 
     short_sides: tuple[int, int]
@@ -61,11 +63,6 @@ class Framing:
     area_aspects: tuple[float, float] = (3 / 4, 4 / 3)
     interpolation: Interpolation = "bilinear"
     antialias: bool = False
-
-    def resize(self, frames: Tensor, height: int, width: int) -> Tensor:
-        return resize(
-            frames, height, width, interpolation=self.interpolation, antialias=self.antialias
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,15 +176,21 @@ class Augmentation:
         """What is done with frames of this shape, (frames, height, width, 3)."""
         height, width = shape[1:3]
         whole_frames = self._on_frames is not None
+        interpolation, antialias = framing.interpolation, framing.antialias
+        scale = partial(resize, interpolation=interpolation, antialias=antialias)
         if framing.areas is not None:
             if whole_frames:
                 # What SlowFast's decoding does by default; RandAugment costs by the pixel.
                 least = min(framing.short_sides[0], height, width)
-                size = short_side_size(height, width, least)
-                return lambda frames: framing.resize(frames, *size)
+                return partial(
+                    resize_short_side,
+                    short_side=least,
+                    interpolation=interpolation,
+                    antialias=antialias,
+                )
             window = random_window(height, width, framing.areas, framing.area_aspects, generator)
             side = framing.crop_size
-            return lambda frames: framing.resize(crop(frames, *window), side, side)
+            return lambda frames: scale(crop(frames, *window), side, side)
         draw = float(torch.rand((), generator=generator))
         side = random_short_side(*framing.short_sides, draw, inverse=framing.inverse_uniform)
         if framing.aspects is None:
@@ -195,6 +198,6 @@ class Augmentation:
         else:
             size = size_with_aspect(height, width, side, random_aspect(*framing.aspects, colours))
         if whole_frames:
-            return lambda frames: framing.resize(frames, *size)
+            return lambda frames: scale(frames, *size)
         square = random_square(*size, framing.crop_size, generator)
-        return lambda frames: crop(framing.resize(frames, *size), *square)
+        return lambda frames: crop(scale(frames, *size), *square)

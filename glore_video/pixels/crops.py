@@ -92,9 +92,7 @@ def random_area_crop(
     interpolation: Interpolation = "bilinear",
     antialias: bool = False,
 ) -> Tensor:
-    """A `random_window` of the frames, scaled to size x size pixels."""
+    """A `random_window` of the frames, scaled to size x size pixels (random resized crop)."""
     height, width = frames.shape[1:3]
-    window = random_window(height, width, areas, aspects, generator)
-    return resize(
-        crop(frames, *window), size, size, interpolation=interpolation, antialias=antialias
-    )
+    window = crop(frames, *random_window(height, width, areas, aspects, generator))
+    return resize(window, size, size, interpolation=interpolation, antialias=antialias)

@@ -28,10 +28,11 @@ def resize(
     interpolation: Interpolation = "bilinear",
     antialias: bool = False,
 ) -> Tensor:
-    """Scale to height x width pixels: torchvision's resize, to one grey level.
+    """Scale to height x width pixels: within one grey level of interpolating in floating point.
 
-    Bilinear without antialiasing is SlowFast's rule for videos. Published accuracies of pictures
-    are of antialiased ones: when scaled down, a pixel is a mean of all that it covers.
+    SlowFast scales frames bilinearly without antialiasing. Published figures of pictures, ImageNet's
+    say, are of antialiased interpolation, as Pillow has it: bicubic with a = -0.5 (-0.75 without).
+    What bicubic interpolation throws beyond 0 and 255 is cut off along each axis.
     """
     if frames.shape[1:3] == (height, width):
         return frames
