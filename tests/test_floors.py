@@ -63,7 +63,6 @@ TO_TURN = {
     ("engine", "pixels"),
     ("engine", "tasks"),
     ("processes", "data"),
-    ("pixels", "video"),
     ("tasks", "prediction"),
 }
 # Of data/, which know videos still.
