@@ -73,7 +73,7 @@ def render_synthetic(config: Config) -> None:
                 raise UsageError(
                     f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
                     "own. To train on what is there: SYNTHETIC.LABELS none; "
-                    "configs/k400_glore_r50_finetune.yaml is made for videos of your own"
+                    "--cfg k400_glore_r50_finetune is made for videos of your own"
                 ) from None
 
 
