@@ -62,7 +62,6 @@ TO_TURN = {
     ("engine", "pixels"),
     ("engine", "tasks"),
     ("processes", "data"),
-    ("pixels", "video"),
 }
 # Of data/, which know videos still.
 VIDEO_TO_TURN = {"loader.py", "watchdog.py"}

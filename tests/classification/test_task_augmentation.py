@@ -72,7 +72,11 @@ def test_all_keys_reach_the_clips(videos):
     loader, batches = build_train_loader(config(*keys), videos, process(2))
     clips = loader.dataset
     assert clips.num_clips == 2
-    assert (clips.areas, clips.area_aspects, clips.aspects) == ((0.1, 0.9), (0.7, 1.4), None)
+    assert (clips.framing.areas, clips.framing.area_aspects, clips.framing.aspects) == (
+        (0.1, 0.9),
+        (0.7, 1.4),
+        None,
+    )
     assert clips.augmentation.rand_augment_on_crop
     assert clips.augmentation.rand_augment.interpolation == "bilinear"
     assert clips.augmentation.spare_first
@@ -84,7 +88,7 @@ def test_all_keys_reach_the_clips(videos):
 def test_aspect_of_short_side_crops_reaches_the_clips(videos):
     keys = ("DATA.TRAIN_JITTER_ASPECT", "[0.8, 1.25]", "TRAIN.BATCH_SIZE", "4")
     loader, _ = build_train_loader(config(*keys), videos, process())
-    assert (loader.dataset.aspects, loader.dataset.areas) == ((0.8, 1.25), None)
+    assert (loader.dataset.framing.aspects, loader.dataset.framing.areas) == ((0.8, 1.25), None)
 
 
 def test_short_side_in_validation(videos):

@@ -158,7 +158,7 @@ class TrainingClips(Dataset[ClipItem]):
     names every failure.
 
     Args:
-        short_sides, crop_size, flip, inverse_uniform, aspects, areas, area_aspects: see Framing.
+        framing: which part of the frames a clip shows.
         augmentation: colours, erasing and the like.
         num_clips: clips of each video, from one opening; each with draws of its own, the start
             included. The first is the one that num_clips=1 gives.
@@ -169,13 +169,7 @@ class TrainingClips(Dataset[ClipItem]):
 
     videos: VideoList
     sampling: ClipSampling
-    short_sides: tuple[int, int]
-    crop_size: int
-    flip: bool
-    inverse_uniform: bool = False
-    aspects: tuple[float, float] | None = None
-    areas: tuple[float, float] | None = None
-    area_aspects: tuple[float, float] = (3 / 4, 4 / 3)
+    framing: Framing
     augmentation: Augmentation = field(default_factory=Augmentation)
     num_clips: int = 1
     backend: Backend = "pyav"
@@ -211,15 +205,6 @@ class TrainingClips(Dataset[ClipItem]):
     def _clips(self, epoch: int, index: int, attempt: int) -> Tensor:
         """uint8 (num_clips, 3, frames, crop_size, crop_size)."""
         key = (self.seed, epoch, index, attempt)
-        framing = Framing(
-            short_sides=self.short_sides,
-            crop_size=self.crop_size,
-            flip=self.flip,
-            inverse_uniform=self.inverse_uniform,
-            aspects=self.aspects,
-            areas=self.areas,
-            area_aspects=self.area_aspects,
-        )
 
         def read(video: VideoReader) -> Tensor:
             # SeedSequence takes (1, 2) and (1, 2, 0) for the same: a key never ends with a zero.
@@ -237,13 +222,13 @@ class TrainingClips(Dataset[ClipItem]):
                     for each in generators
                 ],
                 [
-                    self.augmentation.scaling(framing, generator=each, colours=others)
+                    self.augmentation.scaling(self.framing, generator=each, colours=others)
                     for each, others in zip(generators, colours, strict=True)
                 ],
             )
             finished = [
                 self.augmentation.finish(
-                    clip, framing, generator=each, colours=others, number=number
+                    clip, self.framing, generator=each, colours=others, number=number
                 )
                 for number, (clip, each, others) in enumerate(
                     zip(clips, generators, colours, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,7 @@ from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.errors import MissingFileError, UsageError, naming
+from glore_video.pixels.augmentation import Framing
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
@@ -156,8 +158,19 @@ def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
     )
 
 
+def check_backend(config: Config) -> None:
+    """Raises UsageError if the package that DATA.DECODING_BACKEND needs is not installed."""
+    package = "av" if config.DATA.DECODING_BACKEND == "pyav" else config.DATA.DECODING_BACKEND
+    if find_spec(package) is None:
+        raise UsageError(
+            f"DATA.DECODING_BACKEND = {config.DATA.DECODING_BACKEND} needs the package {package}, "
+            "which is not installed; pyav is always there"
+        )
+
+
 def load_data(config: Config) -> RunData:
     """The lists that the run needs, and the names of the classes."""
+    check_backend(config)
     numbering = load_numbering(config)
     return RunData(
         train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
@@ -205,13 +218,15 @@ def build_train_loader(
     clips = TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),
-        short_sides=config.DATA.TRAIN_JITTER_SCALES,
-        inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
-        aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
-        areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
-        area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
-        crop_size=config.DATA.TRAIN_CROP_SIZE,
-        flip=config.DATA.RANDOM_FLIP,
+        framing=Framing(
+            short_sides=config.DATA.TRAIN_JITTER_SCALES,
+            inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
+            aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
+            areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
+            area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
+            crop_size=config.DATA.TRAIN_CROP_SIZE,
+            flip=config.DATA.RANDOM_FLIP,
+        ),
         augmentation=build_augmentation(config),
         num_clips=config.AUG.NUM_SAMPLE,
         backend=config.DATA.DECODING_BACKEND,
