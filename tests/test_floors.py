@@ -59,9 +59,6 @@ ALLOWED = {
 }
 # Arrows that run up, to be turned.
 TO_TURN = {
-    ("engine", "data"),
-    ("engine", "pixels"),
-    ("engine", "tasks"),
     ("processes", "data"),
     ("tasks", "prediction"),
 }
