@@ -27,8 +27,8 @@ HEADS = {
         ("classifier.1",),
     ),
     "googlenet": (
-        lambda: lambda classes: torchvision.models.googlenet(
-            num_classes=classes, init_weights=False
+        lambda: (
+            lambda classes: torchvision.models.googlenet(num_classes=classes, init_weights=False)
         ),
         ("aux1.fc2", "aux2.fc2", "fc"),
     ),

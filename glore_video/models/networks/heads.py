@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
@@ -34,6 +35,19 @@ def head_path(model: nn.Module) -> str | None:
     """The last of `head_paths`, if there is one."""
     paths = head_paths(model)
     return paths[-1] if paths else None
+
+
+def renew_head(model: nn.Module, path: str, width: int) -> None:
+    """Puts a new layer of the same kind, with another number of outputs, in a classifier's place."""
+    old: Any = model.get_submodule(path)
+    if isinstance(old, nn.Linear):
+        new: Any = nn.Linear(old.in_features, width)
+    else:
+        new = type(old)(old.in_channels, width, kernel_size=old.kernel_size)
+    nn.init.normal_(new.weight, std=0.01)
+    nn.init.zeros_(new.bias)
+    parent, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent), name, new)
 
 
 def _recorded(model: nn.Module) -> tuple[str, ...]:

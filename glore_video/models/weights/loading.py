@@ -230,7 +230,8 @@ def _check_groups(report: LoadReport, allow: Sequence[str]) -> None:
         groups = {report.group(key) for key in [*missing, *mismatched_keys, *unexpected]}
         helpful = [] if _BACKBONE in groups else sorted(groups | set(allow))
         shapes = next(
-            (report.mismatched[key] for key in report.mismatched if report.group(key) == "head"), None
+            (report.mismatched[key] for key in report.mismatched if report.group(key) == "head"),
+            None,
         )
         raise UnfitWeightsError(
             f"{report.source} does not fit the network: {'; '.join(problems)}",
