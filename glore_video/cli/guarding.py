@@ -12,7 +12,6 @@ from glore_video.errors import NO_SPACE, is_users
 from glore_video.processes.carried_errors import behind, place_of, what_of
 from glore_video.processes.ending import end_children, end_unforeseen, log_traceback
 from glore_video.processes.streams import READER_GONE, reader_is_gone
-from glore_video.video import VideoError
 
 
 def guarded(
@@ -23,7 +22,7 @@ def guarded(
 ) -> int:
     """Run the action. A user's error is one line on stderr and status 2, Ctrl-C status 130.
 
-    What counts as a user's is said in errors.py; a video that can't be read is one too.
+    What counts as a user's is said in errors.py.
 
     Any other error was not foreseen: one line, status 1, and no process that was started here goes
     on. The traceback goes to log.txt, or for such an error to a file of its own if there is no log.
@@ -51,7 +50,7 @@ def guarded(
             end_children()
             return READER_GONE
         error = behind(raised)
-        if not (is_users(error) or isinstance(error, VideoError)):
+        if not is_users(error):
             return end_unforeseen(error, tell)
         time.sleep(wait)
         print(f"error: {_in_words(error)}", file=sys.stderr)

@@ -13,12 +13,11 @@ from glore_video.data.reading_workers import reading_context, start_worker
 from glore_video.data.samplers import ShardSampler, TrainingBatches
 from glore_video.data.watchdog import is_timeout
 from glore_video.processes.carried_errors import Reports, raise_in_place_of
-from glore_video.tasks.video_classification.dataset import ClipItem
 from glore_video.video.errors import VideoError
 
 
 def clip_loader(
-    dataset: Dataset[ClipItem],
+    dataset: Dataset[Any],
     *,
     num_workers: int,
     pin_memory: bool,
@@ -27,7 +26,7 @@ def clip_loader(
     batch_size: int = 1,
     stop_on_timeout: bool = False,
 ) -> DataLoader[Any]:
-    """A loader of ClipBatch: by `batches` for training, or by `sampler` and batch_size.
+    """A loader of Batch: by `batches` for training, or by `sampler` and batch_size.
 
     With stop_on_timeout it raises VideoError for a video that a Watchdog gave up. An error in a
     worker is raised at once, whatever other workers do.

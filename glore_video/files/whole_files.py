@@ -21,11 +21,24 @@ def whole_file(path: Path, writer: str = "") -> Iterator[IO[bytes]]:
     writer: tells apart those that may write the same file at the same time.
     """
     temporary = path.with_name(f"{path.name}{writer}.tmp")
+    with _taking_the_place(temporary, path), temporary.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def whole_path(path: Path, writer: str = "") -> Iterator[Path]:
+    """As `whole_file`, for libraries that open files themselves: a path with the suffix of `path`."""
+    temporary = path.with_name(f"{path.stem}{writer}.tmp{path.suffix}")
+    with _taking_the_place(temporary, path):
+        yield temporary
+
+
+@contextmanager
+def _taking_the_place(temporary: Path, path: Path) -> Iterator[None]:
     try:
         with writing(path):
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
+            yield
+            with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, path)
     finally:

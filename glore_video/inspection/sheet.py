@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from glore_video.inspection.drawing import PALE, canvas, scaled, text
 from glore_video.inspection.overlay import blend
+from glore_video.reports.drawing import PALE, canvas, scaled, text
 
 _MARGIN, _GAP, _SIDE = 16, 4, 132
 
 
 @dataclass(frozen=True)
-class Row:
+class SheetRow:
     """One line of tiles: what stands before it, and a weight in -1..1 for each pixel of each frame.
 
     `weights` is float (frames, height, width); None for the bare pictures.
@@ -28,7 +28,7 @@ class Row:
 
 def draw_sheet(
     pictures: np.ndarray,
-    rows: Sequence[Row],
+    rows: Sequence[SheetRow],
     *,
     title: str,
     subtitle: str = "",
@@ -67,7 +67,7 @@ def draw_sheet(
 
 
 def tile_film(
-    pictures: np.ndarray, rows: Sequence[Row], *, columns: int = 3, tile: int = 256
+    pictures: np.ndarray, rows: Sequence[SheetRow], *, columns: int = 3, tile: int = 256
 ) -> np.ndarray:
     """The same rows as tiles that play side by side.
 

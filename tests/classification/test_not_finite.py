@@ -15,8 +15,8 @@ from glore_video.tasks.classification import (
     ViewPlan,
     ensemble,
     load_scores,
+    merged_probabilities,
     summarize,
-    video_probabilities,
     write_results,
 )
 from glore_video.tasks.classification.alignment import load_predictions
@@ -80,7 +80,7 @@ def without(scores, places):
 @pytest.mark.parametrize("method", ["mean", "max", "logit_mean"])
 def test_one_view_that_is_not_finite_leaves_its_video_without_probabilities(value, method):
     scores = scores_with([4], value)
-    found = video_probabilities(torch.from_numpy(scores.logits), method=method)
+    found = merged_probabilities(torch.from_numpy(scores.logits), method=method)
     assert found[4].isnan().all()
     assert found[:4].isfinite().all()
     assert found[5:].isfinite().all()
@@ -129,8 +129,8 @@ def test_comparison_counts_them_as_wrong_and_says_so(tmp_path):
     good = load_predictions(write(tmp_path / "good", scores_with([])))
     bad = load_predictions(write(tmp_path / "bad", scores_with([3, 9])))
     result = compare([good], [bad])
-    assert result.not_finite == {bad.source: 2}
-    assert (result.only_first, result.only_second) == (2, 0)
+    assert result.coverage.not_finite == {bad.source: 2}
+    assert (result.mcnemar.only_first, result.mcnemar.only_second) == (2, 0)
     assert [(flip.path, flip.second) for flip in result.lost] == [
         ("3.mp4", ("not finite",)),
         ("9.mp4", ("not finite",)),

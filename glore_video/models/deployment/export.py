@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +16,7 @@ from torch import Tensor, nn
 
 from glore_video.choices import ExportFormat, check_choice
 from glore_video.errors import MissingFileError, UsageError
+from glore_video.files.whole_files import whole_path
 
 Clips = Tensor | Sequence[Tensor]
 
@@ -64,7 +63,7 @@ def export_network(
     shapes = ({0: batch} if isinstance(example, Tensor) else [{0: batch} for _ in example],)
     with torch.no_grad():
         program = torch.export.export(model, (example,), dynamic_shapes=shapes)
-    with _whole(path) as file:
+    with whole_path(path) as file:
         if format == "pt2":
             with warnings.catch_warnings():
                 # Of channels-last weights it says that they may be incomplete; they are not.
@@ -76,17 +75,6 @@ def export_network(
                 torch._inductor.aoti_compile_and_package(program, package_path=str(file))
         else:
             _save_onnx(program, shapes, input_names(clips), file)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A file to write that takes the place of `path` at the end; after an error it is gone."""
-    temporary = path.with_name(f"{path.stem}.tmp{path.suffix}")
-    try:
-        yield temporary
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def input_names(clips: Clips) -> list[str]:

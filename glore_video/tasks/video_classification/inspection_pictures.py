@@ -14,10 +14,10 @@ from torch import Tensor
 
 from glore_video.choices import Backend, Damaged
 from glore_video.errors import UsageError
-from glore_video.inspection.charts import draw_lines
 from glore_video.inspection.overlay import relative, upsample
-from glore_video.inspection.sheet import Row, draw_sheet, tile_film
+from glore_video.inspection.sheet import SheetRow, draw_sheet, tile_film
 from glore_video.pixels.transforms import crop
+from glore_video.reports.line_chart import draw_lines
 from glore_video.tasks.video_classification.inspection import ClipLook, VideoLook
 from glore_video.video import open_video
 from glore_video.video.writing import VideoWriter
@@ -69,22 +69,24 @@ def sheet_of(
     indices = [clip.frames[place] for place in places]
     with open_video(look.path, backend=backend, damaged=damaged) as video:
         pictures = video.frames(indices, partial(_small_square, square=look.square))
-    rows = [Row("frames", "")]
+    rows = [SheetRow("frames", "")]
     middle = f"the middle one of {len(look.clips)} clips"
     subtitle = f"Grad-CAM of {middle}"
     if unit:
         seen = clip.units[unit]
         weights = upsample(relative(seen.maps[list(nodes)]), len(clip.frames), _PIXELS, _PIXELS)
-        rows = [Row("frames", _counted(seen.maps.shape))]
+        rows = [SheetRow("frames", _counted(seen.maps.shape))]
         for node, each in zip(nodes, weights[:, places].numpy(), strict=True):
-            rows.append(Row(f"node {node}", f"{seen.importance[node]:+.2g} in this clip", each))
+            rows.append(
+                SheetRow(f"node {node}", f"{seen.importance[node]:+.2g} in this clip", each)
+            )
         subtitle = (
             f"projection maps of {unit}, {middle}; "
             "orange above, blue below the node's median weight"
         )
     if clip.cam is not None:
         heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
-        rows.append(Row("Grad-CAM", "for comparison" if unit else "", heat[0, places].numpy()))
+        rows.append(SheetRow("Grad-CAM", "for comparison" if unit else "", heat[0, places].numpy()))
     return draw_sheet(
         pictures.numpy(),
         rows,
@@ -121,7 +123,7 @@ def film_of(
             for start in range(clip.start, stop, 64):
                 indices = list(range(start, min(start + 64, stop)))
                 square = video.frames(indices, partial(_small_square, square=look.square))
-                rows = [Row(f"{class_names[look.target]} {100 * look.probability:.0f}%", "")]
+                rows = [SheetRow(f"{class_names[look.target]} {100 * look.probability:.0f}%", "")]
                 shown = [
                     float(look.times.start_of(i) + look.times.start_of(i + 1)) / 2 for i in indices
                 ]
@@ -129,10 +131,10 @@ def film_of(
                     maps = map_frames(clip, clip.units[unit].maps[list(nodes)], shown)
                     for node, each in zip(nodes, maps, strict=True):
                         note = f"{clip.units[unit].importance[node]:+.2g}"
-                        rows.append(Row(f"node {node}", note, each))
+                        rows.append(SheetRow(f"node {node}", note, each))
                 if clip.cam is not None:
                     heat = map_frames(clip, _from_zero(clip.cam)[None], shown, plain=True)
-                    rows.append(Row("Grad-CAM", "", heat[0]))
+                    rows.append(SheetRow("Grad-CAM", "", heat[0]))
                 writer.write(tile_film(square.numpy(), rows, columns=columns))
                 if progress is not None:
                     progress(indices[-1] + 1, total)

@@ -12,8 +12,9 @@ import numpy as np
 from glore_video.choices import Backend, Damaged
 from glore_video.errors import UsageError
 from glore_video.files.whole_files import replace_file
-from glore_video.inspection.charts import draw_lines, draw_scores
-from glore_video.inspection.drawing import save
+from glore_video.reports.drawing import save
+from glore_video.reports.line_chart import draw_lines
+from glore_video.reports.score_panel import draw_scores
 from glore_video.tasks.video_classification.windows import Timeline
 from glore_video.video import open_video
 from glore_video.video.writing import VideoWriter

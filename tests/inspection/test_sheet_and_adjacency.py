@@ -1,11 +1,8 @@
 import numpy as np
-import pytest
 import torch
-from PIL import Image
 
-from glore_video.inspection.charts import draw_adjacency, draw_lines, draw_scores
-from glore_video.inspection.drawing import SERIES, canvas, save
-from glore_video.inspection.sheet import Row, draw_sheet, tile_film
+from glore_video.inspection.adjacency_chart import draw_adjacency
+from glore_video.inspection.sheet import SheetRow, draw_sheet, tile_film
 
 
 def near(pixels, colour, limit=40):
@@ -18,7 +15,7 @@ def test_sheet_has_each_map_over_its_frame():
     weights = np.zeros((2, 10, 20))
     weights[1, :, 10:] = 1  # the second frame's right half
     image = draw_sheet(
-        pictures, [Row("frames", ""), Row("node 1", "x", weights)], title="t", tile=80
+        pictures, [SheetRow("frames", ""), SheetRow("node 1", "x", weights)], title="t", tile=80
     )
     pixels = np.asarray(image)
     # Tiles of 80 x 40 from (148, 54), 4 pixels apart.
@@ -32,7 +29,7 @@ def test_sheet_has_each_map_over_its_frame():
 def test_film():
     pictures = np.zeros((3, 8, 8, 3), dtype=np.uint8)
     pictures[2] = 255
-    rows = [Row("a", ""), Row("b", "note", np.ones((3, 8, 8))), Row("c", "")]
+    rows = [SheetRow("a", ""), SheetRow("b", "note", np.ones((3, 8, 8))), SheetRow("c", "")]
     film = tile_film(pictures, rows, columns=2, tile=64)
     assert film.shape == (3, 2 * (64 + 22), 128, 3)
     assert film[0, 30, 10].tolist() == [0, 0, 0]
@@ -50,35 +47,3 @@ def test_adjacency():
     assert near(pixels[74 + 10, 62 + 10], (235, 112, 18), 30)
     assert pixels[74 + 3 * 20 + 10, 62 + 10].tolist() == [255, 255, 255]
     assert draw_adjacency(torch.ones(1, 1), title="one node").width > 100
-
-
-def test_lines():
-    image = draw_lines(
-        [0.0, 1.0, 2.0], [[0, 0, 0], [1, 1, 1]], ["low", "high"], title="t", top=1.0, percent=True
-    )
-    pixels = np.asarray(image)[:, 56:630]
-    first = near(pixels, SERIES[0]).nonzero()[0]
-    second = near(pixels, SERIES[1]).nonzero()[0]
-    assert first.min() > 300
-    assert second.max() < 90
-    one = draw_lines([1.0], [[0.5]], ["x" * 200], title="one point")
-    assert near(np.asarray(one), SERIES[0]).any()
-
-
-def test_scores():
-    picture = np.full((120, 200, 3), 255, dtype=np.uint8)
-    out = draw_scores(picture, [("a long name " * 20, 0.5), ("é", 2.0)], note="1.0 s")
-    assert out.shape == picture.shape
-    assert (out[:20] == 255).all()
-    assert out[-10:, :100].mean() < 200
-    assert (picture == 255).all()
-
-
-def test_save(tmp_path):
-    image, _ = canvas(4, 4)
-    save(image, tmp_path / "a b.png")
-    with Image.open(tmp_path / "a b.png") as read:
-        assert read.size == (4, 4)
-    with pytest.raises(ValueError, match="no picture format has the suffix '.txt'"):
-        save(image, tmp_path / "a.txt")
-    assert [path.name for path in tmp_path.iterdir()] == ["a b.png"]

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from glore_video.errors import UsageError, writing
+from glore_video.errors import UsageError
+from glore_video.files.whole_files import whole_path
 
 INK, PALE, FAINT = (28, 30, 36), (112, 117, 128), (226, 228, 233)
 PAPER = (255, 255, 255)
@@ -66,11 +67,6 @@ def save(image: Image.Image, path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.suffix.lower() not in Image.registered_extensions():
         raise UsageError(f"{path}: no picture format has the suffix {path.suffix!r}")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        with writing(path):
-            image.save(temporary)
-            os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with whole_path(path, f".{os.getpid()}") as temporary:
+        image.save(temporary)
     return path
