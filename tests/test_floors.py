@@ -58,16 +58,12 @@ ALLOWED = {
 }
 # Arrows that run up, to be turned.
 TO_TURN = {
-    ("engine", "config"),
     ("engine", "data"),
     ("engine", "pixels"),
     ("engine", "tasks"),
-    ("engine", "video"),
-    ("engine", "choices"),
     ("processes", "data"),
     ("pixels", "video"),
     ("tasks", "prediction"),
-    ("tasks", "runs"),
 }
 # Of data/, which know videos still.
 VIDEO_TO_TURN = {"loader.py", "watchdog.py"}

@@ -7,14 +7,13 @@ shape for each sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 Failure = tuple[str, str]
 """A sample's name, and why it can't be read."""
@@ -90,25 +89,68 @@ class Meter(Protocol):
         """From sums of counts, on the CPU, to figures by name; `main` is one of them."""
 
 
+class Records(NamedTuple):
+    """What a test has seen of the samples that were readable, in the order of the list."""
+
+    indices: np.ndarray
+    """int64 (samples,), ascending: their places in the list."""
+    values: np.ndarray
+    """float32 (samples, *record_shape)."""
+    failed: tuple[Failure, ...]
+    """The others."""
+
+
+class Outcome(Protocol):
+    """What a test has come to."""
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """Of the test's line in metrics.jsonl; empty if there is nothing to say."""
+
+    def problem(self, checkpoint: str) -> str:
+        """Why the test of these weights is an error although it came to its end; else empty."""
+
+
 class Evaluation(Protocol):
     """The task's half of a test."""
+
+    @property
+    def noun(self) -> str:
+        """What a sample is, for messages: "video"."""
 
     @property
     def samples(self) -> SampleList: ...
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """Plain values of all that records depend on, besides weights and the list."""
+    def input_shape(self) -> Sequence[int]:
+        """Of one input of the network, (3, *positions)."""
 
     @property
-    def record_shape(self) -> tuple[int, ...]:
+    def record_shape(self) -> Sequence[int]:
         """Of one sample's record: (views, classes), or (classes, classes)."""
 
-    def loader(self, indices: Sequence[int]) -> DataLoader[Any]:
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Plain values of all that records depend on, the list too, but for the weights."""
+
+    def describe(self) -> str:
+        """What is tested, in words."""
+
+    def loader(self, indices: Sequence[int]) -> Iterable[Any]:
         """One item a sample, in this order: `index`, `views` (None if unreadable), `failures`."""
 
     def record(self, forward: Callable[[Tensor], Any], views: Any, batch_size: int) -> np.ndarray:
         """float32 of record_shape. forward: uint8 (at most batch_size, 3, *positions) -> outputs."""
 
-    def write(self, folder: Path, records: Any, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Results and report into the folder; returns the figures of the test's metrics line."""
+    def summarize(self, records: Records) -> Outcome: ...
+
+    def write(self, folder: Path, records: Records, summary: Any, facts: Mapping[str, Any]) -> None:
+        """The files of results.
+
+        Args:
+            summary: what `summarize` has returned for these records.
+            facts: more keys of summary.json.
+        """
+
+    def report(self, folder: Path, records: Records) -> None:
+        """The page about what `write` has written into the folder."""

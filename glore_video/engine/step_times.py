@@ -83,7 +83,7 @@ def verdict(seconds: dict[str, float], *, num_workers: int, cores: int) -> str |
         cure = f"all {cores} cores read already: "
     return (
         f"waiting for data {100 * share:.0f}% of the time: {cure}make videos smaller and their GOPs "
-        "shorter: see tools/check_data.py and tools/benchmark_loader.py"
+        "shorter: see glore-video check-data and benchmark-loader"
     )
 
 

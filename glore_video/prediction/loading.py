@@ -19,8 +19,8 @@ from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
+from glore_video.engine.inference import forward_pass
 from glore_video.engine.precision import Precision
-from glore_video.engine.tester import score_views
 from glore_video.errors import UsageError
 from glore_video.models import PreactResNet3d, create_model, is_foreign, load_weights
 from glore_video.models.deployment.complexity_table import protocol
@@ -36,6 +36,7 @@ from glore_video.runs.network import (
     checkpoint_to_test,
 )
 from glore_video.runs.settling import settled
+from glore_video.tasks.classification.view_logits import view_logits
 from glore_video.tasks.video_classification.dataset import EvalViews, VideoViews
 from glore_video.tasks.video_classification.task_data import clip_sampling, eval_short_side
 from glore_video.video import ClipSampling
@@ -119,13 +120,8 @@ class ReadyModel:
 
     def logits(self, views: VideoViews) -> Tensor:
         """float32 (views, classes), on the CPU."""
-        return score_views(
-            self.network,
-            views,
-            batch_size=self.batch_size,
-            preprocessing=self.preprocessing,
-            precision=self.precision,
-        )
+        forward = forward_pass(self.network, normalize=self.preprocessing, precision=self.precision)
+        return view_logits(forward, views, self.batch_size)
 
     def input(self, clip: Tensor) -> Tensor:
         """The network's input: uint8 (3, frames, height, width) -> (1, 3, frames, ...)."""

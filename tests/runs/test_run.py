@@ -400,7 +400,7 @@ def test_own_videos_are_never_to_be_deleted(options, videos, capsys):
     assert f"{videos} is no rendered dataset; there is class_names.txt, clips/, test.csv" in line
     assert "SYNTHETIC.LABELS = pair renders videos into a folder of their own" in line
     assert "SYNTHETIC.LABELS none" in line
-    assert "configs/k400_glore_r50_finetune.yaml" in line
+    assert "--cfg k400_glore_r50_finetune" in line
     assert (videos / "clips" / "0.mp4").is_file()
 
 
@@ -457,7 +457,7 @@ def test_units_that_the_network_does_not_run_are_refused(
 
 def test_missing_cfg(capsys):
     with pytest.raises(SystemExit) as stopped:
-        main([])
+        main(["train"])
     assert stopped.value.code == 2
     assert "--cfg FILE is needed" in capsys.readouterr().err
 

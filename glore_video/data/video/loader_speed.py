@@ -116,7 +116,7 @@ def advice_line(speeds: Mapping[int, float], shares: Shares, *, cores: int) -> s
         line += ", and more give no more"
     if shares.opening + shares.decoding > 0.5 * shares.total:
         line += (
-            "; most of the time is reading: see tools/check_data.py for what smaller files with "
+            "; most of the time is reading: see glore-video check-data for what smaller files with "
         )
         line += "shorter GOPs would save"
     elif shares.total:

@@ -20,6 +20,7 @@ from glore_video.tasks.classification.metrics import (
     accuracies,
     calibration_error,
     mean_average_precision,
+    top5_tells,
 )
 from glore_video.tasks.classification.ranking import NO_CLASS, finite_rows, predicted_classes
 from glore_video.tasks.classification.saved_scores import SavedScores, ViewPlan, save_scores
@@ -62,6 +63,17 @@ class Scores:
         """Of each video whether its logits are neither NaN nor infinite, bool (videos,)."""
         return np.isfinite(self.logits).all(axis=(1, 2))
 
+    def saved(self, folder: Path, class_names: Sequence[str], plan: ViewPlan) -> SavedScores:
+        """What the folder's scores.npz holds of them."""
+        return SavedScores(
+            source=str(folder),
+            paths=self.paths,
+            labels=self.labels,
+            logits=self.logits,
+            class_names=tuple(class_names),
+            plan=plan,
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
@@ -84,6 +96,37 @@ class Summary:
     mean_class_accuracy: float
     mean_average_precision: float
     calibration_error: float
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Of the test's line in metrics.jsonl; empty if no video was scored."""
+        return dict(vars(self)) if self.videos_scored else {}
+
+    def line(self, *, num_classes: int) -> str:
+        """The main figures in words."""
+        top5 = f"top-5 {self.video_top5:.2f}%, " if top5_tells(num_classes) else ""
+        return (
+            f"video top-1 {self.video_top1:.2f}%, {top5}single clip top-1 {self.clip_top1:.2f}% "
+            f"({self.videos_scored} of {self.videos_expected} videos, {self.num_views} views each)"
+        )
+
+    def not_finite(self) -> str:
+        """Why some videos' scores are no numbers; empty if all are."""
+        if not self.videos_not_finite:
+            return ""
+        return (
+            f"the network's scores of {self.videos_not_finite} of {self.videos_scored} test "
+            "videos are not finite: its weights or statistics may have diverged, or half precision "
+            "does not hold what it computes (TRAIN.MIXED_PRECISION)"
+        )
+
+    def problem(self, checkpoint: str) -> str:
+        """Why the test of these weights is an error although it came to its end; else empty."""
+        if not self.videos_scored:
+            return f"none of the {self.videos_expected} test videos could be read"
+        if self.videos_not_finite == self.videos_scored:
+            return f"{checkpoint}: {self.not_finite()}"
+        return ""
 
 
 def summarize(scores: Scores, num_views: int) -> Summary:
@@ -114,31 +157,18 @@ def write_results(
     *,
     class_names: Sequence[str],
     plan: ViewPlan,
-    seconds: float,
-    checkpoint: str,
-    extras: Mapping[str, Any] | None = None,
-) -> SavedScores:
+    facts: Mapping[str, Any],
+) -> None:
     """Write the three files, each whole or not at all.
 
     scores.npz holds paths, labels, logits (videos, views, classes), for each view its clip and
     its crop, and how clips and crops were taken; it loads without pickle.
 
     Args:
-        extras: more keys of summary.json, such as parameters and gmacs.
-
-    Returns:
-        What scores.npz holds.
+        facts: more keys of summary.json, such as seconds, checkpoint, parameters and gmacs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    saved = SavedScores(
-        source=str(folder),
-        paths=scores.paths,
-        labels=scores.labels,
-        logits=scores.logits,
-        class_names=tuple(class_names),
-        plan=plan,
-    )
-    save_scores(folder / "scores.npz", saved)
+    save_scores(folder / "scores.npz", scores.saved(folder, class_names, plan))
     table = _predictions(scores, class_names).encode("utf-8", "surrogateescape")
     replace_file(folder / "predictions.csv", table)
     bad = [path for path, finite in zip(scores.paths, scores.finite, strict=True) if not finite]
@@ -149,14 +179,11 @@ def write_results(
             "not_finite": bad,
             "failed": [{"path": path, "reason": reason} for path, reason in scores.failed],
             "left_out": [{"path": path, "reason": reason} for path, reason in scores.left_out],
-            "seconds": round(seconds, 3),
-            "checkpoint": checkpoint,
-            **(extras or {}),
+            **facts,
         },
         indent=2,
     )
     replace_file(folder / "summary.json", (text + "\n").encode())
-    return saved
 
 
 def reasons(summary: Summary) -> dict[str, str]:

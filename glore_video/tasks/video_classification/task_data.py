@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from torch.utils.data import DataLoader
 
-from glore_video.config import Config
+from glore_video.config import Config, flatten
 from glore_video.data.class_lists import names_of
-from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.loader import clip_loader
 from glore_video.data.numbering import Numbering, list_of, number_classes
 from glore_video.data.relations.synthetic import (
     OtherFilesError,
@@ -29,6 +28,7 @@ from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
+from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def render_synthetic(config: Config) -> None:
                 raise UsageError(
                     f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
                     "own. To train on what is there: SYNTHETIC.LABELS none; "
-                    "configs/k400_glore_r50_finetune.yaml is made for videos of your own"
+                    "--cfg k400_glore_r50_finetune is made for videos of your own"
                 ) from None
 
 
@@ -285,10 +285,15 @@ def build_test_views(config: Config, videos: VideoList) -> EvalViews:
     )
 
 
-def build_test_loader(config: Config, views: EvalViews, indices: Sequence[int]) -> DataLoader[Any]:
-    """A loader of the videos at these places of the list, one at a time."""
-    return views_loader(
-        replace(views, indices=indices),
+def build_evaluation(
+    config: Config, videos: VideoList, class_names: tuple[str, ...]
+) -> VideoEvaluation:
+    """The test of these videos."""
+    return VideoEvaluation(
+        samples=videos,
+        class_names=class_names,
+        keys=dict(flatten(config)),
+        views=build_test_views(config, videos),
         num_workers=num_workers(config),
         stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
     )
