@@ -60,7 +60,6 @@ ALLOWED = {
 # Arrows that run up, to be turned.
 TO_TURN = {
     ("processes", "data"),
-    ("tasks", "prediction"),
 }
 # Of data/, which know videos still.
 VIDEO_TO_TURN = {"loader.py", "watchdog.py"}
@@ -112,6 +111,24 @@ def test_nothing_is_called_like_a_test(path):
     ]
     # pytest would collect it from every test file that imports it.
     assert not [name for name in names if name.startswith(("test_", "Test"))]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.parent.name == "units"], ids=lambda p: p.name
+)
+def test_units_see_no_other_room_of_models(path):
+    seen = [m for m in imported_names(path) if m.startswith("glore_video.models.")]
+    assert all(m.startswith("glore_video.models.units.") for m in seen)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in FILES if path.relative_to(PACKAGE).parts[0] == "engine"],
+    ids=lambda p: p.name,
+)
+def test_engine_sees_units_alone_of_models(path):
+    seen = [m for m in imported_names(path) if m.startswith("glore_video.models.")]
+    assert all(m.startswith("glore_video.models.units.") for m in seen)
 
 
 def module_name(path):
@@ -170,6 +187,10 @@ def test_every_folder_is_on_a_floor():
         ("import glore_video.data.check_sources", ("av", "glore_video.video")),
         ("import glore_video.video.opening", ("av", "decord", "pytorchvideo")),
         ("import glore_video.config", ("torch", "av", "decord")),
+        (
+            "from glore_video.prediction import predict",
+            ("glore_video.engine.trainer", "glore_video.engine.tester", "glore_video.runs.run"),
+        ),
     ],
 )
 def test_imports_are_light(statement, absent):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
@@ -19,6 +20,7 @@ from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.data.samples import Failure
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
+from glore_video.errors import UsageError
 from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.transforms import (
     centre_crop,
@@ -279,9 +281,24 @@ class CentreClips(Dataset[ClipItem]):
 
 @dataclass(frozen=True, kw_only=True)
 class EvalViews(Dataset[ViewsItem]):
-    """num_clips x num_crops views of each video, from one decoding of the frames they share."""
+    """num_clips x num_crops views of each video, from one decoding of the frames they share.
 
-    videos: VideoList
+    Without videos it only says how views are taken; `dataclasses.replace` gives it some.
+
+    Args:
+        sampling: the frames of a clip.
+        short_side: to which frames are scaled, pixels.
+        crop_size: side of a view, pixels.
+        spacing: how clips are spread over a video.
+        backend, damaged: see `open_video`.
+        indices: places in the list of the videos to show; None: all.
+        watchdog: limits the time for each video.
+
+    Raises:
+        UsageError: numbers of clips or crops that can't be, or a crop that does not fit.
+    """
+
+    videos: VideoList = field(default_factory=lambda: VideoList(Path(), (), ()))
     sampling: ClipSampling
     num_clips: int
     num_crops: Literal[1, 3]
@@ -292,6 +309,22 @@ class EvalViews(Dataset[ViewsItem]):
     damaged: Damaged = "error"
     indices: Sequence[int] | None = None
     watchdog: Watchdog | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_crops not in (1, 3):
+            raise UsageError(f"num_crops must be 1 or 3, got {self.num_crops}")
+        if self.num_clips < 1:
+            raise UsageError(f"num_clips must be at least 1, got {self.num_clips}")
+        if self.crop_size > self.short_side:
+            raise UsageError(
+                f"crop_size {self.crop_size} does not fit in frames of short side {self.short_side}"
+            )
+
+    @property
+    def words(self) -> str:
+        """The views of a video: "10 clips x 3 crops"."""
+        clips = f"{self.num_clips} clip{'s' * (self.num_clips > 1)}"
+        return f"{clips} x {self.num_crops} crop{'s' * (self.num_crops > 1)}"
 
     def __len__(self) -> int:
         return len(self.videos) if self.indices is None else len(self.indices)

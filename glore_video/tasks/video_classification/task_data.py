@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -292,11 +292,10 @@ def eval_short_side(config: Config) -> int:
     return data.TEST_SHORT_SIDE or max(default, data.TEST_CROP_SIZE)
 
 
-def build_test_views(config: Config, videos: VideoList) -> EvalViews:
-    """The views of each test video."""
+def views_of_tests(config: Config) -> EvalViews:
+    """How a test takes the views of a video."""
     data = config.DATA
     return EvalViews(
-        videos=videos,
         sampling=clip_sampling(config),
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
         num_crops=config.TEST.NUM_SPATIAL_CROPS,
@@ -305,7 +304,6 @@ def build_test_views(config: Config, videos: VideoList) -> EvalViews:
         spacing=config.TEST.VIEW_SPACING,
         backend=data.DECODING_BACKEND,
         damaged=data.DAMAGED_VIDEO,
-        watchdog=build_watchdog(config),
     )
 
 
@@ -317,7 +315,7 @@ def build_evaluation(
         samples=videos,
         class_names=class_names,
         keys=dict(flatten(config)),
-        views=build_test_views(config, videos),
+        views=replace(views_of_tests(config), videos=videos, watchdog=build_watchdog(config)),
         num_workers=num_workers(config),
         stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
     )
