@@ -26,6 +26,7 @@ from glore_video.pixels.erasing import RandomErasing
 from glore_video.pixels.rand_augment import RandAugment
 from glore_video.pixels.transforms import (
     Interpolation,
+    Transform,
     crop,
     horizontal_flip,
     random_crop,
@@ -35,7 +36,6 @@ from glore_video.pixels.transforms import (
     resize_short_side,
     short_side_size,
 )
-from glore_video.video.reader import Transform
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ Frames are uint8 (frames, height, width, 3), as readers give them, until `to_cli
 are random take the draw or a generator. The rules for sizes are SlowFast's (datasets/transform.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -16,6 +16,8 @@ from torchvision.transforms.v2 import functional as tvf
 from glore_video.errors import UsageError
 
 Interpolation = Literal["bilinear", "bicubic"]
+Transform = Callable[[Tensor], Tensor]
+"""Frames -> frames, both uint8 (frames, height, width, 3)."""
 
 
 def resize(

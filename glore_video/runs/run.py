@@ -16,7 +16,7 @@ from glore_video.engine.run_log import MetricsLog
 from glore_video.files.whole_files import replace_file
 from glore_video.runs.network import build_model, load_initial_weights
 from glore_video.runs.testing import run_test
-from glore_video.runs.training import build_trainer, clips_a_step
+from glore_video.runs.training import build_trainer, samples_per_step
 from glore_video.tasks.video_classification.task_data import RunData, build_evaluation, load_data
 
 logger = logging.getLogger(__name__)
@@ -60,9 +60,9 @@ def _train(config: Config, data: RunData, process: Process, metrics: MetricsLog)
         *(
             config.MODEL.NAME or config.MODEL.ARCH,
             len(data.train or ()),
-            trainer.batches.batches_an_epoch,
+            trainer.train_data.order.steps_per_epoch,
         ),
-        *(clips_a_step(config), _processes(process)),
+        *(samples_per_step(config), _processes(process)),
     )
     trainer.train(auto_resume=config.TRAIN.AUTO_RESUME)
 

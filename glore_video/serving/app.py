@@ -14,11 +14,11 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from glore_video.models import glore_units
-from glore_video.prediction.loading import ReadyModel
 from glore_video.serving.analysis import analyse
 from glore_video.serving.jobs import Jobs
 from glore_video.serving.trial import Trial
 from glore_video.serving.uploads import Limits, RefusedError, take
+from glore_video.tasks.video_classification.predictor import Predictor
 
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
@@ -27,19 +27,21 @@ _POLICY = (
 
 
 def create_app(
-    ready: ReadyModel, limits: Limits | None = None, *, hosts: Sequence[str] = ("*",)
+    predictor: Predictor, limits: Limits | None = None, *, hosts: Sequence[str] = ("*",)
 ) -> FastAPI:
     """The application, to be run by uvicorn or a test client.
 
     Args:
-        ready: the network.
+        predictor: the network.
         limits: what it takes.
         hosts: names under which it may be called; others are refused, which keeps web pages that
             point a name of theirs at this machine from reading anything.
     """
     limits = limits or Limits()
     jobs = Jobs(
-        lambda upload, film, name, report: analyse(upload, ready, film, name=name, report=report),
+        lambda upload, film, name, report: analyse(
+            upload, predictor, film, name=name, report=report
+        ),
         most=limits.waiting,
         keep_seconds=60 * limits.keep_minutes,
     )
@@ -65,9 +67,9 @@ def create_app(
     @app.get("/api/about")
     def about() -> dict[str, Any]:
         return {
-            "weights": Path(ready.source).name,
-            "classes": len(ready.class_names),
-            "units": list(glore_units(ready.network)),
+            "weights": Path(predictor.source).name,
+            "classes": len(predictor.class_names),
+            "units": list(glore_units(predictor.network)),
             "megabytes": limits.megabytes,
             "seconds": limits.seconds,
         }

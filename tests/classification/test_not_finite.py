@@ -53,8 +53,7 @@ def write(folder, scores):
         summarize(scores, VIEWS),
         class_names=NAMES,
         plan=ViewPlan(clips=VIEWS, crops=1, spacing="ends"),
-        seconds=1.0,
-        checkpoint="x",
+        facts={"seconds": 1.0, "checkpoint": "x"},
     )
     return folder
 
@@ -90,7 +89,7 @@ def test_one_view_that_is_not_finite_leaves_its_video_without_probabilities(valu
 def test_one_number_of_one_view_of_one_video(tmp_path, value):
     scores = scores_with([3], value)  # of label 0, the class that argmax says of NaN
     whole, rest = summarize(scores, VIEWS), summarize(without(scores, [3]), VIEWS)
-    assert whole.video_top1 == pytest.approx(rest.video_top1 * 49 / 50)
+    assert whole.top1 == pytest.approx(rest.top1 * 49 / 50)
     assert whole.mean_average_precision == rest.mean_average_precision
     assert whole.calibration_error == pytest.approx(rest.calibration_error)
     summary = strict_json(write(tmp_path, scores) / "summary.json")

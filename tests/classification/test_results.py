@@ -83,7 +83,7 @@ def test_files(tmp_path):
 
 def test_nothing_scored(tmp_path):
     scores = make_scores(videos=0)
-    assert math.isnan(summarize(scores, 2).video_top1)
+    assert math.isnan(summarize(scores, 2).top1)
     write(tmp_path, scores)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["video_top1"], summary["videos_scored"]) == (None, 0)

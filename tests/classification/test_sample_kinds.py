@@ -9,7 +9,13 @@ from report_examples import SUMMARY, example
 
 from glore_video.cli import compare, ensemble
 from glore_video.errors import UsageError
-from glore_video.tasks.classification import load_scores, save_scores
+from glore_video.tasks.classification import (
+    Scores,
+    load_scores,
+    save_scores,
+    summarize,
+    write_results,
+)
 from glore_video.tasks.classification.ensembling import choose_views
 from glore_video.tasks.classification.report import make_report
 from glore_video.tasks.classification.sample_kinds import PICTURE, VIDEO, sample_kind
@@ -47,6 +53,31 @@ def test_all_views_of_a_picture_are_taken():
     assert choose_views(plan, clips=1, crops=5).views == (0, 1, 2, 3, 4)
     with pytest.raises(UsageError, match="crops must be 5, as it was scored; got 3"):
         choose_views(plan, clips=1, crops=3)
+
+
+def test_summary(tmp_path):
+    saved = pictures()
+    scores = Scores(
+        logits=saved.logits[:50],
+        labels=saved.labels[:50],
+        paths=saved.paths[:50],
+        failed=(("x.jpg", "cut off"),),
+        kind=PICTURE,
+    )
+    scores.logits[7] = np.nan
+    summary = summarize(scores, 5)
+    write_results(
+        tmp_path, scores, summary, class_names=saved.class_names, plan=saved.plan, facts={}
+    )
+    written = json.loads((tmp_path / "summary.json").read_text())
+    assert written["top1"] == summary.top1
+    assert (written["pictures_expected"], written["pictures_scored"]) == (51, 50)
+    assert written["reasons"]["top5"].startswith("the scores of 1 of 50 pictures are not finite")
+    assert not [key for key in (*written, *written["reasons"]) if re.search("video|clip", key)]
+    assert summary.line(num_classes=6).startswith(f"top-1 {summary.top1:.2f}%, top-5 ")
+    assert "(50 of 51 pictures, 5 views each)" in summary.line(num_classes=6)
+    assert "video" not in summary.not_finite()
+    assert load_scores(tmp_path).kind == PICTURE
 
 
 def test_report():

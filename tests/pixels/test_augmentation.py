@@ -162,3 +162,24 @@ def test_how_whole_frames_are_scaled():
     shown = run(Augmentation(), frames, framing, seed=5)
     lefts = [left for left in range(6) if torch.equal(shown, scaled[:, :, left : left + 16])]
     assert len(lefts) == 1
+
+
+@pytest.mark.parametrize("on_crop", [False, True])
+@pytest.mark.parametrize("areas", [None, (0.3, 0.9)])
+def test_a_picture_is_one_frame(areas, on_crop):
+    """What a clip of equal frames becomes, each of its frames becomes alone."""
+    augmentation = replace(EVERYTHING, rand_augment_on_crop=on_crop)
+    framing = replace(FRAMING, areas=areas, interpolation="bicubic", antialias=True)
+    for seed in range(5):
+        clip = run(augmentation, still(frames=3), framing, seed=seed, colours=seed + 50)
+        picture = run(augmentation, still(frames=1), framing, seed=seed, colours=seed + 50)
+        assert picture.shape == (1, 16, 16, 3)
+        assert torch.equal(clip, picture.expand(3, -1, -1, -1))
+
+
+def test_one_draw_serves_picture_and_mask():
+    mask = noise(40, 50, frames=1)
+    square = transforms.random_square(40, 50, 16, generator(3))
+    assert torch.equal(
+        transforms.crop(mask, *square), transforms.random_crop(mask, 16, generator(3))
+    )

@@ -89,6 +89,14 @@ def test_resize_by_hand():
     assert transforms.resize(frames, 1, 4)[0, 0, :, 0].tolist() == [0, 50, 150, 200]
 
 
+def test_antialiasing_by_hand():
+    # Four columns to two: weights 3, 3, 1 of 7 for the pixels under a triangle, cut off at the border.
+    frames = torch.tensor([0, 0, 240, 240], dtype=torch.uint8).view(1, 1, 4, 1).expand(1, 4, 4, 3)
+    assert transforms.resize(frames, 2, 2)[0, 0, :, 0].tolist() == [0, 240]
+    smooth = transforms.resize(frames, 2, 2, antialias=True)
+    assert smooth[0, 0, :, 0].tolist() == [34, 206]
+
+
 def test_random_short_side():
     sizes = [transforms.random_short_side(256, 320, draw) for draw in (0, 0.25, 0.5, 1)]
     assert sizes == [256, 272, 288, 320]

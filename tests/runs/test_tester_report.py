@@ -1,7 +1,6 @@
-"""The page that a run writes, and that tools/report.py writes again."""
+"""The page that a run writes, and that `glore-video report` writes again."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -13,8 +12,6 @@ from glore_video.config import load_config
 from glore_video.models import save_weights
 from glore_video.runs.network import build_model
 from glore_video.video import VideoError, open_video, stills
-
-TOOL = Path(__file__).parents[2] / "tools" / "report.py"
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from torch import Tensor
 from glore_video.engine.protocols import Failure, Records
 from glore_video.tasks.classification.report import write_report
 from glore_video.tasks.classification.results import Scores, Summary, summarize, write_results
+from glore_video.tasks.classification.sample_kinds import SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.classification.view_logits import Views, view_logits
 
@@ -48,14 +49,19 @@ class ViewsEvaluation(ABC):
     Attributes:
         samples: the list.
         class_names: by label.
-        noun: what a sample is, for messages.
+        kind: what the samples are.
         keys: plain values of the configuration's keys; see `changes_scores`.
     """
 
     samples: LabelledSamples
     class_names: tuple[str, ...]
-    noun: str
+    kind: SampleKind
     keys: Mapping[str, Any]
+
+    @property
+    def noun(self) -> str:
+        """What a sample is, for messages."""
+        return self.kind.noun
 
     @property
     @abstractmethod
@@ -89,7 +95,7 @@ class ViewsEvaluation(ABC):
         return {"list": digest.hexdigest(), **kept}
 
     def describe(self) -> str:
-        return f"{len(self.samples)} {self.noun}s, {self.plan.views} views each"
+        return f"{len(self.samples)} {self.kind.plural}, {self.plan.views} views each"
 
     def record(self, forward: Callable[[Tensor], Any], views: Views, batch_size: int) -> np.ndarray:
         return view_logits(forward, views, batch_size).numpy()
@@ -113,7 +119,7 @@ class ViewsEvaluation(ABC):
             plan=self.plan,
             facts=facts,
         )
-        if summary.videos_scored:
+        if summary.samples_scored:
             line = summary.line(num_classes=len(self.class_names))
             logger.info("test: %s; results in %s", line, folder)
         if problem := summary.not_finite():
@@ -131,6 +137,7 @@ class ViewsEvaluation(ABC):
             paths=tuple(self.samples.path(index) for index in records.indices.tolist()),
             failed=records.failed,
             left_out=tuple(self.samples.left_out),
+            kind=self.kind,
         )
 
 

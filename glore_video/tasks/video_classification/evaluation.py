@@ -10,6 +10,7 @@ import numpy as np
 
 from glore_video.data.loader import views_loader
 from glore_video.tasks.classification.evaluation import ViewsEvaluation
+from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.video.stills import sample_frames
@@ -26,7 +27,7 @@ class VideoEvaluation(ViewsEvaluation):
     """
 
     views: EvalViews
-    noun: str = "video"
+    kind: SampleKind = VIDEO
     num_workers: int = 0
     stop_on_timeout: bool = False
 
