@@ -7,16 +7,52 @@ shape for each sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader
+
+from glore_video.engine.launch.processes import Process
 
 Failure = tuple[str, str]
 """A sample's name, and why it can't be read."""
+
+
+Normalize = Callable[[Tensor, torch.device], Tensor]
+"""uint8 (n, 3, *positions) anywhere -> float32 of the same shape on the device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What a task calls its samples and their inputs: in log lines, errors and keys of metrics.
+
+    Attributes:
+        sample: one line of a list: "video".
+        input: what the network is given of it: "clip".
+        validated: which input of a sample validation takes: "centre clip"; "" if there is one only.
+        faster_reading: what a user may do if reading keeps the network waiting.
+    """
+
+    sample: str = "sample"
+    input: str = "input"
+    validated: str = ""
+    faster_reading: str = "make samples smaller"
+
+    @property
+    def samples(self) -> str:
+        return f"{self.sample}s"
+
+    @property
+    def inputs(self) -> str:
+        return f"{self.input}s"
+
+
+PLAIN_WORDS = Words()
 
 
 class Batch(Protocol):
@@ -47,6 +83,52 @@ class SampleList(Protocol):
         """The name of the sample at this place, for messages and results."""
 
 
+class TrainingOrder(Protocol):
+    """Which samples come in which step: the same batches with any number of processes."""
+
+    epoch: int
+    """That the next iteration gives."""
+    first: int
+    """The step from which on it gives them."""
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+
+    @property
+    def follows_from(self) -> Mapping[str, int]:
+        """What the order of an epoch follows from: seed, batch_size, num_samples."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training samples of one process.
+
+    Attributes:
+        loader: gives a Batch a step, of the epoch and from the step that `order` names.
+        order: of all processes.
+        samples: that indices of a Batch are places in.
+    """
+
+    loader: DataLoader[Any]
+    order: TrainingOrder
+    samples: SampleList
+
+
+@dataclass(frozen=True)
+class ValidationData:
+    """One process' share of the samples that are validated, each once over all processes.
+
+    Attributes:
+        loader: gives a Batch at a time.
+        samples: of all processes.
+    """
+
+    loader: DataLoader[Any]
+    samples: SampleList
+
+
 class Objective(Protocol):
     """The task's half of a training step."""
 
@@ -63,16 +145,28 @@ class Objective(Protocol):
     def weight(self, targets: Tensor) -> float | Tensor:
         """What the sum of losses is divided by: samples, or pixels that are not ignored.
 
-        A number if it follows from the shape alone, and so is the same on all processes; a scalar
-        tensor if it depends on values: it is then added up over processes.
+        A number if it follows from the shape alone: each process divides by its own. A scalar
+        tensor if it depends on values: it is added up over the processes and the parts of a step.
+
+        Args:
+            targets: as `prepare` returned them.
         """
 
     def loss_sum(self, outputs: Any, targets: Tensor) -> Tensor:
-        """Sum of the losses, a scalar; auxiliary outputs inside."""
+        """Sum of the losses, a scalar; auxiliary outputs inside.
+
+        Args:
+            outputs: of the network, as autocast left them.
+            targets: as `prepare` returned them.
+        """
 
 
 class Meter(Protocol):
-    """Figures from additive counts."""
+    """Figures from additive counts.
+
+    One that validates has the mean loss among its figures, as "loss". Samples whose outputs are not
+    finite have no part in it, and are wrong in the other figures.
+    """
 
     @property
     def main(self) -> str:
@@ -83,10 +177,21 @@ class Meter(Protocol):
         """Number of counts."""
 
     def count(self, outputs: Any, targets: Tensor) -> Tensor:
-        """float64 (size,) of these samples, on their device."""
+        """float64 (size,) of these samples, on their device.
+
+        Args:
+            outputs: of the network, as autocast left them; no gradient is wanted.
+            targets: as the Batch had them.
+        """
 
     def figures(self, counts: Tensor) -> dict[str, float]:
-        """From sums of counts, on the CPU, to figures by name; `main` is one of them."""
+        """From sums of counts, on the CPU, to figures by name; `main` is one of them.
+
+        NaN where nothing was counted.
+        """
+
+    def text(self, figures: Mapping[str, float], decimals: int) -> str:
+        """The figures that a log line shows beside the loss: "top-1 61.25%"."""
 
 
 class Records(NamedTuple):
@@ -154,3 +259,41 @@ class Evaluation(Protocol):
 
     def report(self, folder: Path, records: Records) -> None:
         """The page about what `write` has written into the folder."""
+
+
+class Task(Protocol):
+    """What a run needs of its task."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def words(self) -> Words: ...
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """By label."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one input in training: (3, *positions)."""
+
+    @property
+    def normalize(self) -> Normalize: ...
+
+    @property
+    def objective(self) -> Objective: ...
+
+    @property
+    def train_meter(self) -> Meter: ...
+
+    @property
+    def val_meter(self) -> Meter:
+        """Its main figure says which checkpoint is best."""
+
+    def train_data(self, process: Process) -> TrainingData: ...
+
+    def val_data(self, process: Process) -> ValidationData: ...
+
+    def evaluation(self) -> Evaluation:
+        """The test of all samples, whatever the process."""

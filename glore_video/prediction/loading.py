@@ -21,9 +21,9 @@ from glore_video.errors import UsageError
 from glore_video.models import PreactResNet3d, create_model, is_foreign, load_weights
 from glore_video.models.deployment.complexity_table import protocol
 from glore_video.models.networks.backbones import SlowFast
+from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.sources import network_info
 from glore_video.models.weights.download import fetch, is_url
-from glore_video.models.weights.foreign_keys import head_path
 from glore_video.pixels.normalize import Normalize
 from glore_video.runs.network import (
     build_model,

@@ -9,7 +9,7 @@ from glore_video.engine.optimizer import group_table
 from glore_video.models import count_complexity
 from glore_video.runs.network import build_model
 from glore_video.runs.solver import build_groups, lr_scale
-from glore_video.runs.training import clips_a_step
+from glore_video.runs.training import samples_per_step
 from glore_video.tasks.video_classification.task_data import clip_sampling, load_list
 from glore_video.video import span
 
@@ -49,6 +49,6 @@ def _steps(config: Config) -> str:
             videos = len(load_list(config, "train"))
         except FileNotFoundError as error:
             return f"not known: {error}"
-    batch, clips = config.TRAIN.BATCH_SIZE, clips_a_step(config)
+    batch, clips = config.TRAIN.BATCH_SIZE, samples_per_step(config)
     few = "" if videos >= batch else f" (too few videos for TRAIN.BATCH_SIZE = {batch})"
     return f"{videos} videos, {videos // batch} steps of {clips} clips{few}"

@@ -82,7 +82,7 @@ def test_stopped_at(run, tmp_path, monkeypatch, capsys, place):
             read_checkpoint(tmp_path / folder / "checkpoints" / name)
             for folder in ("whole", "stopped")
         )
-        assert whole["best_top1"] == resumed["best_top1"]
+        assert whole["best"] == resumed["best"]
         for state in ("model_state", "ema_state"):
             for key, value in whole[state].items():
                 assert torch.equal(value, resumed[state][key]), key

@@ -18,7 +18,6 @@ from torch.utils.data import Dataset
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.data.samples import Failure
-from glore_video.data.seeding import generator_for, randint
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.errors import UsageError
@@ -30,6 +29,7 @@ from glore_video.pixels.transforms import (
     uniform_crop,
 )
 from glore_video.processes.carried_errors import reported, set_video
+from glore_video.seeding import generator_for, randint
 from glore_video.video.clip_sampling import (
     ClipSampling,
     centre_start,

@@ -8,23 +8,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from torch.utils.data import DataLoader
-
 from glore_video.config import Config, flatten
 from glore_video.data.class_lists import names_of
 from glore_video.data.loader import clip_loader
 from glore_video.data.numbering import Numbering, list_of, number_classes
-from glore_video.data.relations.synthetic import (
-    OtherFilesError,
-    OtherParametersError,
-    render_relations,
-)
+from glore_video.data.relations.rendered_folder import OtherFilesError, OtherParametersError
+from glore_video.data.relations.synthetic import render_relations
 from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.protocols import TrainingData, ValidationData, Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.pixels.augmentation import Framing
 from glore_video.processes.cpus import usable_cpus
@@ -34,6 +30,16 @@ from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
 
 logger = logging.getLogger(__name__)
+
+
+WORDS = Words(
+    sample="video",
+    input="clip",
+    validated="centre clip",
+    faster_reading=(
+        "make videos smaller and their GOPs shorter: see glore-video check-data and benchmark-loader"
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -207,13 +213,12 @@ def training_batches(config: Config, num_videos: int, process: Process) -> Train
         seed=config.RNG_SEED,
         rank=process.rank,
         world_size=process.world_size,
+        noun="videos",
     )
 
 
-def build_train_loader(
-    config: Config, videos: VideoList, process: Process
-) -> tuple[DataLoader[Any], TrainingBatches]:
-    """The loader of this process' training clips, and the sampler whose epoch the trainer sets."""
+def build_train_data(config: Config, videos: VideoList, process: Process) -> TrainingData:
+    """This process' training clips."""
     batches = training_batches(config, len(videos), process)
     clips = TrainingClips(
         videos=videos,
@@ -234,7 +239,7 @@ def build_train_loader(
         seed=config.RNG_SEED,
         watchdog=build_watchdog(config),
     )
-    return clip_loader(clips, batches=batches, **_workers(config)), batches
+    return TrainingData(clip_loader(clips, batches=batches, **_workers(config)), batches, videos)
 
 
 def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
@@ -242,8 +247,8 @@ def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
     return (numbers[0], numbers[1]) if numbers else None
 
 
-def build_val_loader(config: Config, videos: VideoList, process: Process) -> DataLoader[Any]:
-    """The loader of this process' share of the validation list: centre clips."""
+def build_val_data(config: Config, videos: VideoList, process: Process) -> ValidationData:
+    """This process' share of the validation list: centre clips."""
     clips = CentreClips(
         videos=videos,
         sampling=clip_sampling(config),
@@ -254,12 +259,13 @@ def build_val_loader(config: Config, videos: VideoList, process: Process) -> Dat
         watchdog=build_watchdog(config),
     )
     own = shard(len(videos), rank=process.rank, world_size=process.world_size)
-    return clip_loader(
+    loader = clip_loader(
         clips,
         sampler=ShardSampler(own),
         batch_size=max(1, config.TRAIN.BATCH_SIZE // process.world_size),
         **_workers(config),
     )
+    return ValidationData(loader, videos)
 
 
 def _workers(config: Config) -> dict[str, Any]:
