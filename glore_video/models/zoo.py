@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 
 Location = Sequence[Sequence[Sequence[int]]]
 
-ARCHITECTURES = ("preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny")
+ARCHITECTURES = ("preact", *backbones.RESNETS, "slowfast", "tiny")
 
 # +2 units on Res3, +3 on Res4; in SlowFast on the slow pathway.
 _GLORE_R50: Location = [[], [[0, 2]], [[0, 2, 4]]]
@@ -232,31 +232,15 @@ def build_network(
         return TinyResNet3d(num_classes, dropout_rate=dropout_rate)
     if arch == "preact":
         return PreactResNet3d(depth, num_classes=num_classes, dropout_rate=dropout_rate)
-    if arch in ("c2d", "c2d_nopool"):
-        build_2d = {"c2d": backbones.c2d, "c2d_nopool": backbones.c2d_nopool}[arch]
-        return build_2d(
-            depth,
-            num_classes=num_classes,
-            dropout_rate=dropout_rate,
-            zero_init_final_bn=zero_init_final_bn,
-        )
+    shared: dict[str, Any] = {
+        "num_classes": num_classes,
+        "dropout_rate": dropout_rate,
+        "zero_init_final_bn": zero_init_final_bn,
+    }
+    limits = num_block_temp_kernel
     if arch == "slowfast":
-        return backbones.slowfast(
-            depth,
-            num_classes=num_classes,
-            dropout_rate=dropout_rate,
-            zero_init_final_bn=zero_init_final_bn,
-            options=slowfast,
-            num_block_temp_kernel=num_block_temp_kernel,
-        )
-    limits = None
-    if num_block_temp_kernel is not None:
-        limits = [pathways[0] for pathways in num_block_temp_kernel]
-    build_3d = {"i3d": backbones.i3d, "slow": backbones.slow}[arch]
-    return build_3d(
-        depth,
-        num_classes=num_classes,
-        dropout_rate=dropout_rate,
-        zero_init_final_bn=zero_init_final_bn,
-        num_block_temp_kernel=limits,
-    )
+        return backbones.slowfast(depth, options=slowfast, num_block_temp_kernel=limits, **shared)
+    first = None  # pathway; c2d has no temporal kernels to limit
+    if limits is not None and arch in ("i3d", "slow"):
+        first = [pathways[0] for pathways in limits]
+    return backbones.resnet(arch, depth, num_block_temp_kernel=first, **shared)

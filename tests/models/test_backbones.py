@@ -1,4 +1,5 @@
 import warnings
+from functools import partial
 
 import pytest
 import torch
@@ -6,10 +7,7 @@ from torch import nn
 
 from glore_video.models.networks.backbones import (
     SlowFastOptions,
-    c2d,
-    c2d_nopool,
-    i3d,
-    slow,
+    resnet,
     slow_frames,
     slowfast,
 )
@@ -28,9 +26,9 @@ def small_slowfast() -> nn.Module:
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [
-        (c2d, hub.c2d_r50),
-        (i3d, hub.i3d_r50),
-        (slow, hub.slow_r50),
+        (partial(resnet, "c2d"), hub.c2d_r50),
+        (partial(resnet, "i3d"), hub.i3d_r50),
+        (partial(resnet, "slow"), hub.slow_r50),
         (slowfast, hub.slowfast_r50),
         (
             lambda: slowfast(101, options=SlowFastOptions(fusion_kernel_size=5)),
@@ -57,7 +55,7 @@ def test_keys_and_layers_are_pytorchvideos(ours, theirs):
 
 def test_same_logits_as_pytorchvideo_where_its_head_covers_all_positions():
     torch.manual_seed(0)
-    ours = slow(num_classes=4).eval()
+    ours = resnet("slow", num_classes=4).eval()
     theirs = hub.slow_r50(model_num_class=4).eval()
     theirs.blocks[5].pool = nn.AvgPool3d((4, 1, 1), stride=1)
     theirs.load_state_dict(ours.state_dict())
@@ -67,7 +65,7 @@ def test_same_logits_as_pytorchvideo_where_its_head_covers_all_positions():
 
 def test_nopool_differs_from_c2d_by_the_pooling_only():
     with torch.device("meta"):
-        pooled, plain = c2d(), c2d_nopool()
+        pooled, plain = resnet("c2d"), resnet("c2d_nopool")
     assert sum(isinstance(m, nn.MaxPool3d) for m in pooled.modules()) == 2
     assert sum(isinstance(m, nn.MaxPool3d) for m in plain.modules()) == 1
     assert pooled.blocks[2].kernel_size == (2, 1, 1)
@@ -75,7 +73,7 @@ def test_nopool_differs_from_c2d_by_the_pooling_only():
 
 def test_layer_settings_are_python_ints():
     with torch.device("meta"):
-        models = [i3d(), slowfast()]
+        models = [resnet("i3d"), slowfast()]
     values = [
         value
         for model in models
@@ -90,7 +88,7 @@ def test_layer_settings_are_python_ints():
 @pytest.mark.parametrize("training", [True, False])
 def test_any_size_gives_the_mean_of_logits_over_positions(training):
     torch.manual_seed(0)
-    model = slow(num_classes=3, dropout_rate=0.0).train(training)
+    model = resnet("slow", num_classes=3, dropout_rate=0.0).train(training)
     x = torch.randn(2, 3, 3, 64, 96)
     seen = []
     model.blocks[4].register_forward_hook(lambda m, i, o: seen.append(o))
@@ -102,7 +100,7 @@ def test_any_size_gives_the_mean_of_logits_over_positions(training):
 
 @pytest.mark.parametrize("zero", [True, False])
 def test_zero_init_final_bn(zero):
-    model = c2d(num_classes=2, zero_init_final_bn=zero)  # not on "meta": values matter
+    model = resnet("c2d", num_classes=2, zero_init_final_bn=zero)  # not on "meta": values matter
     block = model.blocks[1].res_blocks[0].branch2
     assert block.norm_c.weight.unique().tolist() == [0.0 if zero else 1.0]
     assert block.norm_b.weight.unique().tolist() == [1.0]
@@ -110,7 +108,7 @@ def test_zero_init_final_bn(zero):
 
 def test_limited_temporal_kernels():
     with torch.device("meta"):
-        single = i3d(101, num_block_temp_kernel=[3, 4, 6, 3])
+        single = resnet("i3d", 101, num_block_temp_kernel=[3, 4, 6, 3])
         double = slowfast(101, num_block_temp_kernel=[[3, 3], [4, 4], [6, 23], [3, 3]])
     sizes = [b.branch2.conv_a.kernel_size[0] for b in single.blocks[4].res_blocks]
     assert sizes == [3, 1, 3, 1, 3, 1] + [1] * 17
@@ -120,7 +118,7 @@ def test_limited_temporal_kernels():
     with pytest.raises(
         ValueError, match=r"at most \[3, 4, 6, 3\] \(depth 50\), got \[3, 4, 7, 3\]"
     ):
-        slow(num_block_temp_kernel=[3, 4, 7, 3])
+        resnet("slow", num_block_temp_kernel=[3, 4, 7, 3])
 
 
 @pytest.mark.parametrize(
@@ -180,6 +178,6 @@ def test_slowfast_options_shape_the_network():
 
 def test_bad_settings_are_named():
     with pytest.raises(ValueError, match=r"depth must be one of \[50, 101\], got 18"):
-        i3d(18)
+        resnet("i3d", 18)
     with pytest.raises(ValueError, match="fusion_kernel_size odd"):
         slowfast(options=SlowFastOptions(fusion_kernel_size=4))

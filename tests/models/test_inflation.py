@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from glore_video.models.networks.backbones import i3d, slow
+from glore_video.models.networks.backbones import resnet
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.weights.inflation import inflate
 from glore_video.models.weights.loading import load_weights
@@ -48,14 +48,14 @@ def middle_features(network: nn.Module, last: nn.Module, frame: Tensor, frames: 
 # Frames from the middle that temporal kernels reach, pools included: 9 of them at 3 frames in
 # slow, two stages of them after a halving in i3d.
 @pytest.mark.slow
-@pytest.mark.parametrize(("build", "frames"), [(slow, 21), (i3d, 56)])
-def test_torchvision_resnet50_on_a_repeated_frame(build, frames):
+@pytest.mark.parametrize(("arch", "frames"), [("slow", 21), ("i3d", 56)])
+def test_torchvision_resnet50_on_a_repeated_frame(arch, frames):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from torchvision.models import resnet50
     image_network = resnet50(num_classes=7).eval()
     randomise(image_network.state_dict())
-    network = build(num_classes=7)
+    network = resnet(arch, num_classes=7)
     report = load_weights(network, image_network.state_dict())
     assert report.format == "2D ResNet of torchvision or timm"
     assert len(report.inflated) == 53
@@ -79,7 +79,7 @@ def test_timm_names_are_those_of_torchvision():
     timm = pytest.importorskip("timm", reason="timm is not installed")
     with torch.device("meta"):
         keys = timm.create_model("resnet50", num_classes=7).state_dict()
-        network = slow(num_classes=7)
+        network = resnet("slow", num_classes=7)
     from glore_video.models.weights.files import StoredWeights
     from glore_video.models.weights.foreign_keys import to_our_keys
 

@@ -1,12 +1,13 @@
 import copy
 import pickle
 import warnings
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from glore_video.models.networks.backbones import slow
+from glore_video.models.networks.backbones import resnet
 from glore_video.models.networks.insertion import (
     glore_units,
     insert_glore,
@@ -97,7 +98,7 @@ def test_channels_and_dimension_of_known_blocks():
         model = insert_glore(
             resnet50(), after=["layer1.1", "layer2.0", "layer3", "bn1"], nodes=2, states=3
         )
-        video = insert_glore(slow(), after=["blocks.0", "blocks.2.res_blocks.0"])
+        video = insert_glore(resnet("slow"), after=["blocks.0", "blocks.2.res_blocks.0"])
         block = nn.Sequential(
             PreactBottleneck(32, 8, 64, temporal_kernel=1, stride=(1, 1, 1), project=True)
         )
@@ -154,7 +155,7 @@ def test_copies_and_files_keep_the_units(build, after, shape, tmp_path):
 @pytest.mark.parametrize("build_after", [HOSTS[1].values, HOSTS[2].values, "slow"])
 def test_compile_without_graph_breaks_and_export(build_after):
     build, after, shape = (
-        (slow, ["blocks.2.res_blocks.0"], (1, 3, 4, 32, 32))
+        (partial(resnet, "slow"), ["blocks.2.res_blocks.0"], (1, 3, 4, 32, 32))
         if build_after == "slow"
         else build_after
     )

@@ -8,7 +8,7 @@ import torchvision
 from torch import distributed, nn
 
 from glore_video.models.deployment.complexity import count_complexity
-from glore_video.models.networks.backbones import slow
+from glore_video.models.networks.backbones import resnet
 from glore_video.models.networks.insertion import glore_units, insert_glore, inserted_units
 from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.weights.loading import load_weights
@@ -54,7 +54,7 @@ def test_hub_weights_with_units_give_the_same_output_to_the_bit():
             nn.init.normal_(value, std=0.1)
         elif key.endswith(("norm_a.weight", "norm_b.weight", "norm_c.weight")):
             nn.init.uniform_(value, 0.2, 0.5)
-    plain = slow()
+    plain = resnet("slow")
     load_weights(plain, source.state_dict())
     model = create_model("glore_slow_r50")
     load_weights(model, source.state_dict(), allow=["units"])

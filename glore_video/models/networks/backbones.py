@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -19,11 +20,23 @@ from glore_video.models.networks.classifier import Classifier
 from glore_video.models.networks.plain_numbers import make_numbers_plain
 
 _STAGE_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-# Temporal kernels of the stem and, repeated over its blocks, of Res2 to Res5.
-_C2D = (1, ((1,), (1,), (1,), (1,)))
-_I3D = (5, ((3,), (3, 1), (3, 1), (1, 3)))
-_SLOW = (1, ((1,), (1,), (3,), (3,)))
-_FAST = (5, ((3,), (3,), (3,), (3,)))
+
+
+class _Kernels(NamedTuple):
+    """Temporal kernels of the stem and, repeated over its blocks, of Res2 to Res5."""
+
+    stem: int
+    stages: tuple[tuple[int, ...], ...]
+    halves_frames: bool = False  # after Res2
+
+
+RESNETS = {
+    "c2d": _Kernels(1, ((1,), (1,), (1,), (1,)), halves_frames=True),
+    "c2d_nopool": _Kernels(1, ((1,), (1,), (1,), (1,))),
+    "i3d": _Kernels(5, ((3,), (3, 1), (3, 1), (1, 3)), halves_frames=True),
+    "slow": _Kernels(1, ((1,), (1,), (3,), (3,))),
+}
+_FAST = _Kernels(5, ((3,), (3,), (3,), (3,)))
 
 
 @dataclass(frozen=True)
@@ -43,84 +56,51 @@ class SlowFastOptions:
     fusion_kernel_size: int = 7
 
 
-def c2d(
+def resnet(
+    arch: str,
     depth: int = 50,
     *,
     num_classes: int = 400,
     dropout_rate: float = 0.5,
     zero_init_final_bn: bool = False,
+    num_block_temp_kernel: Sequence[int] | None = None,
 ) -> nn.Module:
-    """C2D: 2D convolutions on every frame, the number of frames halved after Res2.
+    """A residual network with one pathway.
 
     Args:
+        arch: "c2d" (2D convolutions on every frame, the number of frames halved after Res2),
+            "c2d_nopool" (the same with all frames kept to the end, SlowFast's C2D_NOPOOL), "i3d"
+            (temporal kernels in the stem and every other block, frames halved after Res2) or "slow"
+            (temporal kernels in Res4 and Res5 only, all frames kept).
         depth: 50 or 101.
         num_classes: width of the logits.
         dropout_rate: before the classifier.
         zero_init_final_bn: start the last batch norm of every block at zero.
+        num_block_temp_kernel: four numbers that limit temporal kernels to the first so many blocks
+            of Res2 to Res5; all by default.
 
     Returns:
-        A network that takes (batch, 3, frames, height, width), frames >= 2, and returns logits
-        (batch, num_classes).
+        A network that takes (batch, 3, frames, height, width), frames >= 2 where they are halved,
+        and returns logits (batch, num_classes).
 
     Raises:
-        ValueError: for another depth.
+        ValueError: for another arch, depth or limits.
     """
-    return _resnet(_C2D, depth, num_classes, dropout_rate, zero_init_final_bn, pool=True)
+    if arch not in RESNETS:
+        raise UsageError(f"arch must be one of {', '.join(RESNETS)}, got {arch!r}")
+    from glore_video.models.networks._pytorchvideo import create_resnet
 
-
-def c2d_nopool(
-    depth: int = 50,
-    *,
-    num_classes: int = 400,
-    dropout_rate: float = 0.5,
-    zero_init_final_bn: bool = False,
-) -> nn.Module:
-    """C2D that keeps all frames to the end (SlowFast's C2D_NOPOOL). Arguments as `c2d`."""
-    return _resnet(_C2D, depth, num_classes, dropout_rate, zero_init_final_bn, pool=False)
-
-
-def i3d(
-    depth: int = 50,
-    *,
-    num_classes: int = 400,
-    dropout_rate: float = 0.5,
-    zero_init_final_bn: bool = False,
-    num_block_temp_kernel: Sequence[int] | None = None,
-) -> nn.Module:
-    """I3D: temporal kernels in the stem and every other block. Arguments as `c2d`.
-
-    `num_block_temp_kernel`, four numbers, limits temporal kernels to the first so many blocks of
-    Res2 to Res5; all by default.
-    """
-    return _resnet(
-        _I3D,
-        depth,
-        num_classes,
-        dropout_rate,
-        zero_init_final_bn,
-        pool=True,
-        num_block_temp_kernel=num_block_temp_kernel,
+    kernels = RESNETS[arch]
+    network = create_resnet(
+        model_depth=_checked(depth),
+        model_num_class=num_classes,
+        dropout_rate=dropout_rate,
+        stem_conv_kernel_size=(kernels.stem, 7, 7),
+        stage1_pool=nn.MaxPool3d if kernels.halves_frames else None,
+        stage_conv_a_kernel_size=_temporal_kernels(kernels.stages, depth, num_block_temp_kernel),
+        head_pool=nn.AdaptiveAvgPool3d,
     )
-
-
-def slow(
-    depth: int = 50,
-    *,
-    num_classes: int = 400,
-    dropout_rate: float = 0.5,
-    zero_init_final_bn: bool = False,
-    num_block_temp_kernel: Sequence[int] | None = None,
-) -> nn.Module:
-    """Slow: temporal kernels in Res4 and Res5 only, all frames kept. Arguments as `i3d`."""
-    return _resnet(
-        _SLOW,
-        depth,
-        num_classes,
-        dropout_rate,
-        zero_init_final_bn,
-        pool=False,
-        num_block_temp_kernel=num_block_temp_kernel,
-    )
+    return _finish(network, zero_init_final_bn)
 
 
 class SlowFast(nn.Module):
@@ -192,7 +172,7 @@ def slowfast(
     options: SlowFastOptions | None = None,
     num_block_temp_kernel: Sequence[Sequence[int]] | None = None,
 ) -> SlowFast:
-    """SlowFast. Arguments as `c2d`, and
+    """SlowFast. Arguments as `resnet`, and
 
     Args:
         options: `SlowFastOptions()` by default, pytorchvideo's slowfast_r50.
@@ -207,6 +187,7 @@ def slowfast(
             f"alpha must be at least 1, fusion_kernel_size odd and beta_inv a divisor of 64, "
             f"got {options}"
         )
+    slow = RESNETS["slow"]
     limits: Sequence[Sequence[int] | None] = [None, None]
     if num_block_temp_kernel is not None:
         limits = [[stage[pathway] for stage in num_block_temp_kernel] for pathway in (0, 1)]
@@ -219,39 +200,15 @@ def slowfast(
         model_num_class=num_classes,
         dropout_rate=dropout_rate,
         stem_dim_outs=(64, 64 // options.beta_inv),
-        stem_conv_kernel_sizes=((_SLOW[0], 7, 7), (_FAST[0], 7, 7)),
+        stem_conv_kernel_sizes=((slow.stem, 7, 7), (_FAST.stem, 7, 7)),
         stage_conv_a_kernel_sizes=(
-            _temporal_kernels(_SLOW[1], depth, limits[0]),
-            _temporal_kernels(_FAST[1], depth, limits[1]),
+            _temporal_kernels(slow.stages, depth, limits[0]),
+            _temporal_kernels(_FAST.stages, depth, limits[1]),
         ),
         head_pool=nn.AdaptiveAvgPool3d,
     )
     _finish(network, zero_init_final_bn)
     return SlowFast(network.blocks, options.alpha)
-
-
-def _resnet(
-    kernels: tuple[int, tuple[tuple[int, ...], ...]],
-    depth: int,
-    num_classes: int,
-    dropout_rate: float,
-    zero_init_final_bn: bool,
-    *,
-    pool: bool,
-    num_block_temp_kernel: Sequence[int] | None = None,
-) -> nn.Module:
-    from glore_video.models.networks._pytorchvideo import create_resnet
-
-    network = create_resnet(
-        model_depth=_checked(depth),
-        model_num_class=num_classes,
-        dropout_rate=dropout_rate,
-        stem_conv_kernel_size=(kernels[0], 7, 7),
-        stage1_pool=nn.MaxPool3d if pool else None,
-        stage_conv_a_kernel_size=_temporal_kernels(kernels[1], depth, num_block_temp_kernel),
-        head_pool=nn.AdaptiveAvgPool3d,
-    )
-    return _finish(network, zero_init_final_bn)
 
 
 def _checked(depth: int) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks.heads import head_paths
@@ -157,8 +157,36 @@ def load_weights(
     own = model.state_dict()
     inflated = inflate(ours.state, own)
     state = ours.state | inflated
+    report = _compared(model, state, ours, stored.name, inflated)
+    if not report.loaded:
+        raise UnfitWeightsError(
+            f"nothing in {stored.name} matches the network: it has {brief(list(stored.state))}, "
+            f"the network {brief(list(own))}"
+        )
+    _check_groups(report, allow)
+    fresh = set(report.newly_initialised)
+    fresh_units = [
+        path
+        for path, unit in inserted_units(model).items()
+        if any(f"{path}.{key}" in fresh for key in unit.state_dict())
+    ]
+    _check_normalize(model, ours, stored.name, fresh_units)
+    model.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
+    zero_init_units(model, fresh_units)
+    return report
+
+
+def _compared(
+    model: nn.Module,
+    state: Mapping[str, Tensor],
+    ours: OurWeights,
+    source: str,
+    inflated: Mapping[str, Tensor],
+) -> LoadReport:
+    """What of a file's state, `ours` with its inflated kernels, the network has in the same shape."""
+    own = model.state_dict()
     report = LoadReport(
-        source=stored.name,
+        source=source,
         format=ours.format,
         heads=head_paths(model),
         unexpected=[key for key in state if key not in own],
@@ -176,21 +204,6 @@ def load_weights(
             report.loaded.append(key)
             if key in inflated:
                 report.inflated.append(key)
-    if not report.loaded:
-        raise UnfitWeightsError(
-            f"nothing in {stored.name} matches the network: it has {brief(list(stored.state))}, "
-            f"the network {brief(list(own))}"
-        )
-    _check_groups(report, allow)
-    fresh = set(report.newly_initialised)
-    fresh_units = [
-        path
-        for path, unit in inserted_units(model).items()
-        if any(f"{path}.{key}" in fresh for key in unit.state_dict())
-    ]
-    _check_normalize(model, ours, stored.name, fresh_units)
-    model.load_state_dict({key: state[key] for key in report.loaded}, strict=False)
-    zero_init_units(model, fresh_units)
     return report
 
 
