@@ -19,7 +19,7 @@ from torch.nn.modules.conv import _ConvNd
 from glore_video.errors import UsageError
 from glore_video.inspection.targets import Target, choose_class, score
 from glore_video.inspection.unchanged import Clip, running, uncompiled
-from glore_video.models.networks.insertion import glore_units
+from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.units.glore_unit import GloreUnit
 
 

@@ -15,24 +15,16 @@ from torch import nn
 from glore_video.errors import UsageError
 from glore_video.models.networks import backbones
 from glore_video.models.networks.heads import head_paths
-from glore_video.models.networks.insertion import (
-    glore_units,
-    insert_glore,
-    insert_nonlocal,
-    is_unit_key,
-)
+from glore_video.models.networks.inserted_units import glore_units, is_unit_key
+from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 from glore_video.models.networks.module_paths import locate
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
 from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import to_our_keys
-from glore_video.models.weights.loading import (
-    LoadReport,
-    UnfitWeightsError,
-    load_weights,
-    stored_weights,
-)
+from glore_video.models.weights.load_report import LoadReport
+from glore_video.models.weights.loading import UnfitWeightsError, load_weights, stored_weights
 from glore_video.models.weights.published import weights_url
 
 _log = logging.getLogger(__name__)

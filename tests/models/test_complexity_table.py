@@ -5,7 +5,8 @@ from torch import nn
 
 from glore_video.models.deployment.complexity import Complexity, Cost
 from glore_video.models.deployment.complexity_table import Row, markdown, measure, protocol, text
-from glore_video.models.networks.insertion import glore_units, insert_glore
+from glore_video.models.networks.inserted_units import glore_units
+from glore_video.models.networks.insertion import insert_glore
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.weights.published import Published

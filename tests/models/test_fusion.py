@@ -9,7 +9,8 @@ from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoi
 
 from glore_video.models.deployment.complexity import count_complexity
 from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
-from glore_video.models.networks.insertion import glore_units, insert_glore
+from glore_video.models.networks.inserted_units import glore_units
+from glore_video.models.networks.insertion import insert_glore
 from glore_video.models.networks.preact_resnet3d import PreactBottleneck, PreactConv3d
 from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.units.glore_unit import GloreUnit3d

@@ -2,13 +2,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glore_video.models.units.glore_unit import (
-    GloreUnit,
-    GloreUnit1d,
-    GloreUnit2d,
-    GloreUnit3d,
-    GraphConvolution,
-)
+from glore_video.models.units.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
+from glore_video.models.units.graph_convolution import GraphConvolution
 
 UNITS = [(GloreUnit1d, (7,)), (GloreUnit2d, (3, 5)), (GloreUnit3d, (2, 3, 4))]
 

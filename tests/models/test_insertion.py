@@ -8,13 +8,8 @@ import torch
 from torch import nn
 
 from glore_video.models.networks.backbones import resnet
-from glore_video.models.networks.insertion import (
-    glore_units,
-    insert_glore,
-    insert_nonlocal,
-    inserted_units,
-    zero_init_units,
-)
+from glore_video.models.networks.inserted_units import glore_units, inserted_units, zero_init_units
+from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 from glore_video.models.networks.preact_resnet3d import PreactBottleneck
 from glore_video.models.networks.tiny3d import TinyResNet3d
 

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from glore_video.models.networks.insertion import glore_units
+from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.zoo import create_model
 
 BLOCKS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}

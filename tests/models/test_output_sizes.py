@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from glore_video.models.networks.insertion import glore_units, insert_glore, insert_nonlocal
+from glore_video.models.networks.inserted_units import glore_units
+from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

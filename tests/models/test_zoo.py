@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from glore_video.models import zoo
-from glore_video.models.networks.insertion import glore_units, inserted_units
+from glore_video.models.networks.inserted_units import glore_units, inserted_units
 from glore_video.models.weights.files import save_weights
 from glore_video.models.weights.published import PUBLISHED, weights_url
 from glore_video.models.zoo import ARCHITECTURES, build_network, create_model, list_models

@@ -15,7 +15,7 @@ from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks.eval_mode import eval_mode, trial_of_train_mode
-from glore_video.models.networks.insertion import inserted_units
+from glore_video.models.networks.inserted_units import inserted_units
 
 # Operators that fvcore does not count and that multiply-add nothing worth counting.
 _ELEMENTWISE = frozenset(

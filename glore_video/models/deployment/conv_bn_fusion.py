@@ -17,7 +17,7 @@ from glore_video.models.networks.preact_resnet3d import PreactConv3d
 from glore_video.models.units.consecutive_layers import consecutive_layers
 from glore_video.models.units.glore_unit import GloreUnit
 from glore_video.models.units.plain_layers import is_plain
-from glore_video.models.units.position_products import is_channels_last
+from glore_video.models.units.tensors import is_channels_last
 
 Model = TypeVar("Model", bound=nn.Module)
 

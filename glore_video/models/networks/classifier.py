@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, fx, nn
 
-from glore_video.models.units.position_products import autocasts, without_autocast
+from glore_video.models.units.tensors import autocasts, without_autocast
 
 
 class Classifier(nn.Linear):

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from glore_video.models.networks.insertion import inserted_units
+from glore_video.models.networks.inserted_units import inserted_units
 
 
 def head_paths(model: nn.Module) -> tuple[str, ...]:

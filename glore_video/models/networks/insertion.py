@@ -8,21 +8,23 @@ deepcopy, pickle, torch.compile(fullgraph=True) and torch.export.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.module_paths import match_blocks
+from glore_video.models.networks.inserted_units import (
+    GLORE,
+    NONLOCAL,
+    inserted_units,
+    zero_init_unit,
+)
+from glore_video.models.networks.module_paths import find_block, match_blocks
 from glore_video.models.networks.output_shapes import OutputSize, feature_map, output_sizes
 from glore_video.models.networks.plain_numbers import make_numbers_plain
 from glore_video.models.units.glore_unit import LAYOUTS, GloreUnit, Layout
 from glore_video.models.units.idle_units import remove_hooks, stop_watching, watch_units
-
-GLORE = "glore"
-NONLOCAL = "nonlocal_block"
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -166,50 +168,13 @@ def insert_nonlocal(
             pool_size=tuple(pool),
             instantiation=instantiation,
         )
-        _zero_init(block)
+        zero_init_unit(block)
         return block
 
     def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
         return output_sizes(model, blocks, example, channels, None if channels is None else 3)
 
     return _insert(model, after, NONLOCAL, _apply_nonlocal, build, size)
-
-
-def glore_units(model: nn.Module) -> dict[str, GloreUnit]:
-    """All GloRe units of a network by their path, inserted ones (`<block>.glore`) and others."""
-    return {path: m for path, m in model.named_modules() if isinstance(m, GloreUnit)}
-
-
-def inserted_units(model: nn.Module) -> dict[str, nn.Module]:
-    """All GloRe units and inserted non-local blocks of a network by their path."""
-    return {
-        path: module
-        for path, module in model.named_modules()
-        if isinstance(module, GloreUnit) or path.rpartition(".")[2] == NONLOCAL
-    }
-
-
-def is_unit_key(key: str) -> bool:
-    """Whether a key of a state dict belongs to an inserted unit."""
-    return not {GLORE, NONLOCAL}.isdisjoint(key.split("."))
-
-
-def zero_init_units(model: nn.Module, paths: Sequence[str] | None = None) -> None:
-    """Makes units the identity again, e.g. after a model-wide initialisation.
-
-    Args:
-        model: a network with inserted units.
-        paths: units to reset, as `inserted_units` names them; all by default.
-    """
-    units = inserted_units(model)
-    for path in units if paths is None else paths:
-        _zero_init(units[path])
-
-
-def _zero_init(unit: nn.Module) -> None:
-    norm = unit.blocker if isinstance(unit, GloreUnit) else unit.norm
-    for parameter in norm.parameters():  # type: ignore[union-attr]
-        nn.init.zeros_(parameter)
 
 
 def _apply_glore(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> Any:
@@ -253,7 +218,7 @@ def _insert(
         after = match_blocks(model, after)
     blocks: dict[str, nn.Module] = {}
     for path in after:
-        block = _find_block(model, path)
+        block = find_block(model, path)
         if hasattr(block, name) or any(block is other for other in blocks.values()):
             raise UsageError(f"{path!r} already has a {name!r} unit or is named twice")
         blocks[path] = block
@@ -277,19 +242,3 @@ def _insert(
 def _floating(tensors: Iterable[Tensor]) -> Iterator[Tensor]:
     """Parameters of quantised layers are integers, which a unit cannot be."""
     return (tensor for tensor in tensors if tensor.is_floating_point())
-
-
-def _find_block(model: nn.Module, path: str) -> nn.Module:
-    modules = dict(model.named_modules(remove_duplicate=False))
-    if not path or path not in modules:
-        near = difflib.get_close_matches(path, modules, n=3, cutoff=0.4)
-        hint = f"; nearest: {', '.join(near)}" if near else ""
-        raise UsageError(f"the network has no block {path!r}{hint}")
-    block = modules[path]
-    own_forward = type(block).forward is not nn.Sequential.forward
-    if isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) and own_forward:
-        raise UsageError(
-            f"{path!r} is a container ({type(block).__name__}) that calls its children by itself; "
-            f"name a block inside it"
-        )
-    return block

@@ -112,6 +112,26 @@ def match_blocks(model: nn.Module, patterns: Sequence[str]) -> list[str]:
     return [path for path in paths if path in found]
 
 
+def find_block(model: nn.Module, path: str) -> nn.Module:
+    """The module at a path, which a unit is to follow.
+
+    Raises UsageError if there is none, or one that is never called as a module.
+    """
+    modules = dict(model.named_modules(remove_duplicate=False))
+    if not path or path not in modules:
+        near = difflib.get_close_matches(path, modules, n=3, cutoff=0.4)
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        raise UsageError(f"the network has no block {path!r}{hint}")
+    block = modules[path]
+    own_forward = type(block).forward is not nn.Sequential.forward
+    if isinstance(block, (nn.Sequential, nn.ModuleList, nn.ModuleDict)) and own_forward:
+        raise UsageError(
+            f"{path!r} is a container ({type(block).__name__}) that calls its children by itself; "
+            f"name a block inside it"
+        )
+    return block
+
+
 def blocks_for_units(
     model: nn.Module, input_shape: Sequence[int]
 ) -> dict[str, tuple[OutputSize, str]]:

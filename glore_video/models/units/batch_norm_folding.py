@@ -16,8 +16,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from glore_video.errors import UsageError
 from glore_video.models.units.all_reduce import gather_over_processes, processes_of
 from glore_video.models.units.plain_layers import has_global_hooks, is_plain
-from glore_video.models.units.position_products import converted, is_traced
 from glore_video.models.units.sub_batch_norm import SUB_BATCH_NORMS, SubBatchNorm
+from glore_video.models.units.tensors import converted, is_traced
 
 _FOLDABLE = (
     nn.BatchNorm1d,

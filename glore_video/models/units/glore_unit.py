@@ -20,10 +20,12 @@ from glore_video.models.units.glore_unit_orders import (
     Order,
     cheaper_order,
     computing_dtype,
+    published,
     reassociated,
 )
+from glore_video.models.units.graph_convolution import GraphConvolution
 from glore_video.models.units.plain_layers import has_global_hooks, is_plain, is_pointwise
-from glore_video.models.units.position_products import as_number, is_traced, is_transformed
+from glore_video.models.units.tensors import is_traced, is_transformed
 
 _LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
@@ -34,41 +36,6 @@ _LAYERS: dict[int, tuple[Any, Any]] = {
 
 Layout = Literal["channels_first", "channels_last"]
 LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
-
-
-class GraphConvolution(nn.Module):
-    """One graph convolution over a fully connected graph with learned edges.
-
-    Computes `conv2(relu(conv1(V) + V))`: `conv1` mixes the nodes, `conv2` the states of each node.
-
-    Args:
-        nodes: number of graph nodes.
-        states: number of features of each node.
-
-    Shapes: (batch, states, nodes) -> (batch, states, nodes).
-    """
-
-    def __init__(self, nodes: int, states: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv1d(nodes, nodes, kernel_size=1)
-        self.relu = nn.ReLU(inplace=True)
-        self.conv2: nn.Module = nn.Conv1d(states, states, kernel_size=1, bias=False)
-
-    def forward(self, V: Tensor) -> Tensor:  # noqa: N803
-        mixed = self.conv1(V.transpose(1, 2)).transpose(1, 2)  # (batch, states, nodes)
-        return self.conv2(self.relu(mixed + V))
-
-    def has_own_layers(self) -> bool:
-        """As `GloreUnit.has_own_layers`."""
-        layers: dict[str, Any] = self._modules
-        conv1, conv2 = layers["conv1"], layers["conv2"]
-        return (
-            is_plain(layers["relu"], nn.ReLU)
-            and is_pointwise(conv1, nn.Conv1d, bias=True)
-            and conv1.out_channels == conv1.in_channels
-            # `fuse_for_inference` folds conv2 into what follows.
-            and (is_pointwise(conv2, nn.Conv1d, bias=False) or is_plain(conv2, nn.Identity))
-        )
 
 
 class GloreUnit(nn.Module):
@@ -198,7 +165,7 @@ class GloreUnit(nn.Module):
             order = self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x))
             # Of no numbers there are no statistics to compute; batch norms know that.
             if order == "published" or x.shape[0] == 0:
-                return self._published(x)
+                return published(self, x)
             return reassociated(self, x)
 
     def fits(self, x: Tensor) -> bool:
@@ -228,22 +195,6 @@ class GloreUnit(nn.Module):
                 "input; in a network it is one node, and torch.export takes both"
             )
         return tracer.create_proxy("call_module", tracer.path_of_module(self), (x,), {})
-
-    def _published(self, x: Tensor) -> Tensor:
-        X = self.conv_state(x).flatten(2)  # (batch, states, positions)
-        B = self.conv_proj(x).flatten(2)  # (batch, nodes, positions)
-        if self.normalize:
-            # Half of 1 / L on each factor: neither the product overflows nor a factor underflows
-            # in half precision.
-            scale = 1 / as_number(X.shape[2]) ** 0.5
-            V = torch.matmul(X * scale, (B * scale).transpose(1, 2))  # (batch, states, nodes)
-        else:
-            V = torch.matmul(X, B.transpose(1, 2))  # (batch, states, nodes)
-        Z = self.gcn(V)
-        if self.extend_scale != 1:
-            Z = Z * self.extend_scale
-        y = torch.matmul(Z, B).unflatten(2, x.shape[2:])  # (batch, states, *positions)
-        return x + self.blocker(self.conv_extend(y))
 
     def has_own_layers(self) -> bool:
         """Whether the layers are those the unit was made with, and calling them does nothing more.

@@ -26,11 +26,13 @@ from glore_video.models.units.batch_norm_folding import (
 from glore_video.models.units.plain_layers import is_plain
 from glore_video.models.units.position_products import (
     Gathered,
-    as_number,
-    autocasts,
     batched_multiply_add,
     expand,
     gather,
+)
+from glore_video.models.units.tensors import (
+    as_number,
+    autocasts,
     is_channels_last,
     without_autocast,
 )
@@ -40,7 +42,7 @@ ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated")
 
 
 class UnitLayers(Protocol):
-    """What the reassociated order reads of a GloRe unit; see `GloreUnit`."""
+    """What the orders use of a GloRe unit; see `GloreUnit`."""
 
     conv_state: _ConvNd
     conv_proj: _ConvNd
@@ -84,6 +86,24 @@ def computing_dtype(x: Tensor) -> torch.dtype:
     if x.dtype == torch.float64 or not autocasts(x):
         return x.dtype
     return torch.get_autocast_dtype(x.device.type)
+
+
+def published(unit: UnitLayers, x: Tensor) -> Tensor:
+    """The unit of x layer by layer, as it was published."""
+    X = unit.conv_state(x).flatten(2)  # (batch, states, positions)
+    B = unit.conv_proj(x).flatten(2)  # (batch, nodes, positions)
+    if unit.normalize:
+        # Half of 1 / L on each factor: neither the product overflows nor a factor underflows
+        # in half precision.
+        scale = 1 / as_number(X.shape[2]) ** 0.5
+        V = torch.matmul(X * scale, (B * scale).transpose(1, 2))  # (batch, states, nodes)
+    else:
+        V = torch.matmul(X, B.transpose(1, 2))  # (batch, states, nodes)
+    Z = unit.gcn(V)
+    if unit.extend_scale != 1:
+        Z = Z * unit.extend_scale
+    y = torch.matmul(Z, B).unflatten(2, x.shape[2:])  # (batch, states, *positions)
+    return x + unit.blocker(unit.conv_extend(y))
 
 
 def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:

@@ -5,12 +5,18 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
+
+from glore_video.models.units.tensors import (
+    as_number,
+    converted,
+    is_traced,
+    is_transformed,
+    without_autocast,
+)
 
 # In fp16 a product over positions is taken with B * (_HEADROOM / L): small enough that no sum
 # overflows, large enough that few factors become subnormal.
@@ -89,42 +95,6 @@ def expand(
     return y.transpose(1, 2) if channels_last else y
 
 
-def autocasts(x: Tensor) -> bool:
-    """Whether autocast is on for the device of x."""
-    # The meta device, on which shapes alone are computed, has no autocast to ask for.
-    return x.device.type != "meta" and torch.is_autocast_enabled(x.device.type)
-
-
-def without_autocast(x: Tensor) -> AbstractContextManager[object]:
-    """Products of x are taken in the dtype of their factors, on every device."""
-    return torch.autocast(x.device.type, enabled=False) if autocasts(x) else nullcontext()
-
-
-def is_traced() -> bool:
-    """Whether torch.jit.trace records what is computed, as fvcore does to count multiply-adds.
-
-    Then products are taken by operators that everybody's counters know: neither `baddbmm` nor an
-    autograd.Function, which they pass over. What is multiplied stays the same.
-    """
-    return not torch.compiler.is_compiling() and torch.jit.is_tracing()
-
-
-def as_number(size: int) -> Any:
-    """The size of an axis for arithmetic, which a trace then repeats for inputs of other sizes.
-
-    While torch.jit.trace records, sizes are tensors of integers: divided, they would be float32.
-    """
-    return torch.as_tensor(size, dtype=torch.float64) if is_traced() else size
-
-
-def is_transformed() -> bool:
-    """Whether torch.func (grad, vmap, jvp) or forward-mode differentiation is at work.
-
-    Neither takes the autograd.Functions here, which have a backward pass only.
-    """
-    return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
-
-
 def batched_multiply_add(c: Tensor, a: Tensor, b: Tensor, scale: float = 1) -> Tensor:
     """c + scale * a b, batched."""
     if is_traced():
@@ -168,14 +138,6 @@ def _gather(
         error = mean - rounded
         moments = batched_multiply_add(moments, error, error.transpose(1, 2), -1)
     return nodes, graph, mean, moments
-
-
-def converted(tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    """`tensor.to(dtype)`, for the forward pass of an autograd.Function.
-
-    Through one that changes nothing torch.compile takes wrong gradients there (in torch 2.11).
-    """
-    return tensor if tensor.dtype == dtype else tensor.to(dtype)
 
 
 class _Gather(torch.autograd.Function):
@@ -222,17 +184,6 @@ class _Gather(torch.autograd.Function):
             if ctx.needs_input_grad[2]:
                 grad_bias = grad_nodes.sum((0, 2))
         return grad_x if ctx.needs_input_grad[0] else None, grad_weight, grad_bias, None, None
-
-
-def is_channels_last(x: Tensor) -> bool:
-    """Whether a feature map lies channels-last in memory and not in the default format as well."""
-    if x.dim() < 3 or x.is_contiguous():
-        return False
-    if x.dim() == 3:
-        return x.transpose(1, 2).is_contiguous()
-    return x.is_contiguous(
-        memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d
-    )
 
 
 def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool, scale: float = 1) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.errors import MissingFileError, UsageError, load_failure, writing
-from glore_video.models.networks.insertion import glore_units
+from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.weights.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
 
 # Where trainers keep the weights in their checkpoints.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +10,16 @@ from torch import Tensor, nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks.heads import head_paths
-from glore_video.models.networks.insertion import (
+from glore_video.models.networks.inserted_units import (
     glore_units,
     inserted_units,
-    is_unit_key,
     zero_init_units,
 )
 from glore_video.models.weights.download import fetch, is_url
 from glore_video.models.weights.files import StoredWeights, read_weights
 from glore_video.models.weights.foreign_keys import OurWeights, to_our_keys
 from glore_video.models.weights.inflation import inflate
-
-GROUPS = ("head", "units")
-_BACKBONE = "backbone"
+from glore_video.models.weights.load_report import BACKBONE, GROUPS, LoadReport, brief
 
 
 class UnfitWeightsError(UsageError):
@@ -50,65 +46,6 @@ class UnfitWeightsError(UsageError):
         self.groups = tuple(groups)
         self.classes = classes
         self.normalize = normalize
-
-
-@dataclass(frozen=True)
-class LoadReport:
-    """What `load_weights` did, key by key.
-
-    Attributes:
-        source: the file.
-        format: who wrote it, in words.
-        heads: paths of the network's classifier: the layers whose outputs are the logits.
-        loaded: keys taken from the file.
-        newly_initialised: keys of the network that keep their initialisation.
-        mismatched: those of `newly_initialised` that the file has in another shape, as
-            key -> (shape in the file, shape in the network).
-        unexpected: keys of the file that the network does not have.
-        inflated: those of `loaded` that were 2D kernels and fill 3D ones.
-        beside: keys of the file outside of what wraps the network in it, such as a loss's weights;
-            left out.
-    """
-
-    source: str = ""
-    format: str = ""
-    heads: tuple[str, ...] = ()
-    loaded: list[str] = field(default_factory=list)
-    newly_initialised: list[str] = field(default_factory=list)
-    mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
-    unexpected: list[str] = field(default_factory=list)
-    inflated: list[str] = field(default_factory=list)
-    beside: list[str] = field(default_factory=list)
-
-    def group(self, key: str) -> str:
-        """The group of a key: "head", "units" or "backbone"."""
-        if is_unit_key(key):
-            return "units"
-        return "head" if key.startswith(tuple(f"{head}." for head in self.heads)) else _BACKBONE
-
-    def __str__(self) -> str:
-        rows = [
-            ("loaded", self.loaded),
-            ("  of these inflated from 2D", self.inflated),
-            ("newly initialised", self.newly_initialised),
-            ("  of these in another shape", list(self.mismatched)),
-            ("unexpected, left out", self.unexpected),
-        ]
-        columns = (_BACKBONE, *GROUPS)
-        lines = [
-            f"{self.source} ({self.format})",
-            f"{'parameters':<28}" + "".join(f"{name:>10}" for name in columns),
-        ]
-        for name, keys in rows:
-            if name.startswith(" ") and not keys:
-                continue
-            groups = [self.group(key) for key in keys]
-            counts = "".join(f"{groups.count(column):>10}" for column in columns)
-            few = f"  {brief(keys)}" if keys and name not in ("loaded", rows[1][0]) else ""
-            lines.append(f"{name:<28}{counts}{few}")
-        if self.beside:
-            lines.append(f"beside the network, left out: {brief(self.beside)}")
-        return "\n".join(lines)
 
 
 def load_weights(
@@ -216,11 +153,6 @@ def stored_weights(source: str | Path | Mapping[str, Any] | StoredWeights) -> St
     return read_weights(fetch(str(source)) if is_url(source) else Path(source))
 
 
-def brief(keys: Sequence[str]) -> str:
-    shown = ", ".join(keys[:3])
-    return f"{shown}, ... ({len(keys)} in all)" if len(keys) > 3 else shown
-
-
 def _check_groups(report: LoadReport, allow: Sequence[str]) -> None:
     def refused(keys: Sequence[str]) -> list[str]:
         return [key for key in keys if report.group(key) not in allow]
@@ -241,7 +173,7 @@ def _check_groups(report: LoadReport, allow: Sequence[str]) -> None:
         problems.append(f"unexpected: {brief(unexpected)}")
     if problems:
         groups = {report.group(key) for key in [*missing, *mismatched_keys, *unexpected]}
-        helpful = [] if _BACKBONE in groups else sorted(groups | set(allow))
+        helpful = [] if BACKBONE in groups else sorted(groups | set(allow))
         shapes = next(
             (report.mismatched[key] for key in report.mismatched if report.group(key) == "head"),
             None,
