@@ -24,13 +24,13 @@ from glore_video.cli.arguments import Parser, positive
 from glore_video.config import Config, load_config
 from glore_video.data.batches import ClipBatch
 from glore_video.data.samplers import TrainingBatches
-from glore_video.engine.interruption import StopSignals
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.resume import Start
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.train_step import Update
 from glore_video.engine.trainer import Trainer
 from glore_video.engine.unreadable import BadVideos
+from glore_video.processes.stop_signals import StopSignals
 from glore_video.runs.network import build_model
 from glore_video.runs.solver import build_schedule
 from glore_video.runs.training import build_update

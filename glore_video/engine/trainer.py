@@ -28,7 +28,6 @@ from glore_video.engine.checkpoint import (
     save_checkpoint,
 )
 from glore_video.engine.divergence import first_non_finite
-from glore_video.engine.interruption import StoppedBySignal, StopSignals
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import set_learning_rate
 from glore_video.engine.resume import Start, collect_state, restore_state
@@ -43,6 +42,7 @@ from glore_video.engine.unreadable import BadVideos
 from glore_video.engine.validation import validate
 from glore_video.errors import UsageError
 from glore_video.models.units.idle_units import refuse_idle_units
+from glore_video.processes.stop_signals import StoppedBySignal, StopSignals
 
 logger = logging.getLogger(__name__)
 
