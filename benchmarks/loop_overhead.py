@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from glore_video.cli.arguments import Parser, positive
 from glore_video.config import Config, load_config
-from glore_video.data.batches import ClipBatch
+from glore_video.data.batches import Batch
 from glore_video.data.samplers import TrainingBatches
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.resume import Start
@@ -43,7 +43,7 @@ class SameBatch:
 
     num_workers = 0
 
-    def __init__(self, batch: ClipBatch, batches: TrainingBatches) -> None:
+    def __init__(self, batch: Batch, batches: TrainingBatches) -> None:
         self.batch = batch
         self.batches = batches
 
@@ -52,7 +52,7 @@ class SameBatch:
             yield self.batch
 
 
-def trainer_of(config: Config, update: Update, batch: ClipBatch, folder: Path, steps: int):
+def trainer_of(config: Config, update: Update, batch: Batch, folder: Path, steps: int):
     clips = config.TRAIN.BATCH_SIZE
     batches = TrainingBatches(steps * clips, batch_size=clips, seed=0)
     return Trainer(
@@ -117,9 +117,9 @@ def main() -> None:
     shape = (config.TRAIN.BATCH_SIZE, 3, config.DATA.NUM_FRAMES, size, size)
     clips = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(len(clips)) % config.MODEL.NUM_CLASSES
-    batch = ClipBatch(clips, labels, tuple(range(len(clips))), ())
+    batch = Batch(clips, labels, tuple(range(len(clips))), ())
     update = build_update(config, build_model(config), process)
-    ready = update.preprocessing(clips, device)
+    ready = update.normalize(clips, device)
     with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
         trainer = trainer_of(config, update, batch, Path(folder), args.steps)
         trainer._signals = signals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,9 +27,29 @@ class FileError(UsageError, OSError):
     """A file that the system does not let us read or write; the message says which, and what would do."""
 
 
+class SampleError(RuntimeError):
+    """A sample (video, picture) that can't be read; its message is "<path>: <reason>". Survives pickling.
+
+    Attributes:
+        path: the file, as a string.
+        reason: what is wrong with it, without the path.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], reason: str) -> None:
+        self.path = os.fspath(path)
+        self.reason = reason
+        super().__init__(self.path, reason)
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
 def is_users(error: BaseException) -> bool:
-    """Whether the user can mend an error: ours for users, one of the system that names a file, a full disk."""
-    return isinstance(error, UsageError) or (
+    """Whether the user can mend an error.
+
+    Ours for users, a sample that can't be read, an error of the system that names a file, a full disk.
+    """
+    return isinstance(error, (UsageError, SampleError)) or (
         isinstance(error, OSError) and (error.filename is not None or error.errno in NO_SPACE)
     )
 

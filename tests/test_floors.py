@@ -20,7 +20,8 @@ ALLOWED = {
     "statistics": {"errors"},
     "reports": {"errors", "files", "statistics"},
     "models": {"errors", "choices", "files"},
-    "video": {"errors", "choices"},
+    "video": {"errors", "choices", "files"},
+    "images": {"errors", "files", "pixels"},
     "pixels": {"errors"},
     "data": {"errors", "files", "processes", "video"},
     "engine": {"errors", "files", "processes", "models"},
@@ -31,11 +32,11 @@ ALLOWED = {
     },
     "prediction": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks", "runs"),
+        *("models", "video", "pixels", "data", "engine", "tasks", "runs"),
     },
     "runs": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "data", "engine", "tasks"),
+        *("models", "video", "pixels", "data", "engine", "tasks"),
     },
     "serving": {
         "errors",
@@ -63,11 +64,9 @@ TO_TURN = {
     ("engine", "tasks"),
     ("engine", "video"),
     ("engine", "choices"),
-    ("processes", "data"),
     ("pixels", "video"),
     ("tasks", "prediction"),
     ("tasks", "runs"),
-    ("data", "tasks"),
 }
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 

@@ -4,50 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from glore_video.data.video.video_list import Failure
-from glore_video.tasks.video_classification.dataset import ClipItem
+Failure = tuple[str, str]
+"""A sample's path, and why it can't be read."""
+
+
+class Item(Protocol):
+    """What a data set gives of one sample.
+
+    Attributes:
+        inputs: uint8 (inputs, 3, *positions); None if nothing could be read.
+        target: of all its inputs: a class, or a tensor.
+        index: place of the sample in its list.
+        failures: samples that were tried and could not be read.
+    """
+
+    @property
+    def inputs(self) -> Tensor | None: ...
+
+    @property
+    def target(self) -> int | Tensor: ...
+
+    @property
+    def index(self) -> int: ...
+
+    @property
+    def failures(self) -> Sequence[Failure]: ...
 
 
 @dataclass(frozen=True)
-class ClipBatch:
-    """Clips of one step.
+class Batch:
+    """The samples of one step.
 
     Attributes:
-        clips: uint8 (clips, 3, frames, height, width), the clips of a video one after the other;
-            None if no video of the batch was readable.
-        labels: int64 (clips,).
-        indices: places of the videos in their list, one a video: clip number c is of video
-            c // clips_a_video.
-        failures: unreadable videos, each (path, reason).
+        inputs: uint8 (n, 3, *positions), the inputs of a sample one after the other; None if no
+            sample of the batch was readable.
+        targets: (n, *shape of a target); int64 where targets are whole numbers.
+        indices: places of the samples in their list, one a sample: input number i is of sample
+            i // inputs_per_sample.
+        failures: unreadable samples, each (path, reason).
     """
 
-    clips: Tensor | None
-    labels: Tensor
+    inputs: Tensor | None
+    targets: Tensor
     indices: tuple[int, ...]
     failures: tuple[Failure, ...]
 
     @property
-    def clips_a_video(self) -> int:
+    def inputs_per_sample(self) -> int:
         """1 without repeated augmentation."""
-        return len(self.labels) // max(1, len(self.indices))
+        return len(self.targets) // max(1, len(self.indices))
 
-    def pin_memory(self) -> ClipBatch:
-        if self.clips is None:
+    def pin_memory(self) -> Batch:
+        if self.inputs is None:
             return self
-        return replace(self, clips=self.clips.pin_memory(), labels=self.labels.pin_memory())
+        return replace(self, inputs=self.inputs.pin_memory(), targets=self.targets.pin_memory())
 
 
-def collate(items: Sequence[ClipItem]) -> ClipBatch:
-    """Put the clips that could be read into one batch."""
-    good = [(item, item.clips) for item in items if item.clips is not None]
-    labels = [item.label for item, clips in good for _ in clips]
-    return ClipBatch(
-        clips=torch.cat([clips for _, clips in good]) if good else None,
-        labels=torch.tensor(labels, dtype=torch.int64),
+def collate(items: Sequence[Item]) -> Batch:
+    """Put the samples that could be read into one batch."""
+    good = [(item, item.inputs) for item in items if item.inputs is not None]
+    targets = [torch.as_tensor(item.target) for item, inputs in good for _ in inputs]
+    return Batch(
+        inputs=torch.cat([inputs for _, inputs in good]) if good else None,
+        targets=torch.stack(targets) if targets else torch.zeros(0, dtype=torch.int64),
         indices=tuple(item.index for item, _ in good),
         failures=tuple(failure for item in items for failure in item.failures),
     )

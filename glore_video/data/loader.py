@@ -32,7 +32,7 @@ def clip_loader(
     batch_size: int = 1,
     stop_on_timeout: bool = False,
 ) -> DataLoader[Any]:
-    """A loader of ClipBatch: by `batches` for training, or by `sampler` and batch_size.
+    """A loader of Batch: by `batches` for training, or by `sampler` and batch_size.
 
     With stop_on_timeout it raises VideoError for a video that a Watchdog gave up. An error in a
     worker is raised at once, whatever other workers do.

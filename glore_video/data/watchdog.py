@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-from glore_video.errors import UsageError
+from glore_video.errors import SampleError, UsageError
 from glore_video.processes.forked_child import Child, ChildDiedError
 from glore_video.processes.records import note_sample
 from glore_video.video.errors import VideoError
@@ -93,14 +93,14 @@ class Watchdog:
 def watched(watchdog: Watchdog | None, read: Callable[..., T], path: str, *arguments: Any) -> T:
     """read(*arguments), which reads the file at `path`; within a time limit if there is a watchdog.
 
-    Only VideoError is the file's fault. Other errors are raised as they are, and know the file.
+    Only SampleError is the file's fault. Other errors are raised as they are, and know the file.
     """
     __tracebackhide__ = True
     try:
         if watchdog is None:
             return read(*arguments)
         return cast("T", watchdog.call(read, path, *arguments))
-    except VideoError:
+    except SampleError:
         raise
     except Exception as error:
         note_sample(error, path)

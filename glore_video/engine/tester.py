@@ -17,15 +17,17 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from glore_video.choices import Backend
-from glore_video.data.video.video_list import Failure, VideoList
+from glore_video.data.batches import Failure
+from glore_video.data.video.video_list import VideoList
 from glore_video.engine.launch.processes import Process
-from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.engine.precision import Precision
 from glore_video.engine.record_shards import ScoreParts
 from glore_video.engine.run_log import progress
 from glore_video.engine.threads import choose_threads, trial_length
 from glore_video.errors import UsageError
 from glore_video.models import count_complexity
 from glore_video.models.units.idle_units import refuse_idle_units
+from glore_video.pixels.normalize import Normalize
 from glore_video.tasks.classification import Scores
 from glore_video.tasks.video_classification.dataset import VideoViews
 from glore_video.video import open_video
@@ -39,7 +41,7 @@ def score_views(
     views: VideoViews,
     *,
     batch_size: int,
-    preprocessing: Preprocessing,
+    preprocessing: Normalize,
     precision: Precision,
 ) -> Tensor:
     """Logits of all views of one video, float32 (views, classes), on the CPU.
@@ -62,7 +64,7 @@ def score_videos(
     num_views: int,
     num_classes: int,
     batch_size: int,
-    preprocessing: Preprocessing,
+    preprocessing: Normalize,
     precision: Precision,
     process: Process,
     parts: ScoreParts,

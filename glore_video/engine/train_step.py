@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
-from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.engine.precision import Precision
 from glore_video.engine.step_times import StepTimes
+from glore_video.pixels.normalize import Normalize
 from glore_video.tasks.classification.ranking import predicted_classes
 
 # (clips float, labels int64, generator) -> (clips, soft targets)
@@ -44,7 +45,7 @@ class Update:
     parallel: nn.Module
     compiled: Callable[[Tensor], Tensor]
     optimizer: torch.optim.Optimizer
-    preprocessing: Preprocessing
+    normalize: Normalize
     precision: Precision
     accumulation: int = 1
     clip_norm: float = 0.0
@@ -76,7 +77,7 @@ class Update:
             before it was clipped.
         """
         labels = labels.to(self.precision.device, non_blocking=True)
-        pixels = self.preprocessing(clips, self.precision.device)
+        pixels = self.normalize(clips, self.precision.device)
         self.times.mark("transfer")
         pixels, targets = self.targets(pixels, labels, generator)
         self.optimizer.zero_grad(set_to_none=True)
@@ -124,9 +125,7 @@ class Update:
         Of the bare network, or of another that takes its place.
         """
         device = self.precision.device
-        pixels, targets = self.targets(
-            self.preprocessing(clips, device), labels.to(device), generator
-        )
+        pixels, targets = self.targets(self.normalize(clips, device), labels.to(device), generator)
         for part, target in self._parts(pixels, targets):
             yield self.loss(part, target, network or self.model)[0]
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from glore_video.data.batches import ClipBatch
+from glore_video.data.batches import Batch
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.seeding import generator_for, mixed_seed
 from glore_video.engine.batch_norms import freeze_batch_norms, take_precise_statistics
@@ -150,9 +150,9 @@ class Trainer:
         while not self._signals.received:
             for batch in self.train_loader:
                 self.process.doing("timing steps")
-                if batch.clips is not None:
+                if batch.inputs is not None:
                     generator = self._generator(start.epoch, start.step)
-                    losses = self.update.losses(batch.clips, batch.labels, generator, network)
+                    losses = self.update.losses(batch.inputs, batch.targets, generator, network)
                     for loss in losses:
                         loss.backward()
                     network.zero_grad()
@@ -252,11 +252,11 @@ class Trainer:
             *(epoch + 1, self.max_epoch, loss / clips, 100 * correct / clips, seconds),
         )
 
-    def _step(self, batch: ClipBatch) -> Tensor:
+    def _step(self, batch: Batch) -> Tensor:
         """One update. Returns (sum of losses, correct clips, clips, norm of the gradient)."""
         clips = _readable(batch)
         self.process.doing("forward and backward")
-        sums = self.update(clips, batch.labels, self._generator(*self._at))
+        sums = self.update(clips, batch.targets, self._generator(*self._at))
         refuse_idle_units(self.update.model)
         return sums
 
@@ -277,7 +277,7 @@ class Trainer:
         batch = next(iter(self.train_loader))
         found = first_non_finite(
             self.update.model,
-            self.update.losses(batch.clips, batch.labels, self._generator(epoch, step)),
+            self.update.losses(batch.inputs, batch.targets, self._generator(epoch, step)),
         )
         videos = [self.train_loader.dataset.videos.path(i) for i in batch.indices]  # type: ignore[attr-defined]
         reports = self.process.gather((found, videos))
@@ -335,7 +335,7 @@ class Trainer:
             if (alone or number % self.log_period == 0) and self._asked_to_stop():
                 raise _AskedToStopError
             self.process.doing("precise batch norm")
-            yield self.update.preprocessing(_readable(batch), self.process.device)
+            yield self.update.normalize(_readable(batch), self.process.device)
 
     def _validate(self, epoch: int) -> float:
         """Top-1 in percent over the whole validation list, the centre clip of each video.
@@ -353,7 +353,7 @@ class Trainer:
             result = validate(
                 model,
                 self.val_loader,
-                preprocessing=self.update.preprocessing,
+                normalize=self.update.normalize,
                 precision=self.update.precision,
                 process=self.process,
                 stops=lambda: bool(self._signals.received),
@@ -429,7 +429,7 @@ class Trainer:
         return start
 
 
-def _readable(batch: ClipBatch) -> Tensor:
-    if batch.clips is None:
+def _readable(batch: Batch) -> Tensor:
+    if batch.inputs is None:
         raise UsageError("no readable video among 20 drawn for each clip of a batch")
-    return batch.clips
+    return batch.inputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from glore_video.data.batches import ClipBatch
+from glore_video.data.batches import Batch
 from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class BadVideos:
         self._draws = 0
         self._failures = 0
 
-    def note(self, batch: ClipBatch) -> None:
+    def note(self, batch: Batch) -> None:
         """Raises ValueError past the greatest share of draws that may fail."""
         self._draws += len(batch.indices) + len(batch.failures)
         self._failures += len(batch.failures)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from glore_video.data.video.video_list import Failure
+from glore_video.data.batches import Failure
 from glore_video.engine.launch.processes import Process
-from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.engine.precision import Precision
 from glore_video.engine.run_log import progress
+from glore_video.pixels.normalize import Normalize
 from glore_video.tasks.classification.ranking import finite_rows, label_among_first
 from glore_video.tasks.classification.views_merging import view_probabilities
 
@@ -43,7 +44,7 @@ def validate(
     model: nn.Module,
     loader: DataLoader[Any],
     *,
-    preprocessing: Preprocessing,
+    normalize: Normalize,
     precision: Precision,
     process: Process,
     stops: Callable[[], bool] = lambda: False,
@@ -63,11 +64,11 @@ def validate(
             break
         process.doing("validation")
         failures.extend(batch.failures)
-        if batch.clips is None:
+        if batch.inputs is None:
             continue
-        labels = batch.labels.to(device)
+        labels = batch.targets.to(device)
         with precision.autocast():
-            logits = model(preprocessing(batch.clips, device)).float()
+            logits = model(normalize(batch.inputs, device)).float()
         finite = finite_rows(logits)
         losses = F.cross_entropy(logits, labels, reduction="none").double()
         sums[0] += torch.where(finite, losses, 0).sum()

@@ -1,1 +1,1 @@
-"""Files written whole, locks on files, cells of CSV. Standard library only."""
+"""Files written whole, locks on files, cells of CSV, what can be read. Standard library only."""

@@ -7,20 +7,20 @@ which it gets the node's answer back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.eval_mode import eval_mode
+from glore_video.inspection.targets import Target, choose_class, score
+from glore_video.inspection.unchanged import Clip, running, uncompiled
 from glore_video.models.networks.insertion import glore_units
 from glore_video.models.units.glore_unit import GloreUnit
-
-Clip = Tensor | Sequence[Tensor]
 
 
 @dataclass(frozen=True)
@@ -29,13 +29,14 @@ class UnitInspection:
 
     Attributes:
         maps: B, the weight of each position in each node, (nodes, *positions): (nodes, t, h, w) in
-            3D networks.
+            3D networks, (nodes, tokens) in transformers.
         importance: of each node for the class, (nodes,): Σ over the states s of
             Z[s, node] dlogit/dZ[s, node], gradient times activation of the node's features after
             reasoning. To first order, the logit falls by it when the node's answer is left out.
         adjacency: I + A, (nodes, nodes): row i holds the weights with which node i takes the
             features of all nodes. A is the weight of `gcn.conv1`.
-        activity: mean over the picture of |B|, (nodes, t); for 2D units (nodes, 1).
+        activity: mean over the picture of |B|, (nodes, t); for 2D units and tokens
+            (nodes, 1).
     """
 
     maps: Tensor
@@ -50,10 +51,15 @@ class UnitInspection:
 
 @dataclass(frozen=True)
 class Inspection:
-    """Logits of a clip, (classes,); the class that was asked about; its units by their path."""
+    """What was asked about, and the units by their path.
 
-    logits: Tensor
-    target: int
+    Attributes:
+        logits: of the clip, (classes,); None where the target is a function of the outputs.
+        target: the class, likewise.
+    """
+
+    logits: Tensor | None
+    target: int | None
     units: dict[str, UnitInspection]
 
 
@@ -66,11 +72,11 @@ def projection_maps(model: nn.Module, clip: Clip) -> dict[str, Tensor]:
     Args:
         model: a network with GloRe units; the copy of `fuse_for_inference` will do as well.
         clip: its input for one video: (3, t, h, w), or with a batch axis of one; (3, h, w) for 2D
-            networks; for SlowFast also a list of two clips.
+            networks and transformers; for SlowFast also a list of two clips.
 
     Returns:
-        Path of the unit -> float32 (nodes, t, h, w) on the CPU; (nodes, h, w) in 2D networks. Of a
-        unit that runs several times, the last run.
+        Path of the unit -> float32 (nodes, t, h, w) on the CPU; (nodes, h, w) in 2D networks,
+        (nodes, tokens) of tokens. Of a unit that runs several times, the last run.
 
     Raises:
         ValueError: if the network has no GloRe unit, none of them runs, or there are several clips.
@@ -81,7 +87,7 @@ def projection_maps(model: nn.Module, clip: Clip) -> dict[str, Tensor]:
 
     def keep(path: str) -> Callable[..., None]:
         def hook(unit: Any, inputs: tuple[Tensor, ...]) -> None:
-            found[path] = unit.conv_proj(inputs[0])
+            found[path] = _projection(unit, inputs[0])
 
         return hook
 
@@ -91,19 +97,20 @@ def projection_maps(model: nn.Module, clip: Clip) -> dict[str, Tensor]:
         for path, unit in units.items():
             handle = unit.register_forward_pre_hook(keep(path))
             stack.callback(handle.remove)
-        model(_batch_of_one(clip, units))
+        model(_batch_of_one(clip, model, units))
     _some_ran(found)
     return {path: _plain(found[path]) for path in units if path in found}
 
 
-def inspect_units(model: nn.Module, clip: Clip, *, target: int | None = None) -> Inspection:
+def inspect_units(model: nn.Module, clip: Clip, *, target: Target = None) -> Inspection:
     """Everything there is to see of every GloRe unit: one pass forward and one backward.
 
     The network is left as `projection_maps` leaves it.
 
     Args:
         model, clip: as in `projection_maps`.
-        target: the class whose logit the nodes' importance is for; the predicted one by default.
+        target: the class whose logit the nodes' importance is for, the predicted one by default; or
+            a function of the outputs, as for `grad_cam`.
 
     Raises:
         ValueError: as `projection_maps`, and for a class that the network does not have.
@@ -115,7 +122,7 @@ def inspect_units(model: nn.Module, clip: Clip, *, target: int | None = None) ->
 
     def keep(path: str) -> Callable[..., None]:
         def hook(unit: Any, inputs: tuple[Tensor, ...]) -> None:
-            maps[path] = unit.conv_proj(inputs[0].detach())
+            maps[path] = _projection(unit, inputs[0].detach())
 
         return hook
 
@@ -136,16 +143,18 @@ def inspect_units(model: nn.Module, clip: Clip, *, target: int | None = None) ->
             handles.append(unit.gcn.register_forward_hook(tap(path)))
             for handle in handles:
                 stack.callback(handle.remove)
-        logits = model(_batch_of_one(clip, units))
+        outputs = model(_batch_of_one(clip, model, units))
         _some_ran(maps)
-        target = choose_class(logits, target)
+        chosen = None if callable(target) else choose_class(outputs, target)
         paths = [path for path in units if path in taps]
         gradients = torch.autograd.grad(
-            logits[0, target], [taps[path] for path in paths], allow_unused=True
+            score(outputs, target if chosen is None else chosen),
+            [taps[path] for path in paths],
+            allow_unused=True,
         )
     return Inspection(
-        logits=_plain(logits),
-        target=target,
+        logits=None if chosen is None else _plain(outputs),
+        target=chosen,
         units={
             path: UnitInspection(
                 maps=(plain := _plain(maps[path])),
@@ -164,24 +173,6 @@ def adjacency(unit: GloreUnit) -> Tensor:
     return weight + torch.eye(len(weight))
 
 
-def choose_class(logits: Tensor, target: int | None) -> int:
-    """The class that is asked about: `target`, checked, or the predicted one."""
-    if logits.dim() != 2 or len(logits) != 1:
-        raise UsageError(f"the network must return (1, classes), got shape {tuple(logits.shape)}")
-    if not bool(torch.isfinite(logits).all()):
-        raise UsageError("the network's logits are not finite (NaN or infinity)")
-    if target is None:
-        return int(logits[0].argmax())  # of equal ones the first
-    if not 0 <= target < logits.shape[1]:
-        raise UsageError(f"target must be a class in 0..{logits.shape[1] - 1}, got {target}")
-    return target
-
-
-def uncompiled(model: nn.Module) -> nn.Module:
-    """The network inside torch.compile's wrapper, which hides its layers from hooks."""
-    return getattr(model, "_orig_mod", model)
-
-
 def _units(model: nn.Module) -> dict[str, GloreUnit]:
     units = glore_units(model)
     if not units:
@@ -191,8 +182,20 @@ def _units(model: nn.Module) -> dict[str, GloreUnit]:
     return units
 
 
-def _batch_of_one(clip: Clip, units: Mapping[str, GloreUnit]) -> Clip:
-    axes = next(iter(units.values())).dimension + 2
+def _projection(unit: GloreUnit, x: Tensor) -> Tensor:
+    """B of a unit's input in either layout, (1, nodes, *positions)."""
+    projection: Tensor = unit.conv_proj(x if unit.layout == "channels_first" else x.movedim(-1, 1))
+    return projection
+
+
+def _input_axes(model: nn.Module, units: Mapping[str, GloreUnit]) -> int:
+    """Axes of a batch: convolutions say it, since tokens of pictures have units of one axis."""
+    layers = [len(m.kernel_size) for m in model.modules() if isinstance(m, _ConvNd)]
+    return 2 + max([unit.dimension for unit in units.values()] + layers)
+
+
+def _batch_of_one(clip: Clip, model: nn.Module, units: Mapping[str, GloreUnit]) -> Clip:
+    axes = _input_axes(model, units)
 
     def batched(each: Tensor) -> Tensor:
         each = each[None] if each.dim() == axes - 1 else each
@@ -204,13 +207,6 @@ def _batch_of_one(clip: Clip, units: Mapping[str, GloreUnit]) -> Clip:
         return each
 
     return batched(clip) if isinstance(clip, Tensor) else [batched(each) for each in clip]
-
-
-@contextmanager
-def running(model: nn.Module) -> Iterator[None]:
-    """Eval mode, and tensors that take part in gradients even if the caller is in inference mode."""
-    with torch.inference_mode(False), eval_mode(model):
-        yield
 
 
 @contextmanager
@@ -240,6 +236,6 @@ def _importance(gradient: Tensor | None, tap: Tensor) -> Tensor:
 
 
 def _activity(maps: Tensor) -> Tensor:
-    """(nodes, t, h, w) -> (nodes, t); (nodes, h, w) and (nodes, length) -> (nodes, 1)."""
+    """(nodes, t, h, w) -> (nodes, t); (nodes, h, w) and (nodes, tokens) -> (nodes, 1)."""
     frames = maps.shape[1] if maps.dim() == 4 else 1
     return maps.abs().reshape(maps.shape[0], frames, -1).mean(2)

@@ -18,7 +18,7 @@ from glore_video.data.video.kinetics import kinetics400_class_names
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
-from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.engine.precision import Precision
 from glore_video.engine.tester import score_views
 from glore_video.errors import UsageError
 from glore_video.models import PreactResNet3d, create_model, is_foreign, load_weights
@@ -27,10 +27,11 @@ from glore_video.models.networks.backbones import SlowFast
 from glore_video.models.networks.sources import network_info
 from glore_video.models.weights.download import fetch, is_url
 from glore_video.models.weights.foreign_keys import head_path
+from glore_video.pixels.normalize import Normalize
 from glore_video.runs.network import (
     build_model,
+    build_normalize,
     build_precision,
-    build_preprocessing,
     checkpoint_to_test,
 )
 from glore_video.runs.settling import settled
@@ -39,8 +40,8 @@ from glore_video.tasks.video_classification.task_data import clip_sampling, eval
 from glore_video.video import ClipSampling
 
 # What the published networks were trained with: the paper's, and those of pytorchvideo.
-_PAPER = Preprocessing(mean=(124 / 255, 117 / 255, 104 / 255), std=(1 / (0.0167 * 255),) * 3)
-_PYTORCHVIDEO = Preprocessing(mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
+_PAPER = Normalize(mean=(124 / 255, 117 / 255, 104 / 255), std=(1 / (0.0167 * 255),) * 3)
+_PYTORCHVIDEO = Normalize(mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
 _CPU = Precision(device=torch.device("cpu"))
 
 
@@ -70,7 +71,7 @@ class ReadyModel:
     spacing: ViewSpacing = "slowfast"
     short_side: int = 256
     crop_size: int = 256
-    preprocessing: Preprocessing = _PYTORCHVIDEO
+    preprocessing: Normalize = _PYTORCHVIDEO
     precision: Precision = field(default=_CPU)
     batch_size: int = 8
     backend: Backend = "pyav"
@@ -280,7 +281,7 @@ def _foreign(name: str, network: nn.Module, names: tuple[str, ...], source: str)
         num_crops=1,
         short_side=side * 8 // 7,
         crop_size=side,
-        preprocessing=Preprocessing(mean=info.mean, std=info.std),
+        preprocessing=Normalize(mean=info.mean, std=info.std),
         source=source,
     )
 
@@ -312,7 +313,7 @@ def _of_config(
         spacing=config.TEST.VIEW_SPACING,
         short_side=eval_short_side(config),
         crop_size=data.TEST_CROP_SIZE,
-        preprocessing=build_preprocessing(config),
+        preprocessing=build_normalize(config),
         precision=build_precision(config, torch.device("cpu")),
         backend=data.DECODING_BACKEND,
         damaged=data.DAMAGED_VIDEO,

@@ -22,7 +22,7 @@ from glore_video.engine.checkpoint import (
     resolve_checkpoint,
     stored_names,
 )
-from glore_video.engine.on_device import Precision, Preprocessing
+from glore_video.engine.precision import Precision
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.models import (
     SlowFastOptions,
@@ -35,6 +35,7 @@ from glore_video.models import (
     load_weights,
     locate,
 )
+from glore_video.pixels.normalize import Normalize
 from glore_video.runs.named_network import build_named, clip_example
 
 logger = logging.getLogger(__name__)
@@ -101,8 +102,8 @@ def _plain(location: Sequence[Sequence[Sequence[int]]]) -> list[list[list[int]]]
     return [[list(blocks) for blocks in pathways] for pathways in location]
 
 
-def build_preprocessing(config: Config) -> Preprocessing:
-    return Preprocessing(
+def build_normalize(config: Config) -> Normalize:
+    return Normalize(
         mean=config.DATA.MEAN, std=config.DATA.STD, memory_format=_memory_format(config)
     )
 

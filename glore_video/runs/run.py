@@ -33,8 +33,8 @@ from glore_video.files.whole_files import replace_file
 from glore_video.models import count_complexity
 from glore_video.runs.network import (
     build_model,
+    build_normalize,
     build_precision,
-    build_preprocessing,
     checkpoint_to_test,
     load_initial_weights,
     load_test_weights,
@@ -209,7 +209,7 @@ def _test(config: Config, data: RunData, process: Process, metrics: MetricsLog) 
             num_views=num_views,
             num_classes=config.MODEL.NUM_CLASSES,
             batch_size=max(1, config.TEST.BATCH_SIZE // process.world_size),
-            preprocessing=build_preprocessing(config),
+            preprocessing=build_normalize(config),
             precision=build_precision(config, process.device),
             process=process,
             parts=parts,

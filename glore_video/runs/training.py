@@ -24,7 +24,7 @@ from glore_video.engine.trainer import Trainer
 from glore_video.engine.unreadable import BadVideos
 from glore_video.errors import UsageError, naming
 from glore_video.models import stage_blocks
-from glore_video.runs.network import build_precision, build_preprocessing
+from glore_video.runs.network import build_normalize, build_precision
 from glore_video.runs.solver import build_schedule, build_solver
 from glore_video.tasks.classification.task_augmentation import build_mixing
 from glore_video.tasks.video_classification.task_data import (
@@ -119,7 +119,7 @@ def build_update(config: Config, model: nn.Module, process: Process) -> Update:
         parallel=parallel,
         compiled=torch.compile(parallel) if config.MODEL.COMPILE else parallel,
         optimizer=build_solver(config, model),
-        preprocessing=build_preprocessing(config),
+        normalize=build_normalize(config),
         precision=precision,
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         clip_norm=config.SOLVER.CLIP_GRAD_L2NORM,

@@ -11,14 +11,14 @@ CALIBRATION_BINS = 15
 
 @dataclass(frozen=True)
 class Bin:
-    """Videos whose greatest probability is in (low, high]: how many, and their means in 0 .. 1.
+    """Samples whose greatest probability is in (low, high]: how many, and their means in 0 .. 1.
 
     A probability of 0 is in the first bin.
     """
 
     low: float
     high: float
-    videos: int
+    samples: int
     confidence: float
     accuracy: float
 
@@ -26,11 +26,11 @@ class Bin:
 def reliability(
     confidence: np.ndarray, right: np.ndarray, *, bins: int = CALIBRATION_BINS
 ) -> list[Bin]:
-    """The bins that hold videos. Their gaps, weighted by videos, add up to the calibration error.
+    """The bins that hold samples. Their gaps, weighted by samples, add up to the calibration error.
 
     Args:
-        confidence: float (videos,) in 0 .. 1, of the predicted class.
-        right: bool (videos,).
+        confidence: float (samples,) in 0 .. 1, of the predicted class.
+        right: bool (samples,).
     """
     edges = np.linspace(0, 1, bins + 1)
     places = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -41,7 +41,7 @@ def reliability(
         Bin(
             low=float(edges[n]),
             high=float(edges[n + 1]),
-            videos=int(counts[n]),
+            samples=int(counts[n]),
             confidence=float(confidences[n] / counts[n]),
             accuracy=float(rights[n] / counts[n]),
         )

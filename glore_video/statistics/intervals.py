@@ -1,13 +1,15 @@
-"""Bootstrap intervals: how far a figure moves when the videos are drawn anew.
+"""Bootstrap intervals: how far a figure moves when what it was measured on is drawn anew.
 
-A bootstrap sample draws as many videos as there are, with replacement. What counts of a sample is
-how often each distinct value is in it, and these counts are multinomial: they are drawn at once,
-which is the same distribution as drawing videos one by one, for a fraction of the time.
+A bootstrap sample draws as many observations (videos, pictures) as there are, with replacement.
+What counts of a sample is how often each distinct value is in it, and these counts are multinomial:
+they are drawn at once, which is the same distribution as drawing observations one by one, for a
+fraction of the time.
 
-Where all videos have the same value all samples are alike, and their interval would be a point.
-That n videos are all alike is still likely (in one of 40 tests) where a share of 1 - 0.025 ** (1 / n)
-of all videos is not, so the interval reaches as far as such a share could move the mean. For right
-or wrong this is the exact interval of a binomial (Clopper and Pearson 1934).
+Where all observations have the same value all samples are alike, and their interval would be a
+point. That n of them are all alike is still likely (in one of 40 tests) where a share of
+1 - 0.025 ** (1 / n) of all there are is not, so the interval reaches as far as such a share could
+move the mean. For right or wrong this is the exact interval of a binomial (Clopper and Pearson
+1934).
 """
 
 from __future__ import annotations
@@ -32,18 +34,18 @@ def mean_interval(
     samples: int = SAMPLES,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile interval of the mean of one value a video; (NaN, NaN) without videos.
+    """Percentile interval of the mean of observations; (NaN, NaN) without any.
 
     Args:
-        values: real (videos,), for instance 100 where the prediction is right and 0 elsewhere, or
-            the difference of two runs.
-        bounds: least and greatest value that a video can have. Without them the interval of values
-            that are all alike is a point.
+        values: real (observations,), for instance 100 where the prediction is right and 0
+            elsewhere, or the difference of two runs.
+        bounds: least and greatest value that an observation can have. Without them the interval of
+            values that are all alike is a point.
         level: share of the samples inside.
     """
     _check(level, samples)
     if values.ndim != 1:
-        raise UsageError(f"values must be one a video, got shape {values.shape}")
+        raise UsageError(f"values must be one an observation, got shape {values.shape}")
     if not len(values):
         return float("nan"), float("nan")
     if bounds is not None and np.all(values == values[0]):
@@ -53,7 +55,7 @@ def mean_interval(
 
 
 def percent_interval(shares: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
-    """Interval of the mean of one share in 0..1 a video, in percent."""
+    """Interval of the mean of one share in 0..1 an observation, in percent."""
     return mean_interval(100.0 * shares, bounds=(0.0, 100.0), level=level)
 
 
@@ -72,15 +74,15 @@ def class_mean_interval(
     samples: int = 2_000,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile interval of the mean class accuracy, in percent; (NaN, NaN) without videos.
+    """Percentile interval of the mean class accuracy, in percent; (NaN, NaN) without any.
 
-    Classes that a sample misses are left out of its mean. Where the videos of each class are all
-    alike, the interval is as wide as that of so many alike videos as a mean over classes is worth
-    (Kish's effective number; all videos, if classes have equally many).
+    Classes that a sample misses are left out of its mean. Where the observations of each class are
+    all alike, the interval is as wide as that of so many alike observations as a mean over classes
+    is worth (Kish's effective number; all of them, if classes have equally many).
 
     Args:
-        right: bool (videos,).
-        labels: int64 (videos,).
+        right: bool (observations,).
+        labels: int64 (observations,).
     """
     _check(level, samples)
     if not len(labels):
@@ -104,15 +106,15 @@ def class_mean_interval(
 
 
 def _of_alike(
-    value: float, bounds: tuple[float, float], videos: float, level: float
+    value: float, bounds: tuple[float, float], count: float, level: float
 ) -> tuple[float, float]:
-    """Interval of a mean within bounds, of which so many videos all have this value."""
-    other = 1 - ((1 - level) / 2) ** (1 / videos)
+    """Interval of a mean within bounds, of `count` observations that all have this value."""
+    other = 1 - ((1 - level) / 2) ** (1 / count)
     return value - other * (value - bounds[0]), value + other * (bounds[1] - value)
 
 
 def _counts(counts: np.ndarray, samples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """How often each distinct video is in each sample, in parts (some samples, distinct)."""
+    """How often each distinct observation is in each sample, in parts (some samples, distinct)."""
     total = int(counts.sum())
     step = max(1, _CHUNK_COUNTS // len(counts))
     for start in range(0, samples, step):

@@ -14,9 +14,9 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     """Two-sided p of McNemar's exact test.
 
     Args:
-        only_first, only_second: videos that only the one or only the other run has right. Without a
-            true difference each of them falls to either side like a fair coin (McNemar 1947; the
-            exact form is the binomial sign test).
+        only_first, only_second: what only the one or only the other run has right. Without a true
+            difference each of them falls to either side like a fair coin (McNemar 1947; the exact
+            form is the binomial sign test).
     """
     for count in (only_first, only_second):
         if count < 0:

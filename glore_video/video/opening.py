@@ -1,10 +1,10 @@
 """The one way to open a video, and to find out beforehand what it holds."""
 
 import os
-import stat
 from collections.abc import Callable
 
 from glore_video.choices import Backend, Damaged, check_choice
+from glore_video.files.regular_files import why_unreadable
 
 from .errors import VideoError
 from .reader import VideoReader
@@ -13,18 +13,9 @@ from .video_index import FileStamp, VideoIndex
 
 def _check_file(path: str) -> None:
     """Raise VideoError unless path is a regular file with something in it; a pipe would hang."""
-    try:
-        status = os.stat(path)
-    except FileNotFoundError:
-        raise VideoError(path, "no such file") from None
-    except (OSError, ValueError) as error:
-        raise VideoError(path, getattr(error, "strerror", None) or str(error)) from None
-    if stat.S_ISDIR(status.st_mode):
-        raise VideoError(path, "is a folder, not a file")
-    if not stat.S_ISREG(status.st_mode):
-        raise VideoError(path, "is not a regular file")
-    if status.st_size == 0:
-        raise VideoError(path, "the file is empty")
+    reason = why_unreadable(path)
+    if reason:
+        raise VideoError(path, reason)
 
 
 def open_video(

@@ -26,7 +26,7 @@ def test_confusion_has_labels_in_rows():
 def test_rows():
     in_top5 = np.array([True, True, False, True, True, False])
     first, second, third, empty = class_rows(np.array(MATRIX), in_top5, LABELS.numpy())
-    assert (first.videos, second.videos, third.videos, empty.videos) == (3, 2, 1, 0)
+    assert (first.samples, second.samples, third.samples, empty.samples) == (3, 2, 1, 0)
     assert (round(first.top1, 3), round(first.top5, 3)) == (33.333, 66.667)
     assert (first.precision, second.precision, third.precision) == (100.0, 25.0, 0.0)
     assert (first.taken_for, second.taken_for, third.taken_for) == ((1, 2), (2, 1), (1, 1))
@@ -36,7 +36,7 @@ def test_rows():
 
 def test_pairs():
     pairs = confused_pairs(np.array(MATRIX), 10)
-    assert [(pair.label, pair.predicted, pair.videos) for pair in pairs] == [
+    assert [(pair.label, pair.predicted, pair.samples) for pair in pairs] == [
         (0, 1, 2),
         (1, 2, 1),
         (2, 1, 1),

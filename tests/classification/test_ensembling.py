@@ -154,12 +154,12 @@ def test_fusing_other_videos_is_refused(paths, labels, message):
 def test_large_arrays_are_combined_in_parts(monkeypatch):
     rng = np.random.default_rng(0)
     logits = torch.from_numpy(rng.normal(size=(50, 4, 7)).astype(np.float32))
-    from glore_video.tasks.classification import video_probabilities
+    from glore_video.tasks.classification import merged_probabilities
     from glore_video.tasks.classification import views_merging as views
 
-    whole = video_probabilities(logits)
+    whole = merged_probabilities(logits)
     monkeypatch.setattr(views, "_CHUNK_NUMBERS", 3 * 4 * 7)
-    assert torch.equal(video_probabilities(logits), whole)
+    assert torch.equal(merged_probabilities(logits), whole)
 
 
 def test_matched_by_file_name():

@@ -51,8 +51,8 @@ def test_calibration_error_is_the_weighted_gap_of_the_bins():
     labels = torch.from_numpy(rng.integers(5, size=3000))
     confidence, predicted = (each.numpy() for each in scores.max(dim=1))
     bins = reliability(confidence, predicted == labels.numpy())
-    assert sum(each.videos for each in bins) == 3000
-    gap = sum(each.videos * abs(each.confidence - each.accuracy) for each in bins) / 3000
+    assert sum(each.samples for each in bins) == 3000
+    gap = sum(each.samples * abs(each.confidence - each.accuracy) for each in bins) / 3000
     assert calibration_error(scores, labels) == pytest.approx(100 * gap, rel=1e-5)
 
 
@@ -91,7 +91,7 @@ def test_calibration_by_a_loop():
 def test_bins():
     confidence = np.array([0.0, 0.25, 0.2500001, 1.0, 0.9])
     bins = reliability(confidence, np.array([True, False, True, True, False]), bins=4)
-    assert [(each.low, each.videos) for each in bins] == [(0.0, 2), (0.25, 1), (0.75, 2)]
+    assert [(each.low, each.samples) for each in bins] == [(0.0, 2), (0.25, 1), (0.75, 2)]
     assert [each.accuracy for each in bins] == [0.5, 1.0, 0.5]
     assert bins[0].confidence == pytest.approx(0.125)
 

@@ -46,6 +46,18 @@ def test_mixup_by_hand(monkeypatch):
     assert targets.dtype == torch.float32
 
 
+def test_pictures_are_mixed_as_clips_are(monkeypatch):
+    pictures, labels = plain(0.0, 4.0, 8.0)[:, :, 0], torch.tensor([0, 1, 3])
+    fixed(monkeypatch, 0.75, False)
+    blended, targets = mixer()(pictures, labels, generator())
+    assert [set(each.flatten().tolist()) for each in blended] == [{2.0}, {4.0}, {6.0}]
+    assert targets.tolist() == [[0.75, 0, 0, 0.25], [0, 1, 0, 0], [0.25, 0, 0, 0.75]]
+    fixed(monkeypatch, 0.5, True)
+    cut, _ = mixer()(pictures, labels, generator())
+    assert cut.shape == pictures.shape
+    assert {0.0, 8.0} == set(cut[0].flatten().tolist())
+
+
 def test_mixup_of_bytes_is_rounded(monkeypatch):
     fixed(monkeypatch, 0.75, False)
     clips, _ = mixer()(plain(0, 255, dtype=torch.uint8), torch.tensor([0, 1]), generator())

@@ -15,8 +15,8 @@ from glore_video.tasks.classification import (
     ViewPlan,
     ensemble,
     load_scores,
+    merged_probabilities,
     summarize,
-    video_probabilities,
     write_results,
 )
 from glore_video.tasks.classification.alignment import load_predictions
@@ -80,7 +80,7 @@ def without(scores, places):
 @pytest.mark.parametrize("method", ["mean", "max", "logit_mean"])
 def test_one_view_that_is_not_finite_leaves_its_video_without_probabilities(value, method):
     scores = scores_with([4], value)
-    found = video_probabilities(torch.from_numpy(scores.logits), method=method)
+    found = merged_probabilities(torch.from_numpy(scores.logits), method=method)
     assert found[4].isnan().all()
     assert found[:4].isfinite().all()
     assert found[5:].isfinite().all()

@@ -9,7 +9,7 @@ from glore_video.tasks.classification import (
     ViewPlan,
     clip_accuracy,
     ensemble,
-    video_probabilities,
+    merged_probabilities,
     view_curve,
 )
 from glore_video.tasks.classification.metrics import accuracies
@@ -42,7 +42,7 @@ def scores(clips, crops, spacing="slowfast", videos=60):
 )
 def test_points(clips, crops, spacing, expected, monkeypatch):
     monkeypatch.setattr(
-        "glore_video.tasks.classification.view_curve._CHUNK_NUMBERS", 7 * clips * crops * 5
+        "glore_video.tasks.classification.views_merging._CHUNK_NUMBERS", 7 * clips * crops * 5
     )
     saved = scores(clips, crops, spacing)
     curve = view_curve.view_curve(saved)
@@ -53,7 +53,7 @@ def test_points(clips, crops, spacing, expected, monkeypatch):
         assert point.exact == one.choice.exact
         assert point.interval[0] < point.top1 < point.interval[1]
     logits, labels = torch.from_numpy(saved.logits), torch.from_numpy(saved.labels)
-    assert torch.equal(curve.probabilities, video_probabilities(logits))
+    assert torch.equal(curve.probabilities, merged_probabilities(logits))
     assert 100 * curve.clips_right.mean() == pytest.approx(clip_accuracy(logits, labels))
 
 

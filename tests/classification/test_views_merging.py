@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from glore_video.tasks.classification import clip_accuracy, top_k_accuracy, video_probabilities
+from glore_video.tasks.classification import clip_accuracy, merged_probabilities, top_k_accuracy
 
 LOG = math.log
 
@@ -13,9 +13,9 @@ LOG = math.log
 def test_softmax_is_averaged_not_logits():
     # Softmaxes (3/4, 1/4) and (1/10, 9/10); averaging logits first would give another answer.
     logits = torch.tensor([[LOG(3.0), 0.0], [0.0, LOG(9.0)]])
-    assert video_probabilities(logits).tolist() == pytest.approx([0.425, 0.575])
+    assert merged_probabilities(logits).tolist() == pytest.approx([0.425, 0.575])
     # float32 numbers near 100 lie 8e-6 apart.
-    assert video_probabilities(logits + 100).tolist() == pytest.approx([0.425, 0.575], rel=1e-5)
+    assert merged_probabilities(logits + 100).tolist() == pytest.approx([0.425, 0.575], rel=1e-5)
 
 
 def test_top_k():

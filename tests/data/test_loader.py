@@ -71,15 +71,15 @@ def test_collate_leaves_out_what_could_not_be_read():
         ClipItem(clips + 1, 5, 2),
     ]
     batch = collate(items)
-    assert torch.equal(batch.clips, torch.stack([clips[0], clips[0] + 1]))
-    assert batch.labels.tolist() == [3, 5]
+    assert torch.equal(batch.inputs, torch.stack([clips[0], clips[0] + 1]))
+    assert batch.targets.tolist() == [3, 5]
     assert batch.indices == (0, 2)
-    assert batch.clips_a_video == 1
+    assert batch.inputs_per_sample == 1
     assert batch.failures == (("x", "bad"), ("y", "worse"))
     empty = collate(items[1:2])
-    assert empty.clips is None
-    assert empty.labels.tolist() == []
-    assert empty.clips_a_video == 0
+    assert empty.inputs is None
+    assert empty.targets.tolist() == []
+    assert empty.inputs_per_sample == 0
 
 
 def test_clips_of_a_video_stay_together_with_its_label():
@@ -89,11 +89,11 @@ def test_clips_of_a_video_stay_together_with_its_label():
     batch = collate(
         [ClipItem(of(1, 2, 3), 7, 4), ClipItem(None, -1, 5), ClipItem(of(4, 5, 6), 8, 9)]
     )
-    assert batch.clips.shape == (6, 3, 2, 1, 1)
-    assert batch.clips[:, 2, 1, 0, 0].tolist() == [1, 2, 3, 4, 5, 6]
-    assert batch.labels.tolist() == [7, 7, 7, 8, 8, 8]
+    assert batch.inputs.shape == (6, 3, 2, 1, 1)
+    assert batch.inputs[:, 2, 1, 0, 0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert batch.targets.tolist() == [7, 7, 7, 8, 8, 8]
     assert batch.indices == (4, 9)
-    assert batch.clips_a_video == 3
+    assert batch.inputs_per_sample == 3
 
 
 class Items(torch.utils.data.Dataset):
@@ -116,5 +116,5 @@ def test_loaders_keep_the_order(workers):
     loader = clip_loader(
         Items(), num_workers=workers, pin_memory=False, sampler=sampler, batch_size=1
     )
-    assert [batch.labels.tolist() for batch in loader] == [[1], [3]]
+    assert [batch.targets.tolist() for batch in loader] == [[1], [3]]
     assert [item.index for item in views_loader(Views(), num_workers=workers)] == [0, 1, 2, 3, 4]

@@ -131,14 +131,14 @@ def test_validation_goes_on_without_the_videos(videos):
         clips, num_workers=2, pin_memory=False, sampler=ShardSampler(range(4)), batch_size=2
     )
     first, second = loader
-    assert (first.labels.tolist(), second.labels.tolist()) == ([0], [2])
+    assert (first.targets.tolist(), second.targets.tolist()) == ([0], [2])
     ((path, reason),) = first.failures
     assert path == videos.path(1)
     assert reason.startswith("reading took longer than 1 s")
     assert second.failures == ((videos.path(3), "its decoder crashed (signal SIGKILL)"),)
     plain = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)
-    assert torch.equal(first.clips[0], plain[0].clip)
-    assert torch.equal(second.clips[0], plain[2].clip)
+    assert torch.equal(first.inputs[0], plain[0].clip)
+    assert torch.equal(second.inputs[0], plain[2].clip)
 
 
 def test_stops_at_a_hanging_video_if_wanted(videos):
@@ -152,7 +152,7 @@ def test_stops_at_a_hanging_video_if_wanted(videos):
         stop_on_timeout=True,
     )
     batches = iter(loader)
-    assert next(batches).labels.tolist() == [0]
+    assert next(batches).targets.tolist() == [0]
     with pytest.raises(VideoError, match=r"hangs\.mp4: reading took longer"):
         next(batches)
 
@@ -188,15 +188,15 @@ def test_training_takes_another_video_and_names_the_one_that_hangs(videos):
     )
     batches = TrainingBatches(4, batch_size=4, seed=0)
     (batch,) = clip_loader(clips, num_workers=1, pin_memory=False, batches=batches)
-    assert len(batch.labels) == 4
-    assert set(batch.labels.tolist()) == {0, 2}
+    assert len(batch.targets) == 4
+    assert set(batch.targets.tolist()) == {0, 2}
     assert {path for path, _ in batch.failures} == {videos.path(1), videos.path(3)}
     alone = TrainingClips(
         videos=videos, sampling=SAMPLING, short_sides=(64, 64), crop_size=64, flip=False
     )
     place = batch.indices.index(0)  # read at the first attempt in both
     if batch.failures and batch.indices.count(0) == 1:
-        assert torch.equal(batch.clips[place], alone[0, 0].clip)
+        assert torch.equal(batch.inputs[place], alone[0, 0].clip)
 
 
 def state_and_parent(pid):

@@ -9,10 +9,11 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glore_video.engine.batch_norms import freeze_batch_norms
-from glore_video.engine.on_device import Precision, Preprocessing
 from glore_video.engine.optimizer import GroupRules, build_optimizer, parameter_groups
+from glore_video.engine.precision import Precision
 from glore_video.engine.train_step import Update
 from glore_video.models import build_network, insert_glore
+from glore_video.pixels.normalize import Normalize
 
 CPU = torch.device("cpu")
 DECAY, RATE = 0.01, 0.1
@@ -38,13 +39,13 @@ def update_of(model, method="sgd", **options):
     optimizer = build_optimizer(
         method, parameter_groups(model, rules), lr=RATE, momentum=0.9, nesterov=method == "sgd"
     )
-    preprocessing = Preprocessing(mean=(0.45,) * 3, std=(0.225,) * 3)
+    normalize = Normalize(mean=(0.45,) * 3, std=(0.225,) * 3)
     return Update(
         model=model,
         parallel=model,
         compiled=model,
         optimizer=optimizer,
-        preprocessing=preprocessing,
+        normalize=normalize,
         precision=Precision(device=CPU),
         **options,
     )
@@ -104,7 +105,7 @@ def test_steps_equal_a_plain_loop(method, tolerance, clip_norm):
 def test_sums():
     model = network()
     with torch.no_grad():
-        expected = model(update_of(model).preprocessing(batch()[0], CPU)).argmax(1)
+        expected = model(update_of(model).normalize(batch()[0], CPU)).argmax(1)
     loss, correct, clips, norm = update_of(network())(*batch()).tolist()
     assert (correct, clips) == (int((expected == batch()[1]).sum()), 4)
     assert loss > 0

@@ -34,6 +34,86 @@ def test_hand_set():
     assert grad_cam(Hand(), clip, layer="features").tolist() == [[[0, 0], [3.0, 0]]]
 
 
+def test_hand_set_in_two_dimensions():
+    picture = torch.zeros(1, 2, 2, 2)
+    picture[0, 0, 0, 1] = 8.0
+    assert grad_cam(Hand(), picture, layer="features", target=0).tolist() == [[0, 2.0], [0, 0]]
+
+
+class Tokens(Hand):
+    """The same of (batch, tokens, channels)."""
+
+    def forward(self, x):
+        return self.head(self.features(x).mean(1))
+
+
+def test_hand_set_tokens():
+    tokens = torch.tensor([[[8.0, 0.0], [0.0, 4.0], [1.0, 1.0]]])  # (1, 3, 2)
+    cam = grad_cam(Tokens(), tokens, layer="features", target=0, layout="channels_last")
+    torch.testing.assert_close(cam, torch.tensor([8.0, 0.0, 0.0]) / 3)
+
+
+class Segmentation(nn.Module):
+    """Class 0 likes channel 0 and dislikes channel 1, at each pixel; outputs as torchvision's."""
+
+    def __init__(self):
+        super().__init__()
+        self.features = nn.Identity()
+        self.head = nn.Conv2d(2, 2, 1, bias=False)
+        with torch.no_grad():
+            self.head.weight.copy_(torch.tensor([[1.0, -1.0], [0.0, 3.0]])[..., None, None])
+
+    def forward(self, x):
+        return {"out": self.head(self.features(x))}
+
+
+def test_pixels_of_a_class():
+    picture = torch.zeros(1, 2, 2, 2)
+    picture[0, 0, 0, 1] = 8.0
+    picture[0, 1, 1, 0] = 4.0
+    where = torch.tensor([[True, True], [False, False]])
+
+    def upper_half(number):
+        return lambda outputs: outputs["out"][0, number][where].sum()
+
+    # Two of four positions count, each with weight 1 or -1, or with 3 for the second class.
+    cam = grad_cam(Segmentation(), picture, layer="features", target=upper_half(0))
+    assert cam.tolist() == [[0, 4.0], [0, 0]]
+    cam = grad_cam(Segmentation(), picture, layer="features", target=upper_half(1))
+    assert cam.tolist() == [[0, 0], [6.0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (None, "must return \\(1, classes\\), got dict: give a function of it as target"),
+        (lambda outputs: outputs["out"], "a tensor of one number, got shape \\(1, 2, 2, 2\\)"),
+        (lambda outputs: 3.0, "a tensor of one number, got 3.0"),
+        (lambda outputs: outputs["out"].sum() / 0, "a number that is not finite"),
+    ],
+)
+def test_wrong_targets(target, message):
+    with pytest.raises(UsageError, match=message):
+        grad_cam(Segmentation(), torch.zeros(1, 2, 2, 2), layer="features", target=target)
+
+
+def test_a_transformer_has_a_default_layer():
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(0)
+    model = timm.create_model("vit_tiny_patch16_224", depth=3, num_classes=3, img_size=64)
+    picture = torch.randn(1, 3, 64, 64)
+    cam = grad_cam(model, picture, target=1)
+    assert cam.shape == (17,)  # the class token and 4 x 4 patches
+    assert torch.equal(cam, grad_cam(model, picture, target=1, layer="blocks.1"))
+    assert (cam[1:] > 0).any()
+    # The head reads the class token alone: nothing of the patches is left in the last block.
+    last = []
+    hook = model.blocks[2].register_forward_hook(lambda *args: last.append(args[2]))
+    model.eval()(picture)[0, 1].backward(inputs=last)
+    hook.remove()
+    assert not last[0].grad[:, 1:].any()
+
+
 def test_network_stays_as_it_was():
     net = TinyResNet3d(3, widths=(4, 8, 8)).train()
     insert_glore(net, after=["stage2.0"])

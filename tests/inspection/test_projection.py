@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from glore_video.inspection import inspect_units, projection_maps
-from glore_video.models import GloreUnit2d, GloreUnit3d, TinyResNet3d, glore_units, insert_glore
+from glore_video.models import (
+    GloreUnit,
+    GloreUnit2d,
+    GloreUnit3d,
+    TinyResNet3d,
+    glore_units,
+    insert_glore,
+)
 from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
 from glore_video.models.units.idle_units import stop_watching
 
@@ -81,6 +88,67 @@ def test_two_dimensional_network():
     unit = inspect_units(net, picture[None]).units["unit"]
     assert unit.activity.shape == (2, 1)
     torch.testing.assert_close(unit.activity[:, 0], torch.tensor([2 / 12, 0.5]))
+
+
+class Patches(nn.Module):
+    """A transformer's outline: a class token, patches of 2 x 2, a unit over tokens, a head."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches = nn.Conv2d(1, 2, 2, stride=2, bias=False)
+        self.unit = GloreUnit(2, nodes=2, states=1, dimension=1, layout="channels_last")
+        self.head = nn.Linear(2, 3)
+        with torch.no_grad():
+            self.patches.weight.copy_(torch.tensor([0.25, 1.0])[:, None, None, None])
+            self.unit.conv_proj.weight.copy_(torch.tensor([[1.0, 0.0], [0.0, -1.0]])[..., None])
+            self.unit.conv_proj.bias.zero_()
+            nn.init.ones_(self.unit.blocker.weight)
+
+    def forward(self, x):
+        tokens = self.patches(x).flatten(2).transpose(1, 2)  # (batch, patches, 2)
+        tokens = torch.cat([torch.full_like(tokens[:, :1], 7.0), tokens], dim=1)
+        return self.head(self.unit(tokens)[:, 0])
+
+
+@pytest.mark.parametrize("batched", [False, True])
+def test_tokens(batched):
+    picture = torch.zeros(1, 4, 4)
+    picture[0, :2, 2:] = 5.0  # the second patch
+    picture = picture[None] if batched else picture
+    torch.manual_seed(0)
+    net = Patches()
+    maps = projection_maps(net, picture)["unit"]
+    assert maps.tolist() == [[7.0, 0, 5, 0, 0], [-7.0, 0, -20, 0, 0]]
+    inspection = inspect_units(net, picture)
+    unit = inspection.units["unit"]
+    assert torch.equal(unit.maps, maps)
+    torch.testing.assert_close(unit.activity, torch.tensor([[12 / 5], [27 / 5]]))
+    assert unit.importance.any()
+    assert inspection.logits.shape == (3,)
+
+
+def test_a_transformer_of_timm():
+    timm = pytest.importorskip("timm")
+    model = timm.create_model("vit_tiny_patch16_224", depth=2, num_classes=3, img_size=32)
+    picture = torch.randn(3, 32, 32)
+    insert_glore(model, after=["blocks.0"], nodes=4, example=picture[None])
+    (unit,) = glore_units(model).values()
+    tokens = []
+    hook = unit.register_forward_pre_hook(lambda _, inputs: tokens.append(inputs[0]))
+    with torch.no_grad():
+        model.eval()(picture[None])
+    hook.remove()
+    (maps,) = projection_maps(model, picture).values()
+    expected = tokens[0][0] @ unit.conv_proj.weight[..., 0].T + unit.conv_proj.bias  # (5, 4)
+    torch.testing.assert_close(maps, expected.T, rtol=1e-4, atol=1e-5)
+
+
+def test_importance_for_a_function_of_the_outputs(network, clip):
+    by_class = inspect_units(network, clip, target=2)
+    by_function = inspect_units(network, clip, target=lambda outputs: 3 * outputs[0, 2])
+    assert (by_function.logits, by_function.target) == (None, None)
+    for path, unit in by_class.units.items():
+        torch.testing.assert_close(by_function.units[path].importance, 3 * unit.importance)
 
 
 def test_maps_are_the_projection_of_what_reaches_the_unit(network, clip):

@@ -90,7 +90,7 @@ def test_bad_arguments():
         mean_interval(np.ones(3), level=95)
     with pytest.raises(ValueError, match="samples must be at least 1, got 0"):
         mean_interval(np.ones(3), samples=0)
-    with pytest.raises(ValueError, match=r"one a video, got shape \(3, 2\)"):
+    with pytest.raises(ValueError, match=r"one an observation, got shape \(3, 2\)"):
         mean_interval(np.ones((3, 2)))
 
 

@@ -85,7 +85,7 @@ def test_short_sides_vary(videos):
 def test_unreadable_training_video_is_replaced_with_its_label(videos):
     for epoch in range(10):
         item = training(videos)[epoch, 1]
-        assert (item.index, item.label) in [(0, 5), (2, 7)]
+        assert (item.index, item.target) in [(0, 5), (2, 7)]
         assert {path for path, _ in item.failures} == {videos.path(1)}
         assert all(reason for _, reason in item.failures)
 
@@ -100,7 +100,7 @@ def test_only_unreadable_training_videos(videos):
 def test_centre_clip(videos):
     clips = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)
     item = clips[0]
-    assert (item.label, item.index, item.failures) == (5, 0, ())
+    assert (item.target, item.index, item.failures) == (5, 0, ())
     with open_video(videos.path(0)) as video:
         expected = video.frames([15, 18, 21, 24])[:, :, 16:80].permute(3, 0, 1, 2)
     assert torch.equal(item.clip, expected)
@@ -108,7 +108,7 @@ def test_centre_clip(videos):
 
 def test_nothing_takes_the_place_of_an_unreadable_validation_video(videos):
     item = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)[1]
-    assert (item.clip, item.label, item.index) == (None, 6, 1)
+    assert (item.clip, item.target, item.index) == (None, 6, 1)
     assert item.failures[0][0] == videos.path(1)
 
 
@@ -306,11 +306,11 @@ def test_several_clips_of_a_video(videos):
     distinct = set()
     for epoch in range(2):
         item = several[epoch, 0]
-        assert item.clips.shape == (3, 3, 4, 64, 64)
-        assert (item.label, item.index) == (5, 0)
+        assert item.inputs.shape == (3, 3, 4, 64, 64)
+        assert (item.target, item.index) == (5, 0)
         assert torch.equal(item.clip, single[epoch, 0].clip)
-        assert torch.equal(item.clips[:2], training(videos, num_clips=2)[epoch, 0].clips)
-        for clip in item.clips:
+        assert torch.equal(item.inputs[:2], training(videos, num_clips=2)[epoch, 0].inputs)
+        for clip in item.inputs:
             [start] = [start for start, window in windows if torch.equal(window, clip)]
             distinct.add(start)
     assert len(distinct) > 3
@@ -335,22 +335,22 @@ def test_several_clips_take_one_opening_and_decode_no_frame_twice(videos, monkey
 def test_clips_of_one_video_are_augmented_apart(videos):
     item = training(videos, num_clips=4, augmentation=AUGMENTATION)[0, 2]
     # the video is shorter than a clip: without augmentation all clips show the same frames
-    assert len({clip.numpy().tobytes() for clip in item.clips}) == 4
+    assert len({clip.numpy().tobytes() for clip in item.inputs}) == 4
 
 
 def test_the_first_of_several_clips_may_stay_unerased(videos):
     erasing = RandomErasing(probability=1.0, mode="const", mean=(0.0, 0.0, 0.0))
     spared = Augmentation(erasing=erasing, spare_first=True)
-    plain = training(videos, num_clips=3)[0, 0].clips
-    clips = training(videos, num_clips=3, augmentation=spared)[0, 0].clips
+    plain = training(videos, num_clips=3)[0, 0].inputs
+    clips = training(videos, num_clips=3, augmentation=spared)[0, 0].inputs
     same = [torch.equal(clip, other) for clip, other in zip(clips, plain, strict=True)]
     assert same == [True, False, False]
 
 
 def test_all_clips_of_a_video_that_takes_anothers_place(videos):
     item = training(videos, num_clips=3, augmentation=AUGMENTATION)[1, 1]
-    assert item.clips.shape == (3, 3, 4, 64, 64)
-    assert (item.index, item.label) in [(0, 5), (2, 7)]
+    assert item.inputs.shape == (3, 3, 4, 64, 64)
+    assert (item.index, item.target) in [(0, 5), (2, 7)]
     assert {path for path, _ in item.failures} == {videos.path(1)}
 
 
@@ -377,12 +377,12 @@ def test_augmented_clips_are_the_same_with_any_number_of_workers(videos):
         batches.epoch = 4
         loader = clip_loader(dataset, num_workers=workers, pin_memory=False, batches=batches)
         [batch] = loader
-        assert batch.clips.shape[0] == len(batch.labels) == 2 * len(batch.indices)
+        assert batch.inputs.shape[0] == len(batch.targets) == 2 * len(batch.indices)
         return batch
 
     alone = clips(0)
     in_workers = clips(2)
-    assert torch.equal(alone.clips, in_workers.clips)
-    assert torch.equal(alone.labels, in_workers.labels)
+    assert torch.equal(alone.inputs, in_workers.inputs)
+    assert torch.equal(alone.targets, in_workers.targets)
     first, second = (clips(0, rank, 2) for rank in range(2))
-    assert torch.equal(alone.clips, torch.cat([first.clips, second.clips]))
+    assert torch.equal(alone.inputs, torch.cat([first.inputs, second.inputs]))

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from glore_video.data.batches import Failure
 from glore_video.data.folders import LeftOut, listed
 from glore_video.data.list_files import OneLabel
 from glore_video.data.numbering import SPLITS, read_names
@@ -20,7 +21,6 @@ from glore_video.data.video.kinetics import (
     video_of,
 )
 from glore_video.data.video.reencoding import Encoding, reencode_all
-from glore_video.data.video.video_list import Failure
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.files.whole_files import replace_file
 

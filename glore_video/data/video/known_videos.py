@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from glore_video.data.batches import Failure
 from glore_video.data.video.manifest import Row, Usable, index_file, read_known
-from glore_video.data.video.video_list import Failure, VideoList
+from glore_video.data.video.video_list import VideoList
 
 
 def with_manifest(

@@ -13,7 +13,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from glore_video.data.batches import ClipBatch
+from glore_video.data.batches import Batch
 from glore_video.data.samplers import TrainingBatches
 from glore_video.video import VideoReader, open_video
 
@@ -61,12 +61,12 @@ def clips_per_second(
         batch = next(source)
         if number < workers:
             start = time.perf_counter()
-        elif batch.clips is not None:
-            clips += len(batch.clips)
+        elif batch.inputs is not None:
+            clips += len(batch.inputs)
     return clips / (time.perf_counter() - start)
 
 
-def _endless(loader: DataLoader[Any], batches: TrainingBatches) -> Iterator[ClipBatch]:
+def _endless(loader: DataLoader[Any], batches: TrainingBatches) -> Iterator[Batch]:
     epoch = 0
     while True:
         batches.epoch = epoch

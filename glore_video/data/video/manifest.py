@@ -19,8 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, get_args
 
+from glore_video.data.batches import Failure
 from glore_video.data.list_files import OneLabel
-from glore_video.data.video.video_list import Failure, VideoList
+from glore_video.data.video.video_list import VideoList
 from glore_video.errors import UsageError, writing
 from glore_video.files.csv_cells import original, protected
 from glore_video.files.locks import lock_file

@@ -9,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from glore_video.data.batches import Failure
 from glore_video.errors import UsageError
 from glore_video.video.video_index import VideoIndex
-
-Failure = tuple[str, str]
-"""A video's path, and why it can't be read."""
 
 
 class VideoList:

@@ -10,9 +10,9 @@ from glore_video.tasks.classification.saved_scores import (
 )
 from glore_video.tasks.classification.views_merging import (
     clip_accuracy,
+    merged_probabilities,
     top_k_accuracy,
     top_predictions,
-    video_probabilities,
 )
 
 __all__ = [
@@ -26,10 +26,10 @@ __all__ = [
     "clip_accuracy",
     "ensemble",
     "load_scores",
+    "merged_probabilities",
     "save_scores",
     "summarize",
     "top_k_accuracy",
     "top_predictions",
-    "video_probabilities",
     "write_results",
 ]

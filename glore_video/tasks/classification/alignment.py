@@ -17,7 +17,7 @@ from glore_video.tasks.classification.saved_scores import (
     load_scores,
     video_keys,
 )
-from glore_video.tasks.classification.views_merging import video_probabilities
+from glore_video.tasks.classification.views_merging import merged_probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
         ValueError: no video has finite scores; and as load_scores and video_keys do.
     """
     scores = load_scores(path)
-    predicted = predicted_classes(video_probabilities(torch.from_numpy(scores.logits))).numpy()
+    predicted = predicted_classes(merged_probabilities(torch.from_numpy(scores.logits))).numpy()
     if len(predicted) and (predicted == NO_CLASS).all():
         raise UsageError(
             f"{scores.source}: the network's scores of all {len(predicted)} videos are not finite"

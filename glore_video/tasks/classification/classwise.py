@@ -1,4 +1,4 @@
-"""Class by class: how many videos are right, and what the others are taken for."""
+"""Class by class: how many samples are right, and what the others are taken for."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class ClassRow:
 
     Attributes:
         number: of the class.
-        videos: with this label.
-        top1, top5: of these, percent; NaN without videos.
-        precision: of the videos that are called so, percent that are; NaN if none is called so.
-        taken_for: the class that most of its wrong videos are taken for, and how many; None if
+        samples: with this label.
+        top1, top5: of these, percent; NaN without samples.
+        precision: of the samples that are called so, percent that are; NaN if none is called so.
+        taken_for: the class that most of its wrong samples are taken for, and how many; None if
             there are none.
     """
 
     number: int
-    videos: int
+    samples: int
     top1: float
     top5: float
     precision: float
@@ -36,18 +36,18 @@ class ClassRow:
 
 @dataclass(frozen=True)
 class ConfusedPair:
-    """`videos` of class `label` are called `predicted`; `share` of the class' videos, percent."""
+    """`samples` of class `label` are called `predicted`; `share` of the class' samples, percent."""
 
     label: int
     predicted: int
-    videos: int
+    samples: int
     share: float
 
 
 def confusion(predicted: Tensor, labels: Tensor, *, num_classes: int) -> np.ndarray:
-    """int64 (classes, classes): videos by label (rows) and prediction (columns).
+    """int64 (classes, classes): samples by label (rows) and prediction (columns).
 
-    Videos without a prediction (NO_CLASS) are not in it.
+    Samples without a prediction (NO_CLASS) are not in it.
     """
     some = predicted != NO_CLASS
     if not some.any():
@@ -62,10 +62,10 @@ def class_rows(matrix: np.ndarray, in_top5: np.ndarray, labels: np.ndarray) -> I
 
     Args:
         matrix: of `confusion`.
-        in_top5: bool (videos,), whether the label is among the first five.
+        in_top5: bool (samples,), whether the label is among the first five.
     """
     num_classes = len(matrix)
-    videos, called = np.bincount(labels, minlength=num_classes), matrix.sum(axis=0)
+    samples, called = np.bincount(labels, minlength=num_classes), matrix.sum(axis=0)
     top5 = np.bincount(labels, weights=in_top5, minlength=num_classes)
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
@@ -74,24 +74,24 @@ def class_rows(matrix: np.ndarray, in_top5: np.ndarray, labels: np.ndarray) -> I
         right, most = int(matrix[number, number]), int(wrong[number, worst[number]])
         yield ClassRow(
             number=number,
-            videos=int(videos[number]),
-            top1=_percent(right, videos[number]),
-            top5=_percent(top5[number], videos[number]),
+            samples=int(samples[number]),
+            top1=_percent(right, samples[number]),
+            top5=_percent(top5[number], samples[number]),
             precision=_percent(right, called[number]),
             taken_for=(int(worst[number]), most) if most else None,
         )
 
 
 def confused_pairs(matrix: np.ndarray, most: int) -> list[ConfusedPair]:
-    """The pairs with the most videos, at most so many; of equal ones the first classes come first."""
+    """The pairs with the most samples, so many at most; of equal ones the first classes come first."""
     wrong = matrix.copy()
     np.fill_diagonal(wrong, 0)
     rows, columns = np.nonzero(wrong)
     counts = wrong[rows, columns]
     order = np.argsort(-counts, kind="stable")[:most]
-    videos = matrix.sum(axis=1)
+    samples = matrix.sum(axis=1)
     return [
-        ConfusedPair(label, predicted, count, _percent(count, videos[label]))
+        ConfusedPair(label, predicted, count, _percent(count, samples[label]))
         for label, predicted, count in zip(
             rows[order].tolist(), columns[order].tolist(), counts[order].tolist(), strict=True
         )
@@ -99,7 +99,7 @@ def confused_pairs(matrix: np.ndarray, most: int) -> list[ConfusedPair]:
 
 
 def worst_mistakes(probabilities: Tensor, labels: Tensor, most: int) -> list[int]:
-    """Places of the wrong videos whose wrong class is furthest above the right one, worst first.
+    """Places of the wrong samples whose wrong class is furthest above the right one, worst first.
 
     Those without a prediction are not among them.
     """

@@ -24,7 +24,7 @@ from glore_video.tasks.classification.saved_scores import (
     check_same_classes,
     video_keys,
 )
-from glore_video.tasks.classification.views_merging import video_probabilities
+from glore_video.tasks.classification.views_merging import merged_probabilities
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def ensemble(
         if choice.views != tuple(range(plan.views)):
             logits = logits[:, list(choice.views)]
         order = torch.from_numpy(_order(first, keys, run, match))
-        total += video_probabilities(logits, method=method)[order]
+        total += merged_probabilities(logits, method=method)[order]
     notes = tuple(dict.fromkeys(note for choice in choices for note in choice.notes))
     exact = all(choice.exact for choice in choices)
     return Ensemble(

@@ -1,6 +1,6 @@
 """Figures of a whole test, in percent.
 
-A video whose scores are not finite counts as wrong in accuracies; in figures that rank or weigh
+A sample whose scores are not finite counts as wrong in accuracies; in figures that rank or weigh
 probabilities it does not count at all.
 """
 
@@ -19,11 +19,11 @@ from glore_video.tasks.classification.views_merging import top_k_accuracy
 
 @dataclass(frozen=True)
 class Accuracies:
-    """Percent; NaN without videos, or if none has finite scores.
+    """Percent; NaN without samples, or if none has finite scores.
 
     Attributes:
-        top1, top5: videos whose label is the most probable class, or among the first five.
-        class_mean: mean of the classes' top-1, over those that have videos.
+        top1, top5: samples whose label is the most probable class, or among the first five.
+        class_mean: mean of the classes' top-1, over those that have samples.
     """
 
     top1: float
@@ -32,7 +32,7 @@ class Accuracies:
 
 
 def accuracies(probabilities: Tensor, labels: Tensor) -> Accuracies:
-    """For float (videos, classes) and int64 (videos,)."""
+    """For float (samples, classes) and int64 (samples,)."""
     if not finite_rows(probabilities).any():
         return Accuracies(float("nan"), float("nan"), float("nan"))
     return Accuracies(
@@ -43,12 +43,12 @@ def accuracies(probabilities: Tensor, labels: Tensor) -> Accuracies:
 
 
 def top5_tells(num_classes: int) -> bool:
-    """Whether to show people a top-5 accuracy: among five classes of five every video is right."""
+    """Whether to show people a top-5 accuracy: among five classes of five every sample is right."""
     return num_classes > 5
 
 
 def class_accuracies(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Top-1 in percent of each class, float64 (classes,); NaN for those without videos."""
+    """Top-1 in percent of each class, float64 (classes,); NaN for those without samples."""
     num_classes = probabilities.shape[1]
     counts = torch.bincount(labels, minlength=num_classes)
     right = labels[predicted_classes(probabilities) == labels]
@@ -56,14 +56,14 @@ def class_accuracies(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def mean_class_accuracy(probabilities: Tensor, labels: Tensor) -> float:
-    """Mean over the classes that have videos; a class without any does not count as wrong."""
+    """Mean over the classes that have samples; a class without any does not count as wrong."""
     return float(class_accuracies(probabilities, labels).nanmean())
 
 
 def mean_average_precision(probabilities: Tensor, labels: Tensor) -> float:
     """Mean over classes of the average precision of "this class or not", ranked by probability.
 
-    What is reported where a video may have several labels; classes without videos are left out.
+    What is reported where a sample may have several labels; classes without samples are left out.
     """
     finite = finite_rows(probabilities)
     probabilities, labels = probabilities[finite], labels[finite]
@@ -71,8 +71,8 @@ def mean_average_precision(probabilities: Tensor, labels: Tensor) -> float:
     if not len(present):
         return float("nan")
     if len(present) == 1:
-        return 100.0  # every video is of the class, so every ranking is right
-    targets = (labels[:, None] == present[None]).long()  # (videos, present classes)
+        return 100.0  # every sample is of the class, so every ranking is right
+    targets = (labels[:, None] == present[None]).long()  # (samples, present classes)
     return 100 * float(
         multilabel_average_precision(
             probabilities[:, present], targets, num_labels=len(present), average="macro"
@@ -89,9 +89,9 @@ def calibration_bins(probabilities: Tensor, labels: Tensor) -> list[Bin]:
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> float:
-    """Expected calibration error: |confidence - accuracy| over bins of confidence, by videos."""
+    """Expected calibration error: |confidence - accuracy| over bins of confidence, by samples."""
     bins = calibration_bins(probabilities, labels)
     if not bins:
         return float("nan")
-    gaps = sum(each.videos * abs(each.confidence - each.accuracy) for each in bins)
-    return 100 * gaps / sum(each.videos for each in bins)
+    gaps = sum(each.samples * abs(each.confidence - each.accuracy) for each in bins)
+    return 100 * gaps / sum(each.samples for each in bins)

@@ -58,7 +58,8 @@ class Mixing:
         A batch of one clip, or whose weight is 1, comes back as it is.
 
         Args:
-            clips: float or uint8 (clips, 3, frames, height, width), on any device.
+            clips: float or uint8 (clips, 3, *positions), on any device; the last two positions are
+                height and width.
             labels: int64 (clips,), on the same device, from 0 to num_classes - 1.
             generator: of the CPU, whatever the device: the draws are the same everywhere.
 
@@ -66,9 +67,9 @@ class Mixing:
             Clips of the same shape, dtype and memory format, and float32 targets (clips,
             num_classes), each row of which sums to 1.
         """
-        if clips.ndim != 5 or labels.shape != clips.shape[:1]:
+        if clips.ndim < 4 or clips.shape[1] != 3 or labels.shape != clips.shape[:1]:
             raise UsageError(
-                "clips must be (clips, 3, frames, height, width) with a label each, got "
+                "inputs to mix must be (n, 3, *positions), two positions at least, with a label each, got "
                 f"{tuple(clips.shape)} and labels {tuple(labels.shape)}"
             )
         weight, cuts = self._draw(generator)

@@ -58,7 +58,7 @@ def reliability_chart(bins: Sequence[Bin]) -> Plot:
         y_ticks=[(y(n / 5), str(20 * n)) for n in range(6)],
         ideal=f"M{x(0)} {y(0)} L{x(1)} {y(1)}",
     )
-    most = max((each.videos for each in bins), default=1)
+    most = max((each.samples for each in bins), default=1)
     for each in bins:
         plot.bars.append(
             {
@@ -66,8 +66,8 @@ def reliability_chart(bins: Sequence[Bin]) -> Plot:
                 "width": round(x(each.high) - x(each.low) - 2, 1),
                 "y": y(each.accuracy),
                 "height": round(max(1.5, BOTTOM - y(each.accuracy)), 1),
-                "opacity": round(0.3 + 0.7 * (each.videos / most) ** 0.5, 2),
-                "title": f"{100 * each.low:.0f} to {100 * each.high:.0f}%: {each.videos} videos, "
+                "opacity": round(0.3 + 0.7 * (each.samples / most) ** 0.5, 2),
+                "title": f"{100 * each.low:.0f} to {100 * each.high:.0f}%: {each.samples} videos, "
                 f"mean probability {100 * each.confidence:.1f}%, "
                 f"accuracy {100 * each.accuracy:.1f}%",
             }

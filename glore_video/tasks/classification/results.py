@@ -25,8 +25,8 @@ from glore_video.tasks.classification.ranking import NO_CLASS, finite_rows, pred
 from glore_video.tasks.classification.saved_scores import SavedScores, ViewPlan, save_scores
 from glore_video.tasks.classification.views_merging import (
     clip_accuracy,
+    merged_probabilities,
     top_predictions,
-    video_probabilities,
 )
 
 _ACCURACIES = (
@@ -88,7 +88,7 @@ class Summary:
 
 def summarize(scores: Scores, num_views: int) -> Summary:
     logits, labels = torch.from_numpy(scores.logits), torch.from_numpy(scores.labels)
-    probabilities = video_probabilities(logits)
+    probabilities = merged_probabilities(logits)
     figures = accuracies(probabilities, labels)
     finite = scores.finite
     right = predicted_classes(probabilities) == labels
@@ -178,7 +178,7 @@ def reasons(summary: Summary) -> dict[str, str]:
 
 
 def _predictions(scores: Scores, class_names: Sequence[str]) -> str:
-    probabilities = video_probabilities(torch.from_numpy(scores.logits))
+    probabilities = merged_probabilities(torch.from_numpy(scores.logits))
     values, classes = top_predictions(probabilities, 5)
     places = range(1, classes.shape[-1] + 1)
     text = io.StringIO()

@@ -1,4 +1,4 @@
-"""Small JPEG pictures of a video, as data URIs."""
+"""Small JPEG pictures of a sample, as data URIs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 logger = logging.getLogger(__name__)
 
 FramesOf = Callable[[str], np.ndarray]
-"""Gives some frames of the video at a path, uint8 (frames, height, width, 3)."""
+"""Gives some frames of the sample at a path, uint8 (frames, height, width, 3)."""
 
 HEIGHT = 120
 _WIDEST = 240
@@ -24,9 +24,9 @@ _QUALITY = 70
 def thumbnails(
     paths: Sequence[str], frames_of: FramesOf | None, *, seconds: float = 60.0
 ) -> list[list[str]]:
-    """For each video a data URI a frame.
+    """For each sample a data URI a frame.
 
-    A video has none if there is nobody to ask, if it can't be read again, or if it is not yet read
+    A sample has none if there is nobody to ask, if it can't be read again, or if it is not yet read
     after so many seconds for all together: a disk or a decoder that hangs holds up nobody.
     """
     found: list[list[str]] = [[] for _ in paths]

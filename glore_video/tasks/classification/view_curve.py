@@ -12,9 +12,7 @@ from glore_video.statistics.intervals import percent_interval
 from glore_video.tasks.classification.ensembling import ViewChoice, choose_views
 from glore_video.tasks.classification.ranking import finite_rows, predicted_classes
 from glore_video.tasks.classification.saved_scores import SavedScores, ViewPlan
-from glore_video.tasks.classification.views_merging import view_probabilities
-
-_CHUNK_NUMBERS = 4_000_000
+from glore_video.tasks.classification.views_merging import parts, view_probabilities
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,8 @@ class ViewCurve:
     """What the pass gives.
 
     Attributes:
-        probabilities: float64 (videos, classes), mean over all views of the softmax.
-        clips_right: float64 (videos,), share of a video's single views that are right.
+        probabilities: float64 (samples, classes), mean over all views of the softmax.
+        clips_right: float64 (samples,), share of a sample's single views that are right.
         points: the one of all views comes last.
     """
 
@@ -49,16 +47,14 @@ class ViewCurve:
 def view_curve(scores: SavedScores) -> ViewCurve:
     """Accuracy for every number of clips that a smaller test shares, and for one clip."""
     logits, labels = torch.from_numpy(scores.logits), torch.from_numpy(scores.labels)
-    videos, views, classes = logits.shape
+    samples, _, classes = logits.shape
     choices = _choices(scores.plan)
-    probabilities = torch.empty(videos, classes, dtype=torch.float64)
-    clips_right = torch.empty(videos, dtype=torch.float64)
-    right = torch.empty(len(choices), videos, dtype=torch.bool)
+    probabilities = torch.empty(samples, classes, dtype=torch.float64)
+    clips_right = torch.empty(samples, dtype=torch.float64)
+    right = torch.empty(len(choices), samples, dtype=torch.bool)
     finite = torch.zeros(len(choices), dtype=torch.bool)
-    step = max(1, _CHUNK_NUMBERS // max(1, views * classes))
-    for start in range(0, videos, step):
-        part = slice(start, start + step)
-        single = view_probabilities(logits[part])  # (videos, views, classes)
+    for part in parts(logits):
+        single = view_probabilities(logits[part])  # (samples, views, classes)
         own = labels[part]
         clips_right[part] = (predicted_classes(single) == own[:, None]).double().mean(dim=1)
         for number, (_, _, choice) in enumerate(choices):
@@ -71,7 +67,7 @@ def view_curve(scores: SavedScores) -> ViewCurve:
             clips=clips,
             crops=crops,
             top1=float(100 * right[number].double().mean()) if finite[number] else float("nan"),
-            interval=percent_interval(right[number, : videos if finite[number] else 0].numpy()),
+            interval=percent_interval(right[number, : samples if finite[number] else 0].numpy()),
             exact=choice.exact,
         )
         for number, (clips, crops, choice) in enumerate(choices)

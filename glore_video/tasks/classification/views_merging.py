@@ -1,19 +1,24 @@
-"""From the logits of a video's views to its prediction, and from predictions to accuracies."""
+"""From the logits of a sample's views to its prediction, and from predictions to accuracies."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from glore_video.choices import Merging, check_choice
-from glore_video.tasks.classification.ranking import first_classes, label_among_first
+from glore_video.tasks.classification.ranking import (
+    first_classes,
+    label_among_first,
+    predicted_classes,
+)
 
 _CHUNK_NUMBERS = 4_000_000  # logits that are turned to float64 at a time: 32 MB
 
 
-def video_probabilities(logits: Tensor, *, method: Merging = "mean") -> Tensor:
+def merged_probabilities(logits: Tensor, *, method: Merging = "mean") -> Tensor:
     """One distribution over the classes from those of the views.
 
     Args:
@@ -29,13 +34,19 @@ def video_probabilities(logits: Tensor, *, method: Merging = "mean") -> Tensor:
     """
     check_choice("method", method, Merging)
     *leading, views, classes = logits.shape
-    videos = math.prod(leading)
-    logits = logits.reshape(videos, views, classes)
-    combined = torch.empty(videos, classes, dtype=torch.float64)
-    step = max(1, _CHUNK_NUMBERS // max(1, views * classes))
-    for start in range(0, videos, step):
-        combined[start : start + step] = _combined(logits[start : start + step], method)
+    samples = math.prod(leading)
+    logits = logits.reshape(samples, views, classes)
+    combined = torch.empty(samples, classes, dtype=torch.float64)
+    for part in parts(logits):
+        combined[part] = _combined(logits[part], method)
     return combined.reshape(*leading, classes)
+
+
+def parts(logits: Tensor) -> Iterator[slice]:
+    """Samples of (samples, views, classes), few enough at a time to be turned to float64."""
+    samples, views, classes = logits.shape
+    step = max(1, _CHUNK_NUMBERS // max(1, views * classes))
+    return (slice(start, start + step) for start in range(0, samples, step))
 
 
 def view_probabilities(logits: Tensor) -> Tensor:
@@ -45,7 +56,7 @@ def view_probabilities(logits: Tensor) -> Tensor:
 
 
 def _combined(logits: Tensor, method: Merging) -> Tensor:
-    """float (videos, views, classes) -> float64 (videos, classes)."""
+    """float (samples, views, classes) -> float64 (samples, classes)."""
     if method == "logit_mean":
         combined = logits.double().mean(dim=-2).softmax(dim=-1)
     elif method == "mean":
@@ -68,21 +79,18 @@ def top_k_accuracy(scores: Tensor, labels: Tensor, k: int) -> float:
 
 
 def clip_accuracy(logits: Tensor, labels: Tensor) -> float:
-    """Percent of single views, (videos, views, classes), that are right by themselves."""
+    """Percent of single views, (samples, views, classes), that are right by themselves."""
     if not logits.numel():
         return float("nan")
-    step = max(1, _CHUNK_NUMBERS // (logits.shape[1] * logits.shape[2]))
     right = [
-        label_among_first(
-            view_probabilities(part).flatten(0, 1), own.repeat_interleave(part.shape[1]), 1
-        )
-        for part, own in zip(logits.split(step), labels.split(step), strict=True)
+        predicted_classes(view_probabilities(logits[part])) == labels[part, None]
+        for part in parts(logits)
     ]
     return 100 * float(torch.cat(right).double().mean())
 
 
 def top_predictions(probabilities: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """Values and classes (videos, min(k, classes)), the first first; see `ranking`.
+    """Values and classes (samples, min(k, classes)), the first first; see `ranking`.
 
     Without a prediction the values are NaN, and the classes NO_CLASS.
     """

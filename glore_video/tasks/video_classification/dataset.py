@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
+from glore_video.data.batches import Failure
 from glore_video.data.seeding import generator_for, randint
-from glore_video.data.video.video_list import Failure, VideoList
+from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, watched
 from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.transforms import (
@@ -46,21 +47,21 @@ class ClipItem:
     """The clips of one video, or why there are none.
 
     Attributes:
-        clips: uint8 (clips, 3, frames, height, width); None if no video could be read.
-        label: class of the video that the clips are from.
+        inputs: uint8 (clips, 3, frames, height, width); None if no video could be read.
+        target: class of the video that the clips are from.
         index: its place in the list.
         failures: videos that were tried and could not be read, each (path, reason).
     """
 
-    clips: Tensor | None
-    label: int
+    inputs: Tensor | None
+    target: int
     index: int
     failures: tuple[Failure, ...] = ()
 
     @property
     def clip(self) -> Tensor | None:
         """The first or only clip, uint8 (3, frames, height, width)."""
-        return None if self.clips is None else self.clips[0]
+        return None if self.inputs is None else self.inputs[0]
 
 
 @dataclass(frozen=True)

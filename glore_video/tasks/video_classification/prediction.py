@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from glore_video.errors import UsageError
 from glore_video.models import list_models
 from glore_video.prediction.loading import ReadyModel, ready_model, ready_network
-from glore_video.tasks.classification import top_predictions, video_probabilities
+from glore_video.tasks.classification import merged_probabilities, top_predictions
 from glore_video.tasks.video_classification.dataset import VideoViews
 from glore_video.video import VideoError
 
@@ -74,7 +74,7 @@ def probabilities_of(views: VideoViews, ready: ReadyModel, what: str) -> tuple[f
     """
     logits = ready.logits(views)
     check_finite(logits, what)
-    return tuple(video_probabilities(logits).tolist())
+    return tuple(merged_probabilities(logits).tolist())
 
 
 def check_finite(logits: Tensor, what: str) -> None:
