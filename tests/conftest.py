@@ -4,6 +4,7 @@ import logging
 import os
 import re
 from importlib.metadata import version
+from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,17 @@ def pytest_runtest_protocol(item: pytest.Item) -> Any:
         logger.handlers[:] = handlers
         logger.propagate = propagate
         logger.setLevel(level)
+
+
+@pytest.fixture
+def no_workers_left():
+    """Nor what they have left: torch would wait for those that hang, and two may fail of which one is heard."""
+    from glore_video.processes import ending, records
+
+    yield
+    ending.end_children(0.1)
+    for path in Path(get_temp_dir()).glob("*.json"):
+        records.take(int(path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -51,7 +51,7 @@ ALLOWED = {
     },
     "cli": {
         *("errors", "choices", "files", "processes", "config", "models", "video", "data", "engine"),
-        *("tasks", "prediction", "runs", "serving"),
+        *("pixels", "reports", "inspection", "tasks", "prediction", "runs", "serving"),
     },
     "__init__": {"models", "prediction"},
     "__main__": {"cli"},
@@ -68,6 +68,8 @@ TO_TURN = {
     ("tasks", "prediction"),
     ("tasks", "runs"),
 }
+# Of data/, which know videos still.
+VIDEO_TO_TURN = {"loader.py", "watchdog.py"}
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 
 
@@ -98,6 +100,9 @@ def test_floor(path):
             assert path.relative_to(PACKAGE).as_posix().startswith(SEES_CONFIG), (
                 "sees a whole Config"
             )
+        if path.parent == PACKAGE / "data" and path.name not in VIDEO_TO_TURN:
+            of_video = parts[1:2] == ["video"] or parts[1:3] == ["data", "video"]
+            assert not of_video, "data/*.py is for pictures too"
         if parts[0] in ("av", "decord", "torchcodec"):
             encodes = path.name in ("synthetic.py", "rendering.py", "reencoding.py")
             assert floor == "video" or encodes, f"{module}: only video/ touches decoders"
@@ -165,6 +170,10 @@ def test_every_folder_is_on_a_floor():
         ("import glore_video.files.locks", ("torch", "numpy", "av", "decord", "pydantic")),
         ("import glore_video.models", ("av", "decord", "torchvision", "pydantic")),
         ("import glore_video.video", ("torch", "numpy", "av", "decord")),
+        ("import glore_video.images", ("torch", "numpy", "PIL")),
+        ("import glore_video.images.masks", ("av", "decord", "pydantic", "glore_video.video")),
+        ("import glore_video.data.class_lists", ("av", "glore_video.video")),
+        ("import glore_video.data.check_sources", ("av", "glore_video.video")),
         ("import glore_video.video.opening", ("av", "decord", "pytorchvideo")),
         ("import glore_video.config", ("torch", "av", "decord")),
     ],
@@ -185,7 +194,7 @@ def test_public_names():
         _ = glore_video.nothing
 
 
-@pytest.mark.parametrize("package", ["glore_video", "glore_video.video"])
+@pytest.mark.parametrize("package", ["glore_video", "glore_video.video", "glore_video.images"])
 def test_names_that_come_late_are_listed(package):
     module = importlib.import_module(package)
     assert set(module.__all__) <= set(dir(module))

@@ -24,7 +24,7 @@ def errors(module):
     return found
 
 
-OURS = ["glore_video.cli.main", "glore_video.video.reader", "predict_tool", "hubconf", *MODULES]
+OURS = ["glore_video.cli.main", "glore_video.video.reader", "hubconf", *MODULES]
 
 
 @pytest.mark.parametrize("module", OURS)

@@ -1,45 +1,8 @@
-"""Build report.html again from what a test left: python tools/report.py outputs/x"""
+"""`glore-video report` from a checkout."""
 
-import argparse
 import sys
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-from typing import get_args
 
-from glore_video.choices import Backend
-from glore_video.cli.arguments import Parser
-from glore_video.cli.guarding import guarded
-from glore_video.processes.streams import as_command
-
-
-def parser() -> argparse.ArgumentParser:
-    parser = Parser(description=__doc__)
-    parser.add_argument("folder", type=Path, help="OUTPUT_DIR of a run, or its test folder")
-    parser.add_argument(
-        "--no-pictures", action="store_true", help="do not read the worst mistakes' videos"
-    )
-    parser.add_argument("--backend", choices=get_args(Backend), default="pyav")
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    return guarded(lambda: _build(args))
-
-
-def _build(args: argparse.Namespace) -> int:
-    # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.engine.tester import sample_frames
-    from glore_video.tasks.classification.report import write_report
-
-    folder: Path = args.folder
-    if not (folder / "scores.npz").is_file() and (folder / "test").is_dir():
-        folder = folder / "test"
-    frames_of = None if args.no_pictures else partial(sample_frames, backend=args.backend)
-    print(f"wrote {write_report(folder, frames_of=frames_of)}")
-    return 0
-
+from glore_video.cli.main import command
 
 if __name__ == "__main__":
-    sys.exit(as_command(main))
+    sys.exit(command("report"))

@@ -2,9 +2,7 @@
 
 import sys
 
-from glore_video.cli.main import command, main, parser
-
-__all__ = ["main", "parser"]
+from glore_video.cli.main import command
 
 if __name__ == "__main__":
     sys.exit(command())

@@ -13,6 +13,8 @@ from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
 
+CFG_HELP = "configuration, YAML, or the name of one that the package has"
+
 
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, as all others are, not a screen of usage before it."""
@@ -111,16 +113,22 @@ def device(text: str) -> str:
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     """--cfg, --model, --weights, --untrained and --device (None: `default_device` says)."""
+    add_network_arguments(parser)
+    parser.add_argument(
+        "--untrained", action="store_true", help="random weights, without --weights"
+    )
+    parser.add_argument("--device", type=device, help="cpu, cuda, cuda:1; by default a GPU, if any")
+
+
+def add_network_arguments(parser: argparse.ArgumentParser, *, without: str = "") -> None:
+    """--cfg, --model and --weights; `without` says what there is without --weights."""
     source = parser.add_mutually_exclusive_group()
-    source.add_argument("--cfg", default="", metavar="FILE", help="configuration, YAML")
+    source.add_argument("--cfg", default="", metavar="FILE", help=CFG_HELP)
     source.add_argument("--model", default="", metavar="NAME", help="a network of the zoo")
     parser.add_argument(
         "--weights",
         default="",
         metavar="FILE",
-        help="checkpoint, weights or a run's OUTPUT_DIR; a checkpoint of a run is enough by itself",
+        help="checkpoint, weights or a run's OUTPUT_DIR; a checkpoint of a run is enough by itself"
+        + (without and f"; else {without}"),
     )
-    parser.add_argument(
-        "--untrained", action="store_true", help="random weights, without --weights"
-    )
-    parser.add_argument("--device", type=device, help="cpu, cuda, cuda:1; by default a GPU, if any")

@@ -1,172 +1,98 @@
-"""argv -> config -> engine. An error becomes one line and exit status 2, or 1 if it was not foreseen.
+"""The `glore-video` command: a verb -> the module of this name, which reads the other arguments.
 
-Commands import what loads torch after the arguments are parsed and the configuration is read, so
-that help and errors in them answer at once.
+Only the verb's module is imported, and it imports what loads torch after its arguments are parsed,
+so that help and errors in them answer at once.
 """
 
 from __future__ import annotations
 
-import argparse
-import os
+import difflib
 import re
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
+from importlib import import_module
 
+from glore_video import __version__
 from glore_video.cli.arguments import Parser
-from glore_video.cli.guarding import guarded
-from glore_video.errors import UsageError
-from glore_video.processes.stop_signals import raised_signals
+from glore_video.cli.programs import is_script, program
 from glore_video.processes.streams import as_command
 
-if TYPE_CHECKING:
-    from glore_video.config import Config
-    from glore_video.engine.launch.processes import Process
-
-
-def parser() -> argparse.ArgumentParser:
-    program = _program()
-    parser = Parser(
-        prog=program,
-        description="Train a network on videos, then test it with many views.",
-        epilog=f"example: {program} --cfg configs/k400_glore_r50.yaml "
-        "DATA.PATH_TO_DATA_DIR /data/k400 NUM_GPUS 8 TRAIN.ENABLE False. "
-        "`glore-video serve --help`: a page to try a network on.",
-    )
-    parser.add_argument("--cfg", metavar="FILE", help="configuration, YAML")
-    parser.add_argument(
-        "pairs",
-        metavar="KEY VALUE",
-        nargs="*",
-        help="override single keys (--opts may stand before)",
-    )
-    parser.add_argument(
-        "--dry-run", action="store_true", help="print the resolved config and its costs, and stop"
-    )
-    parser.add_argument(
-        "--help-config", action="store_true", help="list every key with default and meaning"
-    )
-    return parser
-
-
-def _program() -> str:
-    """As it was called: glore-video, python -m glore_video or run_net.py."""
-    name = Path(sys.argv[0]).name
-    return {"run_net.py": name, "__main__.py": "python -m glore_video"}.get(name, "glore-video")
-
-
-def _refuse_verb(word: str) -> None:
-    """Raises UsageError for what looks like a command of its own: `glore-video predict ...`.
-
-    Keys are in capitals or have a dot.
-    """
-    if not re.fullmatch(r"[a-z][a-z_-]*", word):
-        return
-    script = f"{word.replace('-', '_')}.py"
-    tools = Path(__file__).parents[2] / "tools"
-    program = _program()
-    hint = "; predict, visualize, export and others are scripts of the checkout, in tools/"
-    if (tools / script).is_file():
-        hint = f"; python {tools / script} does it"
-    raise UsageError(
-        f"{word}: no such command; {program} --cfg FILE trains and tests, {program} serve shows a page "
-        f"to try a network on{hint}"
-    )
+VERBS = {
+    "train": "train a network, then test it",
+    "test": "test a trained network",
+    "predict": "what happens in a video, a folder of videos, or in front of a camera",
+    "visualize": "where GloRe units or Grad-CAM look in a video",
+    "serve": "a page to try a network on",
+    "export": "a network as one file for other runtimes",
+    "check-data": "decode every video once and write a manifest",
+    "prepare-kinetics": "lists of videos from Kinetics' annotation files",
+    "complexity": "multiply-adds, activations and parameters of networks",
+    "compare": "whether two tests differ by more than chance",
+    "ensemble": "accuracy with fewer views, or of several networks averaged",
+    "report": "write report.html of a test anew",
+    "benchmark-loader": "how fast training clips are read",
+    "demo": "three small runs with and without GloRe units (about 3 minutes)",
+}
+"""In the order of --help; with underscores they are the modules of glore_video.cli."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry of tools/run_net.py and of the `glore-video` command. Returns the exit status."""
-    words = sys.argv[1:] if argv is None else argv
-    if words and words[0] == "serve":
-        return guarded(lambda: _serve(words[1:]))
-    given = parser()
-    try:
-        _refuse_verb(words[0] if words else "")
-    except UsageError as error:
-        given.error(str(error))
-    args = given.parse_intermixed_args([word for word in words if word != "--opts"])
-    if args.help_config:
-        from glore_video.config import describe
+    """`glore-video VERB ...`; without a verb, as SlowFast's run_net.py, `train`.
 
-        print(describe())
-        return 0
-    if not args.cfg:
-        given.error("--cfg FILE is needed; the configs/ folder holds some")
-    from glore_video.engine.run_log import setup_logging
-
-    setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
-    return guarded(lambda: _run(args.cfg, args.pairs, dry_run=args.dry_run))
+    Returns the exit status.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    first = words[0] if words else ""
+    if first in VERBS:
+        return _run(first, words[1:])
+    if not is_script():
+        if not first or first in ("-h", "--help"):
+            print(_help())
+            return 0 if first else 2
+        if first == "--version":
+            print(f"glore-video {__version__}")
+            return 0
+    # Keys of the configuration are in capitals or have a dot.
+    if re.fullmatch(r"[a-z][a-z_-]*", first):
+        Parser().error(f"{first}: no such command; {_nearest(first)}")
+    return _run("train", words)
 
 
-def command() -> int:
-    """`main` as a program: standard streams take whatever is written to them."""
-    return as_command(main)
+def command(verb: str = "") -> int:
+    """`main` as a program: standard streams take whatever is written to them.
+
+    A script of tools/ names its verb, which the arguments of the process follow.
+    """
+    return as_command(lambda: _run(verb, sys.argv[1:]) if verb else main())
 
 
-def _serve(words: Sequence[str]) -> int:
-    from glore_video.cli.serve import serve
-
-    return serve(words)
-
-
-def _run(cfg: str, pairs: Sequence[str], *, dry_run: bool) -> int:
-    from glore_video.config import load_config
-
-    config = load_config(cfg, pairs)
-
-    from glore_video.engine.launch.activity import Activity
-    from glore_video.engine.launch.processes import launch, under_torchrun
-    from glore_video.engine.launch.waiting import speaking_up
-    from glore_video.runs.run import accepted, check_settings, describe_run
-    from glore_video.runs.settling import settled
-
-    config = settled(config)
-    check_settings(config)
-    if dry_run:
-        print(describe_run(config))
-        return 0
-    with raised_signals(), ExitStack() as held:
-        if not under_torchrun():
-            activity = Activity()
-            with speaking_up(activity):
-                held.enter_context(accepted(config, doing=activity.set))
-        return launch(
-            partial(_process, config, accept_here=under_torchrun()),
-            num_gpus=config.NUM_GPUS,
-            cpu_processes=config.CPU_PROCESSES,
-            cpu_threads=config.CPU_THREADS,
-            timeout=config.DIST_TIMEOUT,
-        )
+def _run(verb: str, words: Sequence[str]) -> int:
+    module = import_module(f"glore_video.cli.{verb.replace('-', '_')}")
+    return int(module.main(words))
 
 
-def _process(config: Config, process: Process, *, accept_here: bool) -> int:
-    from glore_video.engine.launch.processes import log_processes
-    from glore_video.engine.launch.waiting import speaking_up
-    from glore_video.engine.run_log import setup_logging
-    from glore_video.runs.run import accepted, train_and_test
+def _help() -> str:
+    name = program()
+    width = max(map(len, VERBS))
+    return "\n".join(
+        [
+            f"usage: {name} [-h] [--version] COMMAND ...",
+            "",
+            "Action recognition in video with graph-based global reasoning (GloRe).",
+            "",
+            "commands:",
+            *(f"  {verb:<{width}}  {line}" for verb, line in VERBS.items()),
+            "",
+            f"{name} COMMAND --help explains its arguments. Without a command, {name} --cfg FILE",
+            "[KEY VALUE ...] trains and tests.",
+        ]
+    )
 
-    folder = Path(config.OUTPUT_DIR)
-    if not accept_here:
-        setup_logging(folder, is_main=process.is_main)
 
-    def work() -> int:
-        with raised_signals(), ExitStack() as held:
-            if process.is_main:
-                held.enter_context(speaking_up(process.activity))
-            log_processes(process)
-            if accept_here and process.is_main:
-                world_size = process.world_size
-                held.enter_context(accepted(config, world_size=world_size, doing=process.doing))
-            process.barrier()
-            if accept_here and not process.is_main:
-                setup_logging(folder, is_main=False)
-            train_and_test(config, process)
-        return 0
-
-    return guarded(work, tell=process.fails)
+def _nearest(word: str) -> str:
+    near = difflib.get_close_matches(word.replace("_", "-"), VERBS, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{hint}It has {', '.join(VERBS)}"
 
 
 if __name__ == "__main__":

@@ -8,23 +8,24 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 
 from glore_video.cli.arguments import (
-    Parser,
     above_zero,
     add_model_arguments,
     positive,
     seconds,
     whole,
 )
+from glore_video.cli.guarding import guarded
+from glore_video.cli.programs import command_parser
 from glore_video.errors import UsageError
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def parser() -> argparse.ArgumentParser:
-    parser = Parser(
-        prog="glore-video serve",
-        description="A page on which to drop videos: what happens in them, when, and where the "
-        "network looks.",
+    parser = command_parser(
+        "serve",
+        "A page on which to drop videos: what happens in them, when, and where the network looks.",
+        examples=["--weights outputs/quickstart_same_glore"],
     )
     add_model_arguments(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address; only this machine by default")
@@ -40,14 +41,13 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def serve(argv: Sequence[str]) -> int:
-    """Serves until it is stopped. Returns the exit status.
-
-    Raises:
-        ValueError: for wrong arguments, or if fastapi and uvicorn are not installed.
-        OSError: if the port is taken.
-    """
+def main(argv: Sequence[str] | None = None) -> int:
+    """Serves until it is stopped. Returns the exit status."""
     args = parser().parse_args(argv)
+    return guarded(lambda: _serve(args))
+
+
+def _serve(args: argparse.Namespace) -> int:
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
     if missing:
         raise UsageError(f"serving needs {' and '.join(missing)}: pip install 'glore-video[serve]'")

@@ -3,6 +3,7 @@
 from glore_video.config.loading import describe, flatten, load_config, to_yaml, with_values
 from glore_video.config.resuming import Change, changes
 from glore_video.config.schema import Config
+from glore_video.config.shipped import shipped_config, shipped_configs
 
 __all__ = [
     "Change",
@@ -11,6 +12,8 @@ __all__ = [
     "describe",
     "flatten",
     "load_config",
+    "shipped_config",
+    "shipped_configs",
     "to_yaml",
     "with_values",
 ]

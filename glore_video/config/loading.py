@@ -16,13 +16,14 @@ from pydantic_core import ErrorDetails
 
 from glore_video.config.making_way import make_way
 from glore_video.config.schema import Config, Section
+from glore_video.config.shipped import find_config
 from glore_video.config.slowfast_keys import (
     FIXED_KEYS,
     IGNORED_KEYS,
     IGNORED_SECTIONS,
     MULTIGRID_REFUSED,
 )
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.errors import UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
     """Read a YAML file (and the `_BASE_` files under it), apply pairs, check everything.
 
     Args:
-        path: YAML file, or None for the defaults alone.
+        path: YAML file, or the name of one that comes with the package (`k400_glore_r50`), or None
+            for the defaults alone. `_BASE_` takes either, too.
         pairs: alternating keys and values, `["DATA.NUM_FRAMES", "16", ...]`.
 
     Raises:
@@ -60,7 +62,7 @@ def load_config(path: str | Path | None = None, pairs: Sequence[str] = ()) -> Co
         ValueError: bad YAML, unknown key, wrong value; the message says which, where, what fits.
     """
     of_slowfast: list[Path] = []
-    tree = {} if path is None else _read_yaml(Path(path), (), of_slowfast)
+    tree = {} if path is None else _read_yaml(find_config(str(path)), (), of_slowfast)
     _check_brackets(pairs)
     if len(pairs) % 2:
         raise UsageError(
@@ -148,11 +150,6 @@ def _choices(annotation: Any) -> str:
 
 def _read_yaml(path: Path, seen: tuple[Path, ...], of_slowfast: list[Path]) -> dict[str, Any]:
     """The keys of a file and those under it; files with keys that only SlowFast has are noted."""
-    if not path.is_file():
-        names = [each.name for each in path.parent.glob("*.yaml")]
-        near = difflib.get_close_matches(path.name, names, n=1)
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
-        raise MissingFileError(f"{path}: no such configuration file{hint}")
     resolved = path.resolve()
     if resolved in seen:
         raise UsageError(f"{path}: _BASE_ leads back to this file")
@@ -174,7 +171,7 @@ def _read_yaml(path: Path, seen: tuple[Path, ...], of_slowfast: list[Path]) -> d
     if base is not None:
         if not isinstance(base, str):
             raise UsageError(f"{path}: _BASE_ = {base!r}: the path of one YAML file is expected")
-        result = _read_yaml(path.parent / base, (*seen, resolved), of_slowfast)
+        result = _read_yaml(find_config(base, path.parent), (*seen, resolved), of_slowfast)
     if _has_slowfast_keys(tree):
         of_slowfast.append(path)
     tree = _known(tree, source=str(path))

@@ -9,8 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-Failure = tuple[str, str]
-"""A sample's path, and why it can't be read."""
+from glore_video.data.samples import Failure
 
 
 class Item(Protocol):

@@ -1,77 +1,20 @@
-"""Videos in folders, through links too: not what systems and programs leave there."""
+"""Samples in folders, through links too: not what systems and programs leave there."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Sequence
 
-# Containers and raw streams that the readers know, by the suffixes of their files.
-VIDEO_SUFFIXES = frozenset(
-    """
-    .264 .265 .3g2 .3gp .3gp2 .3gpp .amv .asf .av1 .avc .avi .divx .dv .dvr-ms .f4v .flv .gif .h264 .h265
-    .hevc .ivf .m1v .m2p .m2t .m2ts .m2v .m4v .mjpeg .mjpg .mk3d .mkv .mod .mov .mp4 .mp4v .mpe .mpeg
-    .mpeg4 .mpg .mpv .mts .mxf .nut .obu .ogm .ogv .qt .rm .rmvb .tod .trp .ts .vob .vro .webm .wmv .wtv
-    .xvid .y4m
-    """.split()
-)
-
-# Of macOS' archives, Windows, Synology and QNAP stations, file systems and notebooks; names that begin
-# with a dot (.DS_Store, ._clip.mp4, .ipynb_checkpoints, .Trash-1000) are hidden anyway.
-_LEFT_BEHIND = frozenset(
-    """
-    __macosx thumbs.db ehthumbs.db desktop.ini @eadir @recycle @tmp #recycle #snapshot $recycle.bin
-    recycler lost+found __pycache__
-    """.split()
-) | {"system volume information"}
-
-# Of Matroska and WebM, FLV, ASF (WMV), MPEG-1 and 2.
-_BEGINNINGS = (
-    b"\x1a\x45\xdf\xa3",
-    b"FLV\x01",
-    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-    b"\x00\x00\x01\xba",
-    b"\x00\x00\x01\xb3",
-)
+from glore_video.data.sample_kind import SampleKind
+from glore_video.data.system_files import is_hidden
 
 HIDDEN = "hidden or of a system"
 EMPTY = "empty folders"
 LINK_BACK = "links back to a folder they lie in"
-UNCLASSED = "videos in no class folder"
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is nobody's data: hidden, or left there by a system."""
-    return name.startswith(".") or name.lower() in _LEFT_BEHIND
-
-
-def is_video(path: str) -> bool:
-    """Whether a file is a video that somebody put there: by its suffix, or its beginning without one."""
-    name = os.path.basename(path)
-    suffix = os.path.splitext(name)[1].lower()
-    if is_hidden(name) or (suffix and suffix not in VIDEO_SUFFIXES):
-        return False
-    return bool(suffix) or _begins_like_a_video(path)
-
-
-def _begins_like_a_video(path: str) -> bool:
-    """Whether a file begins as those of the usual containers do: what no suffix tells."""
-    if not os.path.isfile(path):  # opening a FIFO would wait
-        return False
-    try:
-        with open(path, "rb") as file:
-            head = file.read(400)
-    except OSError:
-        return False
-    return (
-        head[4:8] in (b"ftyp", b"moov")  # MP4, QuickTime
-        or head.startswith(_BEGINNINGS)
-        or (head[:4] == b"RIFF" and head[8:12] == b"AVI ")
-        or head[:377:188] == b"GGG"  # the packets of a transport stream
-    )
 
 
 class LeftOut:
-    """What a search for videos passed over, counted by kind, with the first of each kind."""
+    """What a search for samples passed over, counted by kind, with the first of each kind."""
 
     def __init__(self) -> None:
         self._found: dict[str, tuple[int, str]] = {}  # kind -> count, first path
@@ -101,13 +44,14 @@ class LeftOut:
         return ", ".join(f"{count} {kind}" for kind, (count, _) in found[:3] if kind != EMPTY)
 
 
-def videos_below(
+def samples_below(
+    kind: SampleKind,
     folder: str | os.PathLike[str],
     left_out: LeftOut | None = None,
     *,
     taken: Collection[tuple[int, int]] = (),
 ) -> Iterator[str]:
-    """Paths of the videos in a folder and below it, those of one folder before those below it, sorted.
+    """Paths of the samples in a folder and below it, those of one folder before those below it, sorted.
 
     Links to folders are followed after all else. No folder is entered twice, by whatever ways it is
     reached, nor is one that holds the link to it.
@@ -133,10 +77,10 @@ def videos_below(
             folders[:] = _to_enter(parent, folders, starts, left_out)
             for name in sorted(names):
                 path = os.path.join(parent, name)
-                if is_video(path):
+                if kind.holds(path):
                     yield path
                 else:
-                    left_out.add(_kind(path), path)
+                    left_out.add(_what(path), path)
 
 
 def _to_enter(parent: str, names: list[str], links: list[str], left_out: LeftOut) -> list[str]:
@@ -169,8 +113,8 @@ def _leads_back(link: str) -> bool:
     return os.path.join(here, "").startswith(os.path.join(there, ""))
 
 
-def _kind(path: str) -> str:
-    """Of a file that is no video, in words."""
+def _what(path: str) -> str:
+    """What a file is that is no sample, in words."""
     if is_hidden(os.path.basename(path)):
         return HIDDEN
     if os.path.islink(path) and not os.path.exists(path):
@@ -178,11 +122,13 @@ def _kind(path: str) -> str:
     return os.path.splitext(path)[1].lower() or "no suffix"
 
 
-def subfolders(folder: str | os.PathLike[str], left_out: LeftOut | None = None) -> list[str]:
+def subfolders(
+    kind: SampleKind, folder: str | os.PathLike[str], left_out: LeftOut | None = None
+) -> list[str]:
     """Sorted names of the folders in a folder that somebody put there, links to others included.
 
     Args:
-        left_out: to be told what else lies there, files that are videos included.
+        left_out: to be told what else lies there, files that are samples included.
     """
     names = []
     with os.scandir(folder) as entries:
@@ -192,7 +138,7 @@ def subfolders(folder: str | os.PathLike[str], left_out: LeftOut | None = None) 
             if is_folder and not is_hidden(entry.name) and not _is_link_back(entry):
                 names.append(entry.name)
             elif left_out is not None:
-                left_out.add(_kind_beside_classes(entry, is_folder), entry.path)
+                left_out.add(_beside_classes(kind, entry, is_folder), entry.path)
     return sorted(names)
 
 
@@ -200,10 +146,10 @@ def _is_link_back(entry: os.DirEntry[str]) -> bool:
     return entry.is_symlink() and _leads_back(entry.path)
 
 
-def _kind_beside_classes(entry: os.DirEntry[str], is_folder: bool) -> str:
+def _beside_classes(kind: SampleKind, entry: os.DirEntry[str], is_folder: bool) -> str:
     if is_folder:
         return HIDDEN if is_hidden(entry.name) else LINK_BACK
-    return UNCLASSED if is_video(entry.path) else _kind(entry.path)
+    return kind.unclassed if kind.holds(entry.path) else _what(entry.path)
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

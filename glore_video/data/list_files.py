@@ -1,4 +1,4 @@
-"""Text files that hold a thing a line: lists of videos (`path label`) and class names."""
+"""Text files that hold a thing a line: lists of samples (`path label`) and class names."""
 
 from __future__ import annotations
 
@@ -50,14 +50,16 @@ def read_list(path: Path, separator: str) -> Iterator[tuple[int, str, int]]:
 
 
 class OneLabel:
-    """Makes sure that a list gives a video one label, however often it lists it.
+    """Makes sure that a list gives a sample one label, however often it lists it.
 
     Args:
         source: the list.
+        word: for a sample, in the error.
     """
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, word: str) -> None:
         self._source = source
+        self._word = word
         self._first: dict[str, tuple[int | str, int]] = {}  # path -> label and line
         self._others: list[tuple[str, int | str, int]] = []
 
@@ -67,13 +69,13 @@ class OneLabel:
             self._others.append((path, label, line))
 
     def check(self) -> None:
-        """Raises UsageError that names a video, its labels and their lines."""
+        """Raises UsageError that names a sample, its labels and their lines."""
         if self._others:
             path, label, line = self._others[0]
             first, first_line = self._first[os.path.normpath(path)]
             count = len({os.path.normpath(path) for path, _, _ in self._others})
-            more = "" if count == 1 else f", and {count - 1} more videos have two labels"
+            more = "" if count == 1 else f", and {count - 1} more {self._word}s have two labels"
             raise UsageError(
                 f"{self._source}: {path} has label {first!r} in line {first_line} and label {label!r} "
-                f"in line {line}{more}; a video has one label"
+                f"in line {line}{more}; a {self._word} has one label"
             )

@@ -11,7 +11,8 @@ from pathlib import Path
 from glore_video.data.class_folders import class_folders
 from glore_video.data.folders import listed
 from glore_video.data.list_files import text_lines
-from glore_video.data.told_labels import Told, agree, finder, told_by
+from glore_video.data.sample_kind import SampleKind
+from glore_video.data.told_labels import Told, agree, finder
 from glore_video.data.unicode_names import same_letters
 from glore_video.errors import MissingFileError, UsageError
 
@@ -76,6 +77,7 @@ def manifest_beside(root: Path, split: str) -> Path:
 
 
 def number_classes(
+    kind: SampleKind,
     root: Path,
     *,
     names_file: str | Path = "",
@@ -88,25 +90,28 @@ def number_classes(
     folders in their paths bear the names of class folders; the order of the names in train/, or else
     val/ or test/. Names of which no class folder bears one are for people only.
 
-    Raises UsageError where these contradict each other, or names are not num_classes. Where lists do not tell which class a label
-    is, class folders have no labels: see `Numbering.problem`.
+    Raises UsageError where these contradict each other, or names are not num_classes.
+    Where lists do not tell which class a label is, class folders have no labels: see
+    `Numbering.problem`.
     """
-    folders = {split: class_folders(root / split) for split in SPLITS if (root / split).is_dir()}
+    folders = {
+        split: class_folders(kind, root / split) for split in SPLITS if (root / split).is_dir()
+    }
     lists = [file for split in SPLITS if (file := list_of(root, split)) is not None]
     wanted = {split: found for split, found in folders.items() if list_of(root, split) is None}
     own = Path(names_file) if names_file else root / "class_names.txt"
     names = read_names(own, num_classes) if names_file or own.is_file() else ()
     if names:
-        told = [told_by(file, names, separator) for file in lists]
+        told = [kind.tell(file, names, separator) for file in lists]
         agree([Told(str(own), {name: label for label, name in enumerate(names)}), *told])
         if not any(wanted.values()) or any(finder(names)(each) for each in _all(wanted)):
             return _by_names(own, names, root, wanted)
     first = next(iter(folders), "")
     order = in_order(root / first, folders.get(first, ()))
     known = list(dict.fromkeys(same_letters(name) for name in _all(folders)))
-    told = [told_by(file, known, separator) for file in lists]
+    told = [kind.tell(file, known, separator) for file in lists]
     told = [each for each in told if each.has_labels]
-    numbering = _by_lists(root, told, known, _all(wanted), order) if told else order
+    numbering = _by_lists(kind, root, told, known, _all(wanted), order) if told else order
     return replace(numbering, names=names) if names else numbering
 
 
@@ -123,32 +128,34 @@ def read_names(path: Path, num_classes: int | None = None) -> tuple[str, ...]:
     return names
 
 
-def like(source: Path, classes: Sequence[str], *, separator: str = " ") -> Numbering:
+def like(
+    kind: SampleKind, source: Path, classes: Sequence[str], *, separator: str = " "
+) -> Numbering:
     """The numbering that a file or folder has for these class folders.
 
     Args:
         source: class folders, a folder of splits, a list or manifest, or a .txt with a name a line.
     """
     if source.is_dir():
-        return of_folder(source)
+        return of_folder(kind, source)
     if source.suffix.lower() == ".txt":
         names = read_names(source)
         return Numbering(str(source), names, {name: label for label, name in enumerate(names)})
     if not source.is_file():
         raise MissingFileError(f"{source}: no such list or folder")
-    told = told_by(source, classes, separator)
+    told = kind.tell(source, classes, separator)
     problem = "" if told.labels else f"{source} does not tell the labels of classes: {told.reason}"
     return Numbering(str(source), (), told.labels, problem=problem)
 
 
-def of_folder(folder: Path) -> Numbering:
+def of_folder(kind: SampleKind, folder: Path) -> Numbering:
     """The numbering of class folders by themselves, or as the splits of a data folder."""
     folder = Path(os.path.abspath(folder))
     if folder.name in SPLITS:
-        return number_classes(folder.parent)
+        return number_classes(kind, folder.parent)
     if is_data_folder(folder):
-        return number_classes(folder)
-    return in_order(folder, class_folders(folder))
+        return number_classes(kind, folder)
+    return in_order(folder, class_folders(kind, folder))
 
 
 def is_data_folder(folder: Path) -> bool:
@@ -179,6 +186,7 @@ def _by_names(
 
 
 def _by_lists(
+    kind: SampleKind,
     root: Path,
     told: Sequence[Told],
     known: Sequence[str],
@@ -208,7 +216,7 @@ def _by_lists(
     reasons = [f"{each.source}: {each.reason}" for each in told if each.reason]
     problem = (
         "lists beside it give labels, and nothing tells those of its classes "
-        f"({'; '.join(reasons) or f'{source} lists no videos of {listed(lacking)}'}); write "
+        f"({'; '.join(reasons) or f'{source} lists no {kind.words} of {listed(lacking)}'}); write "
         f"{root / 'class_names.txt'}, a class a line, that of label 0 first"
     )
     return replace(numbering, problem=problem)

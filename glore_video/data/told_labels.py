@@ -1,4 +1,4 @@
-"""What lists tell of classes: the labels of the folders that their videos lie in."""
+"""What lists tell of classes: the labels of the folders that their samples lie in."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from glore_video.data.list_files import read_list
 from glore_video.data.unicode_names import same_letters
-from glore_video.data.video.kinetics import is_annotation_file, kinetics400_class_names
-from glore_video.data.video.manifest import is_manifest, read_labels
 from glore_video.errors import UsageError
 
 
@@ -34,19 +31,32 @@ class Told:
     has_labels: bool = True
 
 
-def told_by(file: Path, known: Sequence[str], separator: str) -> Told:
-    """Which of the known classes has which label, by the folders that a list's videos lie in.
+def told_by(
+    file: Path,
+    known: Sequence[str],
+    separator: str,
+    *,
+    read: Callable[[Path, str], Iterable[tuple[int, str, int]]],
+    words: str,
+) -> Told:
+    """Which of the known classes has which label, by the folders that a list's samples lie in.
 
-    Where no classes are known, each folder with videos is taken for one.
+    Where no classes are known, each folder with samples is taken for one.
+
+    Args:
+        read: line number, path and label of each line of a list, by the list and its separator.
+        words: for the samples, in the reasons.
     """
     find = finder(known)
-    if is_annotation_file(file):
-        kinetics = {name: label for label, name in enumerate(kinetics400_class_names())}
-        in_kinetics = finder(kinetics)
-        theirs = {name: kinetics[same] for name in known if (same := in_kinetics(name))}
-        return Told(str(file), theirs, "" if theirs else "its classes are Kinetics-400's")
     try:
-        places = _places(file, separator)
+        # Each folder that samples of the list lie in, and each label that they have.
+        places = sorted(
+            {
+                (os.path.dirname(path), label)
+                for _, path, label in read(file, separator)
+                if label >= 0
+            }
+        )
     except UsageError as error:
         return Told(str(file), {}, str(error), has_labels=False)  # who needs the list is told so
     if not places:
@@ -62,24 +72,15 @@ def told_by(file: Path, known: Sequence[str], separator: str) -> Told:
         if not name:
             continue
         if labels.setdefault(name, label) != label:
-            reason = f"labels {labels[name]} and {label} are given to videos of {name}"
+            reason = f"labels {labels[name]} and {label} are given to {words} of {name}"
             return Told(str(file), {}, reason, given)
         if names.setdefault(label, name) != name:
-            reason = f"label {label} is given to videos of {names[label]} and of {name}"
+            reason = f"label {label} is given to {words} of {names[label]} and of {name}"
             return Told(str(file), {}, reason, given)
     if not known and len(labels) < 2:
-        return Told(str(file), {}, "its videos lie in one folder", given)
+        return Told(str(file), {}, f"its {words} lie in one folder", given)
     reason = "" if labels else "no folder in its paths bears a class' name"
     return Told(str(file), labels, reason, given)
-
-
-def _places(file: Path, separator: str) -> list[tuple[str, int]]:
-    """Each folder that videos of a list lie in, and each label that they have, sorted."""
-    if is_manifest(file):
-        rows = read_labels(file)
-    else:
-        rows = ((path, label) for _, path, label in read_list(file, separator))
-    return sorted({(os.path.dirname(path), label) for path, label in rows if label >= 0})
 
 
 def agree(told: Sequence[Told], *, one_class: bool = False) -> dict[str, int]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from glore_video.choices import Backend
-from glore_video.data.batches import Failure
+from glore_video.data.samples import Failure
 from glore_video.data.video.video_list import VideoList
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from glore_video.data.batches import Failure
+from glore_video.data.samples import Failure
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
 from glore_video.engine.run_log import progress

@@ -6,8 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from glore_video.data import folders
+from glore_video.data.folders import LeftOut, samples_below
 from glore_video.data.loader import views_loader
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.run_log import progress
@@ -24,13 +25,11 @@ def videos_below(folder: Path) -> list[str]:
 
     Raises UsageError if there are none.
     """
-    left_out = folders.LeftOut()
-    found = list(folders.videos_below(folder, left_out))
+    left_out = LeftOut()
+    found = list(samples_below(VIDEOS, folder, left_out))
     notes = left_out.notes(folder)
     if not found:
-        suffixes = (
-            f"no videos in it or in folders below it ({', '.join(sorted(folders.VIDEO_SUFFIXES))})"
-        )
+        suffixes = f"no videos in it or in folders below it ({', '.join(sorted(VIDEOS.suffixes))})"
         raise UsageError("; ".join((f"{folder}: {suffixes}", *notes)))
     for note in notes:
         logger.warning("%s", note)

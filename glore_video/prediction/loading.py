@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.config import Config, load_config, with_values
-from glore_video.data.annotations import load_class_names
+from glore_video.data.class_lists import load_class_names
 from glore_video.data.video.kinetics import kinetics400_class_names
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
@@ -298,6 +299,7 @@ def _of_config(
     names = stored_names(notes)
     if len(names) != config.MODEL.NUM_CLASSES:
         names = load_class_names(
+            VIDEOS,
             config.DATA.PATH_TO_DATA_DIR,
             num_classes=config.MODEL.NUM_CLASSES,
             file=config.DATA.CLASS_NAMES_PATH,

@@ -7,8 +7,8 @@ import logging
 import torch
 
 from glore_video.config import Config, with_values
-from glore_video.data.annotations import load_split
 from glore_video.data.numbering import Numbering, list_of
+from glore_video.data.video.splits import load_split
 from glore_video.errors import UsageError
 from glore_video.runs.named_network import with_published_input
 from glore_video.tasks.video_classification.task_data import data_folder, load_numbering

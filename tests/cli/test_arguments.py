@@ -2,13 +2,12 @@
 
 import argparse
 import ast
-import importlib.util
+import importlib
 from pathlib import Path
 
 import pytest
 import torch
 
-from glore_video.cli import serve as command
 from glore_video.cli.arguments import (
     Parser,
     above_zero,
@@ -21,9 +20,9 @@ from glore_video.cli.arguments import (
     seconds,
     whole,
 )
+from glore_video.cli.main import VERBS
 
 ROOT = Path(__file__).parents[2]
-TOOLS = sorted((ROOT / "tools").glob("*.py"))
 # What is text by its nature. An argument that is neither here nor checked fails the test below.
 TEXT = {
     *(
@@ -33,21 +32,15 @@ TEXT = {
     *("--videos --weights folder pairs runs scores source video").split(),
 }
 ZERO_HAS_A_MEANING = {
-    *("benchmark_loader --workers", "export --tolerance", "predict --workers"),
-    *("prepare_kinetics --crf", "visualize --nodes"),
+    *("benchmark-loader --workers", "export --tolerance", "predict --workers"),
+    *("prepare-kinetics --crf", "visualize --nodes"),
 }
 
 
-def parsers():
-    for path in TOOLS:
-        spec = importlib.util.spec_from_file_location(f"{path.stem}_arguments", path)
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        yield path.stem, module.parser()
-    yield "serve", command.parser()
-
-
-PARSERS = dict(parsers())
+PARSERS = {
+    verb: importlib.import_module(f"glore_video.cli.{verb.replace('-', '_')}").parser()
+    for verb in VERBS
+}
 
 
 def numeric(parser):
@@ -87,7 +80,7 @@ def test_zero_where_it_has_a_meaning(case):
 
 def test_the_numbers_of_every_program_are_found():
     found = {(tool, name) for tool, name, _ in CASES}
-    assert {tool for tool, _ in found} >= {"predict", "check_data", "visualize", "serve", "export"}
+    assert {tool for tool, _ in found} >= {"predict", "check-data", "visualize", "serve", "export"}
     assert {("predict", "--window"), ("ensemble", "--clips"), ("serve", "--port")} <= found
     assert len(found) > 25
 

@@ -1,6 +1,5 @@
 """tools/benchmark_loader.py as it is called, and the advice that it gives."""
 
-import importlib.util
 import re
 import time
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import torch
 from encoded_videos import encode
 
+from glore_video.cli.benchmark_loader import main
 from glore_video.data.loader import clip_loader
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.loader_speed import (
@@ -21,15 +21,6 @@ from glore_video.tasks.video_classification.dataset import ClipItem
 from glore_video.video import open_video
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def main():
-    path = ROOT / "tools" / "benchmark_loader.py"
-    spec = importlib.util.spec_from_file_location("benchmark_loader_tool", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 class SlowItems(torch.utils.data.Dataset):
@@ -112,7 +103,7 @@ def arguments(tmp_path):
     return ["--cfg", str(tmp_path / "a.yaml"), *pairs]
 
 
-def test_table(main, arguments, capsys):
+def test_table(arguments, capsys):
     assert main([*arguments, "--batches", "3", "--workers", "1,0"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert re.fullmatch(
@@ -133,6 +124,6 @@ def test_table(main, arguments, capsys):
         (["DATA.NUM_FRAME", "9"], "unknown key DATA.NUM_FRAME"),
     ],
 )
-def test_user_errors_are_one_line(main, arguments, capsys, change, message):
+def test_user_errors_are_one_line(arguments, capsys, change, message):
     assert main([*arguments, *change]) == 2
     assert message in capsys.readouterr().err

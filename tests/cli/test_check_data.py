@@ -1,6 +1,5 @@
 """The script as it is called: output, exit status, Ctrl-C."""
 
-import importlib.util
 import os
 import signal
 import subprocess
@@ -11,17 +10,10 @@ from pathlib import Path
 import pytest
 from encoded_videos import encode
 
+from glore_video.cli.check_data import main
 from glore_video.data.video.manifest import read_rows
 
 TOOL = Path(__file__).parents[2] / "tools" / "check_data.py"
-
-
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("check_data_tool", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 @pytest.fixture
@@ -34,7 +26,7 @@ def data(tmp_path):
     return root
 
 
-def test_a_list(main, data, capsys):
+def test_a_list(data, capsys):
     (data / "names.txt").write_text("a b\nbad\ngone\nother\n")
     arguments = [str(data / "list.csv"), "--processes", "1", "--against", str(data / "names.txt")]
     assert main(arguments) == 0
@@ -55,15 +47,15 @@ def test_a_list(main, data, capsys):
     ]
 
 
-def test_a_folder_with_the_manifest_elsewhere(main, data, tmp_path, capsys):
+def test_a_folder_with_the_manifest_elsewhere(data, tmp_path, capsys):
     assert main([str(data), "--out", str(tmp_path / "new" / "train.csv")]) == 0
     rows = list(read_rows(tmp_path / "new" / "train.csv"))
     assert [row.path for row in rows] == [str(data / "a b.mp4"), str(data / "bad.mp4")]
 
 
-def test_class_folders_and_the_list_of_the_next_run(main, data, monkeypatch, capsys):
+def test_class_folders_and_the_list_of_the_next_run(data, monkeypatch, capsys):
     """A bad file is not opened again, and labels are those of the folders, whatever wrote them."""
-    from glore_video.data.annotations import load_split
+    from glore_video.data.video.splits import load_split
 
     for name in ("ape/a b.mp4", "cat/bad.mp4", "cat/good.mp4"):
         (data / "train" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +91,7 @@ def test_class_folders_and_the_list_of_the_next_run(main, data, monkeypatch, cap
         (["{data}", "--like", "{data}"], "holds no class folders that could be numbered"),
     ],
 )
-def test_user_errors_are_one_line(main, data, capsys, arguments, message):
+def test_user_errors_are_one_line(data, capsys, arguments, message):
     assert main([word.format(data=data) for word in arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")

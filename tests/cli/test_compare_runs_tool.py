@@ -1,6 +1,5 @@
 """The script as it is called: lines, page, JSON, errors."""
 
-import importlib.util
 import json
 import os
 from dataclasses import replace
@@ -9,18 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from glore_video.cli.compare import main
 from glore_video.tasks.classification import SavedScores, ViewPlan, load_scores, save_scores
 
-TOOL = Path(__file__).parents[2] / "tools" / "compare_runs.py"
 NASTY = "<script>alert(1)</script> & \"x\" 'y'"
-
-
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("compare_runs_tool", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 @pytest.fixture
@@ -46,7 +37,7 @@ def runs(tmp_path):
     return {name: str(tmp_path / "ünd spaces" / name) for name in "abc"}
 
 
-def test_two_runs(main, runs, tmp_path, capsys):
+def test_two_runs(runs, tmp_path, capsys):
     out = tmp_path / "compärison"
     assert main([runs["a"], runs["b"], "--out", str(out)]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -68,13 +59,13 @@ def test_two_runs(main, runs, tmp_path, capsys):
     assert "http" not in page.replace("http-equiv", "")
 
 
-def test_several_runs_are_compared_with_the_first(main, runs, capsys):
+def test_several_runs_are_compared_with_the_first(runs, capsys):
     assert main([runs["a"], runs["b"], runs["b"]]) == 0
     out = capsys.readouterr().out
     assert out.count("corrected for 2 comparisons: p = 0.0039") == 2
 
 
-def test_seeds(main, runs, tmp_path, capsys):
+def test_seeds(runs, tmp_path, capsys):
     words = ["--a", runs["a"], runs["a"], "--b", runs["b"], runs["b"], "--out", str(tmp_path)]
     assert main(words) == 0
     out = capsys.readouterr().out
@@ -83,7 +74,7 @@ def test_seeds(main, runs, tmp_path, capsys):
     assert "Seeds" in (tmp_path / "comparison.html").read_text(encoding="utf-8")
 
 
-def test_missing_videos(main, runs, capsys, tmp_path):
+def test_missing_videos(runs, capsys, tmp_path):
     assert main([runs["a"], runs["c"]]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "the lists do not match" in line
@@ -95,7 +86,7 @@ def test_missing_videos(main, runs, capsys, tmp_path):
     assert "lacks 1 videos" in page
 
 
-def test_lists_of_different_disks(main, runs, capsys, monkeypatch):
+def test_lists_of_different_disks(runs, capsys, monkeypatch):
     """The same file names in other folders, one of them no text."""
     scores = load_scores(runs["b"])
     paths = tuple(path.replace(NASTY, "/other disk") for path in scores.paths)
@@ -119,7 +110,7 @@ def test_lists_of_different_disks(main, runs, capsys, monkeypatch):
         (["a", "nowhere"], "nowhere: no such file or folder"),
     ],
 )
-def test_errors_are_one_line(main, runs, capsys, words, message):
+def test_errors_are_one_line(runs, capsys, words, message):
     assert main([runs.get(word, word) for word in words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line

@@ -1,22 +1,11 @@
 """The script as it is called: output and exit status."""
 
-import importlib.util
 import re
-from pathlib import Path
 
 import pytest
 
 from glore_video.cli import terminal
-
-TOOL = Path(__file__).parents[2] / "tools" / "complexity.py"
-
-
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("complexity_tool", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
+from glore_video.cli.complexity import main
 
 
 @pytest.fixture
@@ -32,7 +21,7 @@ def cfg(tmp_path):
     return path
 
 
-def test_a_config(main, cfg, capsys):
+def test_a_config(cfg, capsys):
     assert main(["--cfg", str(cfg)]) == 0
     out = capsys.readouterr().out.splitlines()
     assert out[0] == "small: 3 x 4 x 32 x 32, 6 views"
@@ -40,7 +29,7 @@ def test_a_config(main, cfg, capsys):
     assert any(line.startswith("of this in units") for line in out)
 
 
-def test_several_as_a_table(main, cfg, capsys):
+def test_several_as_a_table(cfg, capsys):
     model = ["--model", "preact_r50_8x8", "--frames", "2", "--crop", "32"]
     assert main([*model, "--cfg", str(cfg), "--markdown"]) == 0
     out = capsys.readouterr().out.splitlines()
@@ -49,7 +38,7 @@ def test_several_as_a_table(main, cfg, capsys):
     assert "x 6 |" in out[3]
 
 
-def test_a_table_shows_how_far_it_is(main, cfg, capsys, monkeypatch):
+def test_a_table_shows_how_far_it_is(cfg, capsys, monkeypatch):
     shown = []
 
     class Bar(terminal.Bar):
@@ -62,7 +51,7 @@ def test_a_table_shows_how_far_it_is(main, cfg, capsys, monkeypatch):
     assert capsys.readouterr().err == ""  # no terminal, no bar
 
 
-def test_errors_are_one_line(main, capsys):
+def test_errors_are_one_line(capsys):
     assert main(["--model", "preact_r51"]) == 2
     assert capsys.readouterr().err.startswith(
         "error: --model preact_r51: no network of the zoo; did you mean preact_r"
@@ -75,7 +64,7 @@ def test_errors_are_one_line(main, capsys):
     assert "nowhere.yaml: no such configuration file" in capsys.readouterr().err
 
 
-def test_a_network_of_another_package_with_units(main, capsys):
+def test_a_network_of_another_package_with_units(capsys):
     """ResNet-18's published 1.81 GMACs and 11.69 M parameters, and a unit's own arithmetic."""
     model = ["--model", "torchvision/resnet18"]
     assert main(model) == 0
@@ -90,7 +79,7 @@ def test_a_network_of_another_package_with_units(main, capsys):
     assert row.startswith(f"| torchvision/resnet18 | 224² | {(11689512 + parameters) / 1e6:.2f} |")
 
 
-def test_blocks_that_a_unit_can_stand_after(main, capsys):
+def test_blocks_that_a_unit_can_stand_after(capsys):
     assert main(["--model", "torchvision/resnet18", "--list-blocks", "--crop", "64"]) == 0
     assert capsys.readouterr().out.splitlines()[:4] == [
         "torchvision/resnet18: 3 x 64 x 64",
@@ -113,7 +102,7 @@ def test_blocks_that_a_unit_can_stand_after(main, capsys):
     ],
     ids=["no network", "misspelt", "frames of pictures", "no such block"],
 )
-def test_what_does_not_fit_is_one_line(main, capsys, words, said):
+def test_what_does_not_fit_is_one_line(capsys, words, said):
     try:
         status = main(words)
     except SystemExit as end:

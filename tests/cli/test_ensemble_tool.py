@@ -1,26 +1,15 @@
 """The script as it is called: table, notes, JSON, errors."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from glore_video.cli.ensemble import main
 from glore_video.tasks.classification import SavedScores, ViewPlan, save_scores
 
-TOOL = Path(__file__).parents[2] / "tools" / "ensemble.py"
 
-
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("ensemble_tool", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
-def test_top5_is_shown_for_more_than_five_classes(main, tmp_path, capsys):
+def test_top5_is_shown_for_more_than_five_classes(tmp_path, capsys):
     for classes in (5, 6):
         scores = SavedScores(
             source="",
@@ -59,7 +48,7 @@ def test_folder(tmp_path):
     return folder
 
 
-def test_table(main, test_folder, tmp_path, capsys):
+def test_table(test_folder, tmp_path, capsys):
     report = tmp_path / "numbers.json"
     words = ["--clips", "1,2,4", "--crops", "1,3", "--method", "mean", "--json", str(report)]
     assert main([str(test_folder), *words]) == 0
@@ -81,7 +70,7 @@ def test_table(main, test_folder, tmp_path, capsys):
     assert [row["exact"] for row in written["ensembles"]] == [False, False, True, True, True, True]
 
 
-def test_default_is_the_test_itself_and_methods_repeat(main, test_folder, capsys):
+def test_default_is_the_test_itself_and_methods_repeat(test_folder, capsys):
     words = ["--method", "max", "--method", "logit_mean"]
     assert main([str(test_folder / "scores.npz"), str(test_folder.parent), *words]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -100,13 +89,13 @@ def test_default_is_the_test_itself_and_methods_repeat(main, test_folder, capsys
         (["nowhere"], "nowhere: no such file or folder"),
     ],
 )
-def test_errors_are_one_line(main, test_folder, capsys, words, message):
+def test_errors_are_one_line(test_folder, capsys, words, message):
     assert main([str(test_folder), *words]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
 
 
-def test_scores_that_are_not_finite_are_said(main, test_folder, tmp_path, capsys):
+def test_scores_that_are_not_finite_are_said(test_folder, tmp_path, capsys):
     with np.load(test_folder / "scores.npz") as arrays:
         arrays = dict(arrays)
     arrays["logits"][1] = np.nan

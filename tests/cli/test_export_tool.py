@@ -1,24 +1,17 @@
 """tools/export.py as it is called."""
 
-import importlib.util
 import re
 from pathlib import Path
 
 import pytest
 import torch
 
+from glore_video.cli.export import main
+
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("export_tool", ROOT / "tools" / "export.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
-def test_program_of_a_config_is_checked_on_frames(main, tmp_path, capsys):
+def test_program_of_a_config_is_checked_on_frames(tmp_path, capsys):
     path = tmp_path / "a.pt2"
     cfg = str(ROOT / "configs" / "quickstart.yaml")
     assert main(["--cfg", cfg, "--format", "pt2", "--output", str(path)]) == 0
@@ -29,7 +22,7 @@ def test_program_of_a_config_is_checked_on_frames(main, tmp_path, capsys):
     assert torch.export.load(path) is not None
 
 
-def test_a_file_that_differs_is_refused(main, tmp_path, capsys):
+def test_a_file_that_differs_is_refused(tmp_path, capsys):
     cfg = str(ROOT / "configs" / "quickstart.yaml")
     arguments = ["--cfg", cfg, "--format", "pt2", "--output", str(tmp_path / "a.pt2")]
     assert main([*arguments, "--tolerance", "1e-30"]) == 2
@@ -38,7 +31,7 @@ def test_a_file_that_differs_is_refused(main, tmp_path, capsys):
 
 
 @pytest.mark.slow
-def test_aoti_by_its_default_name(main, tmp_path, capsys, monkeypatch):
+def test_aoti_by_its_default_name(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cfg = str(ROOT / "configs" / "quickstart.yaml")
     assert main(["--cfg", cfg, "--format", "aoti"]) == 0  # a channels-last network, one clip
@@ -46,7 +39,7 @@ def test_aoti_by_its_default_name(main, tmp_path, capsys, monkeypatch):
     assert "same top-1: yes" in capsys.readouterr().out
 
 
-def test_unknown_network_is_one_line(main, capsys):
+def test_unknown_network_is_one_line(capsys):
     assert main(["--model", "glore_r51"]) == 2
     assert (
         "--model glore_r51: no network of the zoo; did you mean glore_r50_8x8?"

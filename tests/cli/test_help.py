@@ -1,10 +1,14 @@
 """Commands answer at once when they only have to speak: help and wrong arguments load no torch."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from glore_video import __version__
+from glore_video.cli.main import VERBS
 
 ROOT = Path(__file__).parents[2]
 TOOLS = {path.name: [str(path)] for path in sorted((ROOT / "tools").glob("*.py"))}
@@ -12,7 +16,7 @@ COMMANDS = {
     **TOOLS,
     "glore-video": ["glore_video.cli.main"],
     "python -m glore_video": ["glore_video"],
-    "glore-video serve": ["glore_video.cli.main", "serve"],
+    **{f"glore-video {verb}": ["glore_video.cli.main", verb] for verb in VERBS},
 }
 # None of it is needed to read a configuration, which takes pydantic and YAML.
 HEAVY = {"PIL", "av", "decord", "fvcore", "numpy", "pytorchvideo", "torch", "torchvision"}
@@ -92,7 +96,9 @@ def test_errors_of_the_configuration_are_light(command, words, message):
     [
         ("run_net.py", "run_net.py"),
         ("python -m glore_video", "python -m glore_video"),
+        ("predict.py", "predict.py"),
         ("glore-video serve", "glore-video serve"),
+        ("glore-video check-data", "glore-video check-data"),
     ],
 )
 def test_usage_says_the_name_that_was_called(command, name):
@@ -104,23 +110,61 @@ def test_usage_says_the_name_that_was_called(command, name):
     assert done.stdout.startswith(f"usage: {name} [")
 
 
+@pytest.mark.parametrize("command", ["glore-video", "python -m glore_video"])
+@pytest.mark.parametrize(("words", "status"), [([], 2), (["-h"], 0)], ids=["alone", "-h"])
+def test_commands_are_listed(command, words, status, always):
+    done, _, imported = run(*COMMANDS[command], *words)
+    assert done.returncode == status
+    assert done.stdout.startswith("usage: glore-video [-h] ")
+    listed = re.findall(r"^  (\S+) {2,}(\S.*)$", done.stdout, flags=re.MULTILINE)
+    assert dict(listed) == VERBS
+    assert imported - always == set()
+
+
+def test_every_module_with_a_parser_is_a_command():
+    modules = (ROOT / "glore_video" / "cli").glob("*.py")
+    found = {path.stem for path in modules if "\ndef parser(" in path.read_text(encoding="utf-8")}
+    assert found == {verb.replace("-", "_") for verb in VERBS}
+
+
+def test_every_command_has_a_script():
+    verbs = {re.search(r"command\(\"(.*)\"\)", (ROOT / "tools" / n).read_text()) for n in TOOLS}
+    assert {found[1] for found in verbs if found} == VERBS.keys() - {"train", "test", "serve"}
+
+
 @pytest.mark.parametrize(
-    ("words", "message"),
+    ("words", "nearest"),
     [
-        (["predict", "a.mp4", "--weights", "w"], f"python {ROOT / 'tools' / 'predict.py'} does it"),
-        (["compare-runs", "a", "b"], f"python {ROOT / 'tools' / 'compare_runs.py'} does it"),
-        (["fly"], "others are scripts of the checkout, in tools/"),
-        (["train", "--cfg", "a.yaml"], "train: no such command; glore-video --cfg FILE trains and"),
+        (["predcit", "a.mp4", "--weights", "w"], "predict"),
+        (["compare-runs", "a", "b"], "compare"),
+        (["check_data", "a"], "check-data"),
+        (["tset", "--cfg", "a.yaml"], "test"),
+        (["zzz"], ""),
     ],
-    ids=["predict", "compare-runs", "unknown", "train"],
+    ids=["predcit", "compare-runs", "check_data", "tset", "zzz"],
 )
-def test_commands_that_are_none_name_the_script(words, message, always):
+def test_misspelt_commands_get_the_nearest(words, nearest, always):
     done, err, imported = run(*COMMANDS["glore-video"], *words)
     assert done.returncode == 2
     assert err.startswith(f"error: {words[0]}: no such command; ")
-    assert message in err
+    hint = f"did you mean {nearest}?" if nearest else "It has train, test, predict,"
+    assert hint in err
     assert len(err.splitlines()) == 1
     assert imported - always == set()
+
+
+def test_version(always):
+    done, _, imported = run(*COMMANDS["glore-video"], "--version")
+    assert (done.returncode, done.stdout) == (0, f"glore-video {__version__}\n")
+    assert imported - always == set()
+
+
+def test_configurations_are_listed():
+    done, _, imported = run(*COMMANDS["glore-video train"], "--list-configs")
+    names = [line.split()[0] for line in done.stdout.splitlines()]
+    files = sorted(path.stem for path in (ROOT / "configs").glob("*.yaml"))
+    assert names == [name for name in files if not name.endswith("_base")]
+    assert imported.isdisjoint(HEAVY)
 
 
 def test_wrong_device_is_light(always):

@@ -1,7 +1,6 @@
 """tools/predict.py as it is called."""
 
 import csv
-import importlib.util
 import io
 import json
 import os
@@ -13,24 +12,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from glore_video.cli.predict import main
 from glore_video.video import open_video
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("predict_tool", ROOT / "tools" / "predict.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 def read_rows(path):
     return list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
 
 
-def test_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+def test_a_video(moving_video, tiny_checkpoint, capsys, tmp_path):
     arguments = [str(moving_video), "--weights", str(tiny_checkpoint)]
     assert main(arguments) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -44,7 +36,7 @@ def test_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
     assert rows[0]["top1_name"] == found["top"][0]["name"]
 
 
-def test_timeline_and_film(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+def test_timeline_and_film(moving_video, tiny_checkpoint, capsys, tmp_path):
     arguments = [str(moving_video), "--weights", str(tiny_checkpoint), "--window", "1"]
     page, film = tmp_path / "new" / "t.html", tmp_path / "films" / "named.mp4"
     assert main([*arguments, "--timeline", str(page), "--out", str(film)]) == 0
@@ -69,9 +61,7 @@ def test_timeline_and_film(main, moving_video, tiny_checkpoint, capsys, tmp_path
     assert (tmp_path / "t.png").stat().st_size > 2000
 
 
-def test_results_of_a_folder_lie_in_outputs(
-    main, moving_video, tiny_checkpoint, tmp_path, monkeypatch
-):
+def test_results_of_a_folder_lie_in_outputs(moving_video, tiny_checkpoint, tmp_path, monkeypatch):
     (tmp_path / "videos").mkdir()
     shutil.copy(moving_video, tmp_path / "videos")
     monkeypatch.chdir(tmp_path)
@@ -80,7 +70,7 @@ def test_results_of_a_folder_lie_in_outputs(
     assert len(read_rows(tmp_path / "outputs" / "predictions.csv")) == 1
 
 
-def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+def test_errors_are_one_line(moving_video, tiny_checkpoint, capsys, tmp_path):
     weights = ["--weights", str(tiny_checkpoint)]
     bare, other, wide = (tmp_path / name for name in ("bare.pth", "other.yaml", "wide.yaml"))
     torch.save({"model_state": {"a": torch.zeros(1)}}, bare)
@@ -141,7 +131,7 @@ def folder(tmp_path, moving_video):
     return root
 
 
-def test_a_folder(main, folder, tiny_checkpoint, capsys, tmp_path):
+def test_a_folder(folder, tiny_checkpoint, capsys, tmp_path):
     file = tmp_path / "p.csv"
     arguments = [str(folder), "--weights", str(tiny_checkpoint), "--csv", str(file)]
     assert main([*arguments, "--workers", "0"]) == 1
@@ -155,7 +145,7 @@ def test_a_folder(main, folder, tiny_checkpoint, capsys, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_folder_under_torchrun_equals_one_process(main, folder, tiny_checkpoint, tmp_path):
+def test_a_folder_under_torchrun_equals_one_process(folder, tiny_checkpoint, tmp_path):
     common = [str(folder), "--weights", str(tiny_checkpoint), "--device", "cpu"]
     assert main([*common, "--csv", str(tmp_path / "one.csv"), "--workers", "0"]) == 1
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
@@ -173,7 +163,7 @@ def test_a_folder_under_torchrun_equals_one_process(main, folder, tiny_checkpoin
     assert sorted(p.name for p in tmp_path.glob("*.csv*")) == ["one.csv", "two.csv"]
 
 
-def test_a_camera(main, tiny_checkpoint, capsys, monkeypatch):
+def test_a_camera(tiny_checkpoint, capsys, monkeypatch):
     """A made-up source in place of the device."""
     import glore_video.video.camera as camera
 

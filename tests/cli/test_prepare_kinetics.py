@@ -1,22 +1,10 @@
 """The script as it is called: output and exit status."""
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from encoded_videos import encode
 
+from glore_video.cli.prepare_kinetics import main
 from glore_video.video import read_index
-
-TOOL = Path(__file__).parents[2] / "tools" / "prepare_kinetics.py"
-
-
-@pytest.fixture(scope="module")
-def main():
-    spec = importlib.util.spec_from_file_location("prepare_kinetics_tool", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
 
 
 @pytest.fixture
@@ -34,7 +22,7 @@ def flat(arguments):
     return [word for pair in arguments.items() for word in pair]
 
 
-def test_lists_and_coverage(main, arguments, tmp_path, capsys):
+def test_lists_and_coverage(arguments, tmp_path, capsys):
     assert main(flat(arguments)) == 0
     out = capsys.readouterr().out
     assert "val             2        1    50.0%          1" in out
@@ -44,7 +32,7 @@ def test_lists_and_coverage(main, arguments, tmp_path, capsys):
     )
 
 
-def test_encoding_anew(main, arguments, tmp_path):
+def test_encoding_anew(arguments, tmp_path):
     assert main([*flat(arguments), "--reencode", "32", "--gop", "3", "--processes", "1"]) == 0
     assert (tmp_path / "öut put" / "val.csv").read_text() == "videos/abc_000001_000011.mp4 399\n"
     index = read_index(tmp_path / "öut put" / "videos" / "abc_000001_000011.mp4")
@@ -60,14 +48,14 @@ def test_encoding_anew(main, arguments, tmp_path):
         ({"--out": "/proc/none"}, "/proc/none"),
     ],
 )
-def test_user_errors_are_one_line(main, arguments, capsys, changes, message):
+def test_user_errors_are_one_line(arguments, capsys, changes, message):
     assert main(flat(arguments | changes)) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
     assert message in line
 
 
-def test_a_split_is_needed(main, arguments, capsys):
+def test_a_split_is_needed(arguments, capsys):
     del arguments["--val"]
     with pytest.raises(SystemExit) as stopped:
         main(flat(arguments))

@@ -1,6 +1,5 @@
 """tools/visualize.py as it is called."""
 
-import importlib.util
 import re
 from pathlib import Path
 
@@ -8,29 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from glore_video.cli import predict
+from glore_video.cli.visualize import main
 from glore_video.video import open_video
 
 ROOT = Path(__file__).parents[2]
 
 
-def main_of(name):
-    spec = importlib.util.spec_from_file_location(f"{name}_tool", ROOT / "tools" / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
-@pytest.fixture(scope="module")
-def main():
-    return main_of("visualize")
-
-
-@pytest.fixture(scope="module")
-def predict_main():
-    return main_of("predict")
-
-
-def test_pictures_of_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+def test_pictures_of_a_video(moving_video, tiny_checkpoint, capsys, tmp_path):
     out = tmp_path / "my pictüres"
     common = [str(moving_video), "--weights", str(tiny_checkpoint), "--out", str(out)]
     asked = ["--unit", "stage1.1", "--nodes", "3,0", "--maps", "2", "--class", "jumping <high>"]
@@ -55,7 +39,7 @@ def test_pictures_of_a_video(main, moving_video, tiny_checkpoint, capsys, tmp_pa
         assert (film.height, film.width) == (2 * 278, 3 * 256)
 
 
-def test_the_most_important_nodes_by_default(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+def test_the_most_important_nodes_by_default(moving_video, tiny_checkpoint, capsys, tmp_path):
     arguments = [str(moving_video), "--weights", str(tiny_checkpoint), "--out", str(tmp_path)]
     assert main([*arguments, "--no-film", "--top", "3", "--maps", "1"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -66,21 +50,19 @@ def test_the_most_important_nodes_by_default(main, moving_video, tiny_checkpoint
     assert all(re.search(r", [0-9.]+% of the unit's$", line) for line in lines[1:4])
 
 
-def test_the_probability_is_that_of_predict(
-    main, predict_main, moving_video, tiny_checkpoint, capsys, tmp_path
-):
+def test_the_probability_is_that_of_predict(moving_video, tiny_checkpoint, capsys, tmp_path):
     for views in ([], ["--clips", "4", "--crops", "3"]):
         common = [str(moving_video), "--weights", str(tiny_checkpoint), *views]
         assert main([*common, "--out", str(tmp_path), "--no-film", "--maps", "1"]) == 0
         shown = capsys.readouterr().out.splitlines()[0]
-        assert predict_main([*common, "--top", "1"]) == 0
+        assert predict.main([*common, "--top", "1"]) == 0
         predicted = capsys.readouterr().out.splitlines()
         name, percent = re.search(r"^  (.+?)  +([0-9.]+%)", predicted[1]).groups()
         assert shown.startswith(f"{name} {percent} (")
         assert predicted[0].rpartition("(")[2].rstrip(")") in shown
 
 
-def test_grad_cam_without_units(main, moving_video, capsys, tmp_path):
+def test_grad_cam_without_units(moving_video, capsys, tmp_path):
     plain = ["--cfg", str(ROOT / "configs" / "quickstart.yaml"), "--untrained"]
     assert main([str(moving_video), *plain, "--out", str(tmp_path), "--maps", "2"]) == 0
     out = capsys.readouterr().out
@@ -95,7 +77,7 @@ def test_grad_cam_without_units(main, moving_video, capsys, tmp_path):
         assert (film.num_frames, film.height, film.width) == (30, 278, 2 * 256)
 
 
-def test_errors_are_one_line(main, moving_video, tiny_checkpoint, capsys, tmp_path):
+def test_errors_are_one_line(moving_video, tiny_checkpoint, capsys, tmp_path):
     plain = str(ROOT / "configs" / "quickstart.yaml")
     weights = ["--weights", str(tiny_checkpoint), "--out", str(tmp_path / "o"), "--maps", "1"]
     for arguments, message in (
@@ -126,7 +108,7 @@ KINETICS = ROOT.parent / "shared" / "kinetics_tiny" / "videos"
 
 @pytest.mark.slow
 @pytest.mark.skipif(not KINETICS.is_dir(), reason="no real clips beside the checkout")
-def test_real_clips(main, tiny_checkpoint, tmp_path):
+def test_real_clips(tiny_checkpoint, tmp_path):
     for path in sorted(KINETICS.iterdir()):
         arguments = [str(path), "--weights", str(tiny_checkpoint), "--out", str(tmp_path)]
         assert main([*arguments, "--maps", "2", "--no-film"]) == 0

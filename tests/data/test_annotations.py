@@ -4,8 +4,10 @@ import re
 
 import pytest
 
-from glore_video.data.annotations import load_class_names, load_split
+from glore_video.data.class_lists import load_class_names
 from glore_video.data.video.kinetics import kinetics400_class_names
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 
 
 def touch(path):
@@ -86,7 +88,7 @@ def test_class_folders(tmp_path):
     ]
     assert train.labels.tolist() == [0, 1, 1]
     assert load_split(tmp_path, "val", num_classes=2).labels.tolist() == [1]
-    assert load_class_names(tmp_path, num_classes=2) == ("a c", "b")
+    assert load_class_names(VIDEOS, tmp_path, num_classes=2) == ("a c", "b")
     with pytest.raises(ValueError, match="2 class folders, but MODEL.NUM_CLASSES = 3"):
         load_split(tmp_path, "train", num_classes=3)
 
@@ -130,11 +132,11 @@ def test_class_names(tmp_path):
     names = kinetics400_class_names()
     assert len(set(names)) == 400
     assert (names[0], names[6], names[399]) == ("abseiling", "arm wrestling", "zumba")
-    assert load_class_names(tmp_path, num_classes=400) == names
-    assert load_class_names(tmp_path, num_classes=2) == ("class 0", "class 1")
+    assert load_class_names(VIDEOS, tmp_path, num_classes=400) == names
+    assert load_class_names(VIDEOS, tmp_path, num_classes=2) == ("class 0", "class 1")
     (tmp_path / "class_names.txt").write_text("x\ny z\n")
-    assert load_class_names(tmp_path, num_classes=2) == ("x", "y z")
+    assert load_class_names(VIDEOS, tmp_path, num_classes=2) == ("x", "y z")
     with pytest.raises(ValueError, match="2 names, but MODEL.NUM_CLASSES = 3"):
-        load_class_names(tmp_path, num_classes=3)
+        load_class_names(VIDEOS, tmp_path, num_classes=3)
     with pytest.raises(FileNotFoundError, match="DATA.CLASS_NAMES_PATH"):
-        load_class_names(tmp_path, num_classes=3, file=tmp_path / "none.txt")
+        load_class_names(VIDEOS, tmp_path, num_classes=3, file=tmp_path / "none.txt")

@@ -8,11 +8,12 @@ import pytest
 from av.error import UndefinedError
 from encoded_videos import encode, encode_sound
 
-from glore_video.data.annotations import load_split
-from glore_video.data.check_sources import list_videos
+from glore_video.data.check_sources import list_samples
 from glore_video.data.video import checking
 from glore_video.data.video.checking import check_video, check_videos, summary_lines
-from glore_video.data.video.manifest import Row, read_rows
+from glore_video.data.video.manifest import ManifestRow, read_rows
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.processes.records import Record
 from glore_video.video import VideoIndex, read_index
 
@@ -50,7 +51,7 @@ def test_a_list_with_files_of_every_fate(folder):
     lines = [f"{name} {label}\n" for label, name in enumerate(names)]
     (folder / "list.csv").write_text("".join([*lines, "one frame.avi 9\n", "fine.mp4 0\n"]))
     manifest = folder / "train.csv"
-    rows = check_videos(list_videos(folder / "list.csv", manifest), manifest, **LIMITS)
+    rows = check_videos(list_samples(VIDEOS, folder / "list.csv", manifest), manifest, **LIMITS)
     assert [(row.path, row.label, row.status) for row in rows] == [
         ("fine.mp4", 0, "ok"),
         ("cut off.mp4", 1, "damaged"),
@@ -102,7 +103,7 @@ def calls(folder):
 
 def run(folder, **changes):
     manifest = folder / "m.csv"
-    listing = list_videos(folder, manifest)
+    listing = list_samples(VIDEOS, folder, manifest)
     settings = {"processes": 2, "seconds": 30.0, "check": check_that_counts}
     return check_videos(listing, manifest, **(settings | changes))
 
@@ -148,7 +149,7 @@ def test_what_an_earlier_version_kept_is_found_out_again(tmp_path):
         encode(tmp_path / f"{name}.mp4", numbers=range(6))
     (tmp_path / "l.csv").write_text("a.mp4 0\nb.mp4 1\nmissing.mp4 1\n")
     manifest = tmp_path / "m.csv"
-    listing = list_videos(tmp_path / "l.csv", manifest)
+    listing = list_samples(VIDEOS, tmp_path / "l.csv", manifest)
     rows = check_videos(listing, manifest, processes=1, seconds=60)
     kept = manifest.with_name("m.csv.index")
     new = kept.read_bytes()
@@ -192,28 +193,32 @@ def touch(path):
 def test_class_folders_and_paths_outside(tmp_path):
     for name in ("b/1.mp4", "a c/2.AVI", "a c/notes.txt", "b/.3.mp4"):
         touch(tmp_path / "videos" / name)
-    inside = list_videos(tmp_path / "videos", tmp_path / "m.csv")
-    assert inside.videos == (("videos/a c/2.AVI", 0), ("videos/b/1.mp4", 1))
+    inside = list_samples(VIDEOS, tmp_path / "videos", tmp_path / "m.csv")
+    assert inside.samples == (("videos/a c/2.AVI", 0), ("videos/b/1.mp4", 1))
     assert inside.file("videos/b/1.mp4") == str(tmp_path / "videos" / "b" / "1.mp4")
-    outside = list_videos(tmp_path / "videos", tmp_path / "other" / "m.csv")
-    assert outside.videos[1] == (str(tmp_path / "videos" / "b" / "1.mp4"), 1)
+    outside = list_samples(VIDEOS, tmp_path / "videos", tmp_path / "other" / "m.csv")
+    assert outside.samples[1] == (str(tmp_path / "videos" / "b" / "1.mp4"), 1)
 
 
 def test_list_with_prefix_keeps_its_paths(tmp_path):
     (tmp_path / "l").mkdir()
     (tmp_path / "l" / "list.csv").write_text(f"a b.mp4;3\n{tmp_path}/x/y.mp4;4\n")
-    listing = list_videos(
-        tmp_path / "l" / "list.csv", tmp_path / "m.csv", prefix=str(tmp_path / "v"), separator=";"
+    listing = list_samples(
+        VIDEOS,
+        tmp_path / "l" / "list.csv",
+        tmp_path / "m.csv",
+        prefix=str(tmp_path / "v"),
+        separator=";",
     )
-    assert listing.videos == (("a b.mp4", 3), (str(tmp_path / "x" / "y.mp4"), 4))
+    assert listing.samples == (("a b.mp4", 3), (str(tmp_path / "x" / "y.mp4"), 4))
     assert listing.file("a b.mp4") == str(tmp_path / "v" / "a b.mp4")
 
 
 def test_a_manifest_is_a_list_too(folder):
     (folder / "list.csv").write_text("fine.mp4 1\n")
     manifest = folder / "train.csv"
-    check_videos(list_videos(folder / "list.csv", manifest), manifest, **LIMITS)
-    assert list_videos(manifest, manifest).videos == (("fine.mp4", 1),)
+    check_videos(list_samples(VIDEOS, folder / "list.csv", manifest), manifest, **LIMITS)
+    assert list_samples(VIDEOS, manifest, manifest).samples == (("fine.mp4", 1),)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +239,7 @@ def test_a_manifest_is_a_list_too(folder):
 def test_sources_that_are_none(tmp_path, make, error, message):
     make(tmp_path / "source")
     with pytest.raises(error, match=message):
-        list_videos(tmp_path / "source", tmp_path / "m.csv")
+        list_samples(VIDEOS, tmp_path / "source", tmp_path / "m.csv")
 
 
 @pytest.mark.parametrize("changes", [{"processes": 0}, {"seconds": 0}])
@@ -276,10 +281,10 @@ def test_a_fault_of_the_code_stops_the_check_and_names_the_video(folder, monkeyp
 
 def test_summary():
     rows = [
-        Row(path="a", status="ok", duration=1800.0, size=3 * 10**9),
-        Row(path="b", status="ok", duration=1800.0),
-        Row(path="c", status="damaged", reason="cut off", duration=3600.0),
-        *(Row(path=f"d{n}", status="missing", reason="no such file") for n in range(5)),
+        ManifestRow(path="a", status="ok", duration=1800.0, size=3 * 10**9),
+        ManifestRow(path="b", status="ok", duration=1800.0),
+        ManifestRow(path="c", status="damaged", reason="cut off", duration=3600.0),
+        *(ManifestRow(path=f"d{n}", status="missing", reason="no such file") for n in range(5)),
     ]
     assert summary_lines(rows, examples=2) == [
         "fine                2   25.00%",
@@ -291,4 +296,7 @@ def test_summary():
         "  d0: no such file",
         "  and 4 more; the manifest names them",
     ]
-    assert summary_lines([Row(path="a", status="timeout")])[4] == "too slow            1  100.00%"
+    assert (
+        summary_lines([ManifestRow(path="a", status="timeout")])[4]
+        == "too slow            1  100.00%"
+    )

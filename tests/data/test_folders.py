@@ -7,13 +7,16 @@ import re
 import pytest
 from encoded_videos import encode
 
-from glore_video.data.annotations import load_class_names, load_split
-from glore_video.data.check_sources import list_videos
+from glore_video.data.check_sources import list_samples
 from glore_video.data.class_folders import class_folders
-from glore_video.data.folders import LeftOut, is_hidden, listed, videos_below
+from glore_video.data.class_lists import load_class_names
+from glore_video.data.folders import LeftOut, listed, samples_below
+from glore_video.data.system_files import is_hidden
 from glore_video.data.video.checking import check_videos
-from glore_video.data.video.kinetics import find_video_files
+from glore_video.data.video.kinetics_coverage import find_video_files
 from glore_video.data.video.kinetics_lists import prepare_kinetics
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.prediction.folder import videos_below as videos_to_predict
 
 FILES = [
@@ -80,7 +83,7 @@ def relative(paths, root):
 
 
 def test_class_folders(root):
-    assert class_folders(root / "train") == ("ape é", "bee")
+    assert class_folders(VIDEOS, root / "train") == ("ape é", "bee")
     train, val = (load_split(root, split, num_classes=2) for split in ("train", "val"))
     assert relative([train.path(i) for i in range(len(train))], root) == [
         "train/ape é/1.mp4",
@@ -90,7 +93,7 @@ def test_class_folders(root):
     assert train.labels.tolist() == [0, 1, 1]
     assert relative([val.path(i) for i in range(len(val))], root) == ["val/bee/3.MP4"]
     assert val.labels.tolist() == [1]
-    assert load_class_names(root, num_classes=2) == ("ape é", "bee")
+    assert load_class_names(VIDEOS, root, num_classes=2) == ("ape é", "bee")
 
 
 def test_folder_prediction(root):
@@ -99,8 +102,8 @@ def test_folder_prediction(root):
 
 
 def test_checking(root):
-    listing = list_videos(root / "train", root / "m.csv")
-    assert listing.videos == (
+    listing = list_samples(VIDEOS, root / "train", root / "m.csv")
+    assert listing.samples == (
         ("train/ape é/1.mp4", 0),
         ("train/bee/1.webm", 1),
         ("train/bee/deeper/2.ogv", 1),
@@ -119,13 +122,13 @@ def test_preparing_kinetics(root, tmp_path):
 @pytest.mark.parametrize("name", [name for name in FOLDERS if is_hidden(name)])
 def test_a_hidden_folder_alone_holds_nothing(tmp_path, name):
     touch(tmp_path / name / "ape" / "1.mp4")
-    assert list(videos_below(tmp_path)) == []
-    assert class_folders(tmp_path) == ()
+    assert list(samples_below(VIDEOS, tmp_path)) == []
+    assert class_folders(VIDEOS, tmp_path) == ()
     for call in (videos_to_predict, find_video_files):
         with pytest.raises(ValueError, match="no videos in it"):
             call(tmp_path)
     with pytest.raises(ValueError, match="no videos in it"):
-        list_videos(tmp_path, tmp_path / "m.csv")
+        list_samples(VIDEOS, tmp_path, tmp_path / "m.csv")
 
 
 @pytest.fixture
@@ -162,9 +165,9 @@ def test_links_are_followed_once_and_loops_are_not(linked):
     found = relative([train.path(i) for i in range(len(train))], linked / "train")
     assert found == [*LINKED, "bee/3.mp4", "cat/9.mp4"]
     assert train.labels.tolist() == [0, 0, 0, 0, 1, 2]
-    listing = list_videos(linked / "train", linked / "m.csv")
-    assert [path for path, _ in listing.videos] == [f"train/{path}" for path in found]
-    assert [label for _, label in listing.videos] == [0, 0, 0, 0, 1, 2]
+    listing = list_samples(VIDEOS, linked / "train", linked / "m.csv")
+    assert [path for path, _ in listing.samples] == [f"train/{path}" for path in found]
+    assert [label for _, label in listing.samples] == [0, 0, 0, 0, 1, 2]
     (note,) = train.notes
     assert listing.notes[0] == note
     assert note == (
@@ -200,7 +203,7 @@ def test_a_class_is_the_same_in_either_unicode_form(tmp_path):
     for name in ("train/bee/1.mp4", "train/caf\u00e9/1.mp4", "val/cafe\u0301/2.mp4"):
         touch(tmp_path / name)
     assert load_split(tmp_path, "val", num_classes=2).labels.tolist() == [1]
-    assert load_class_names(tmp_path, num_classes=2) == ("bee", "caf\u00e9")
+    assert load_class_names(VIDEOS, tmp_path, num_classes=2) == ("bee", "caf\u00e9")
     (tmp_path / "class_names.txt").write_text("cafe\u0301\nbee\n", encoding="utf-8")
     assert load_split(tmp_path, "val", num_classes=2).labels.tolist() == [0]
     assert load_split(tmp_path, "train", num_classes=2).labels.tolist() == [1, 0]
@@ -212,7 +215,7 @@ def test_paths_in_the_other_unicode_form_are_said_to_be(tmp_path):
     message = "its letters in another Unicode form, NFD, are those of a file that is there"
     with pytest.raises(FileNotFoundError, match=message):
         load_split(tmp_path, "train", num_classes=1)
-    listing = list_videos(tmp_path / "train.csv", tmp_path / "m.csv")
+    listing = list_samples(VIDEOS, tmp_path / "train.csv", tmp_path / "m.csv")
     (row,) = check_videos(listing, tmp_path / "m.csv", processes=1, seconds=9)
     assert row.reason == f"no such file ({message})"
 
@@ -232,7 +235,7 @@ def test_what_is_passed_over_is_counted_and_named(tmp_path, caplog):
     )
     videos = load_split(tmp_path, "train", num_classes=1)
     assert videos.notes == (expected,)
-    listing = list_videos(root, tmp_path / "m.csv")
+    listing = list_samples(VIDEOS, root, tmp_path / "m.csv")
     without_stray = expected.replace("videos in no class folder (1: stray.mp4), ", "")
     assert listing.notes == (without_stray, f"labels, those of {root}: 0 ape")
     videos_to_predict(root)
@@ -241,7 +244,11 @@ def test_what_is_passed_over_is_counted_and_named(tmp_path, caplog):
 
 def test_only_what_is_passed_over_is_named_where_nothing_is_left(tmp_path):
     touch(tmp_path / "1.mp4v2")
-    for call in (videos_to_predict, find_video_files, lambda p: list_videos(p, p / "m.csv")):
+    for call in (
+        videos_to_predict,
+        find_video_files,
+        lambda p: list_samples(VIDEOS, p, p / "m.csv"),
+    ):
         with pytest.raises(
             ValueError, match=r"no videos in it.*: not taken: \.mp4v2 \(1: 1\.mp4v2"
         ):
@@ -261,7 +268,7 @@ def test_folders_that_can_not_be_read_are_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", scandir)
     left_out = LeftOut()
-    assert relative(videos_below(tmp_path, left_out), tmp_path) == ["ape/1.mp4"]
+    assert relative(samples_below(VIDEOS, tmp_path, left_out), tmp_path) == ["ape/1.mp4"]
     (note,) = left_out.notes(tmp_path)
     words = f"folders that can't be read ({os.strerror(errno.EACCES)}) (1: ape/secret)"
     assert note == f"{tmp_path}: not taken: {words}"
@@ -287,14 +294,14 @@ def test_many_names_are_cut_short():
 
 
 def test_checking_a_split_numbers_its_classes_as_training_does(root):
-    listing = list_videos(root / "val", root / "val.csv")
-    assert listing.videos == (("val/bee/3.MP4", 1),)
+    listing = list_samples(VIDEOS, root / "val", root / "val.csv")
+    assert listing.samples == (("val/bee/3.MP4", 1),)
     touch(root / "val" / "cat" / "1.mp4")
     with pytest.raises(
         ValueError,
         match="val: cat: not among the classes of .*/train, ape é, bee",
     ):
-        list_videos(root / "val", root / "val.csv")
+        list_samples(VIDEOS, root / "val", root / "val.csv")
 
 
 @pytest.mark.parametrize("beside", ["", "extra"], ids=["alone", "beside another folder"])
@@ -303,7 +310,7 @@ def test_splits_are_not_classes(root, beside):
     with pytest.raises(
         ValueError, match="holds splits, not classes: check each by itself, .*/train"
     ):
-        list_videos(root, root / "m.csv")
+        list_samples(VIDEOS, root, root / "m.csv")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +324,7 @@ def test_splits_are_not_classes(root, beside):
 )
 def test_names_of_a_list_beside_class_folders(root, lines, names):
     (root / "train.csv").write_text(lines, encoding="utf-8")
-    assert load_class_names(root, num_classes=2) == names
+    assert load_class_names(VIDEOS, root, num_classes=2) == names
 
 
 def test_kinetics_files_of_several_kinds(tmp_path):
@@ -361,6 +368,6 @@ def test_other_endings_are_found_and_read(tmp_path, suffix, how):
 
     (tmp_path / "ape").mkdir()
     encode(tmp_path / "ape" / f"1{suffix}", rate=25, **how)
-    (path,) = videos_below(tmp_path)
+    (path,) = samples_below(VIDEOS, tmp_path)
     with open_video(path) as video:
         assert video.frames([3]).shape == (1, 64, 96, 3)

@@ -5,19 +5,23 @@ import re
 import pytest
 from encoded_videos import encode
 
-from glore_video.data.annotations import load_class_names, load_split
+from glore_video.data.class_lists import load_class_names
 from glore_video.data.video.kinetics import (
-    Clip,
+    AnnotatedClip,
+    kinetics400_class_names,
+    read_annotations,
+)
+from glore_video.data.video.kinetics_coverage import (
     class_names_of,
     compare_with_names,
     coverage,
     find_video_files,
-    kinetics400_class_names,
-    read_annotations,
     video_of,
 )
 from glore_video.data.video.kinetics_lists import prepare_kinetics, report_lines
 from glore_video.data.video.reencoding import Encoding
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.video import read_index
 
 HEAD = "label,youtube_id,time_start,time_end,split\n"
@@ -38,15 +42,17 @@ def test_clips_and_their_names(tmp_path):
     path = annotations(tmp_path / "a.csv", 'arm_wrestling,"-_aB3",7,17,val', "zumba, x y,95.0,105,")
     clips = [clip for _, clip in read_annotations(path)]
     assert clips == [
-        Clip("arm wrestling", "-_aB3", 7.0, 17.0),
-        Clip("zumba", "x y", 95.0, 105.0),
+        AnnotatedClip("arm wrestling", "-_aB3", 7.0, 17.0),
+        AnnotatedClip("zumba", "x y", 95.0, 105.0),
     ]
     assert [clip.name for clip in clips] == ["-_aB3_000007_000017", "x y_000095_000105"]
 
 
 def test_test_sets_have_no_labels(tmp_path):
     (tmp_path / "t.csv").write_text("youtube_id,time_start,time_end,split\nabc,0,10,test\n")
-    assert [clip for _, clip in read_annotations(tmp_path / "t.csv")] == [Clip("", "abc", 0, 10)]
+    assert [clip for _, clip in read_annotations(tmp_path / "t.csv")] == [
+        AnnotatedClip("", "abc", 0, 10)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,9 +77,9 @@ def test_videos_are_found_in_any_folder_by_either_name(tmp_path):
     touch(tmp_path / ".hidden.mp4")
     files = find_video_files(tmp_path)
     assert files == {"abc_000001_000011": str(one), "x-y": str(two)}
-    assert video_of(Clip("", "abc", 1, 11), files) == str(one)
-    assert video_of(Clip("", "abc", 2, 12), files) is None
-    assert video_of(Clip("", "x-y", 5, 15), files) == str(two)
+    assert video_of(AnnotatedClip("", "abc", 1, 11), files) == str(one)
+    assert video_of(AnnotatedClip("", "abc", 2, 12), files) is None
+    assert video_of(AnnotatedClip("", "x-y", 5, 15), files) == str(two)
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no videos in it"):
         find_video_files(tmp_path / "empty")
@@ -82,13 +88,13 @@ def test_videos_are_found_in_any_folder_by_either_name(tmp_path):
 
 
 def test_class_names():
-    assert class_names_of([Clip("zumba", "a", 0, 1)]) == kinetics400_class_names()
-    others = [Clip(label, "a", 0, 1) for label in ("zumba", "flying a kite", "zumba", "")]
+    assert class_names_of([AnnotatedClip("zumba", "a", 0, 1)]) == kinetics400_class_names()
+    others = [AnnotatedClip(label, "a", 0, 1) for label in ("zumba", "flying a kite", "zumba", "")]
     assert class_names_of(others) == ("flying a kite", "zumba")
 
 
 def test_coverage():
-    clips = [Clip(label, f"{label}{n}", 0, 10) for label in "abc" for n in range(4)]
+    clips = [AnnotatedClip(label, f"{label}{n}", 0, 10) for label in "abc" for n in range(4)]
     files = {clip.name: "x" for clip in [*clips[:4], *clips[5:8], clips[9]]}
     found = coverage(clips, files, worst=2)
     assert (found.expected, found.found) == (12, 8)
@@ -162,7 +168,7 @@ def test_lists_of_what_is_there(tmp_path, sources):
         f"{tmp_path}/clips/zumba/bb_000005_000015.mp4 399\n"
     )
     assert load_split(out, "val", num_classes=400).labels.tolist() == [0]
-    assert load_class_names(out, num_classes=400)[399] == "zumba"
+    assert load_class_names(VIDEOS, out, num_classes=400)[399] == "zumba"
     assert not (out / "test.csv").exists()
     assert report_lines(prepared) == [
         "split       clips    there              listed",

@@ -4,10 +4,13 @@ import os
 
 import pytest
 
-from glore_video.data.annotations import load_split
-from glore_video.data.check_sources import list_videos, manifest_of, use_line
+from glore_video.data.check_sources import list_samples
 from glore_video.data.video.checking import check_videos
-from glore_video.data.video.manifest import ManifestWriter, Row
+from glore_video.data.video.manifest import ManifestRow
+from glore_video.data.video.manifest_place import manifest_of, use_line
+from glore_video.data.video.manifest_writer import ManifestWriter
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 
 
 def check(path):
@@ -26,7 +29,7 @@ def make(root, files):
 
 def checked(source, **more):
     manifest = manifest_of(source)
-    listing = list_videos(source, manifest, **more)
+    listing = list_samples(VIDEOS, source, manifest, **more)
     return check_videos(listing, manifest, processes=1, seconds=30.0, check=check)
 
 
@@ -63,7 +66,7 @@ def test_the_next_run_takes_what_a_check_found(root, kind):
         with ManifestWriter(source) as writer:
             writer.finish([])
         with ManifestWriter(source) as writer:
-            rows = [Row(path=n, label=v, status="ok", frames=9) for n, v in names_labels]
+            rows = [ManifestRow(path=n, label=v, status="ok", frames=9) for n, v in names_labels]
             for row in rows:
                 writer.add(row)
             writer.finish(rows)

@@ -2,8 +2,10 @@
 
 import pytest
 
-from glore_video.data.annotations import load_class_names, load_split
-from glore_video.data.check_sources import list_videos
+from glore_video.data.check_sources import list_samples
+from glore_video.data.class_lists import load_class_names
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 
 ODD = "up\u2028down\nleft\u0085right\nta\x0bb\x1cc\n"
 
@@ -14,13 +16,13 @@ def test_class_names_end_at_newlines_only(tmp_path, start, end):
     text = start + "walk\n" + ODD + "\n"
     (tmp_path / "class_names.txt").write_bytes(text.replace("\n", end).encode())
     names = ("walk", "up\u2028down", "left\u0085right", "ta\x0bb\x1cc")
-    assert load_class_names(tmp_path, num_classes=4) == names
+    assert load_class_names(VIDEOS, tmp_path, num_classes=4) == names
 
 
 def test_class_names_that_are_no_text_are_named(tmp_path):
     (tmp_path / "class_names.txt").write_bytes("é\nö\n".encode("utf-16"))
     with pytest.raises(ValueError, match=r"class_names\.txt: not a text file in UTF-8"):
-        load_class_names(tmp_path, num_classes=2)
+        load_class_names(VIDEOS, tmp_path, num_classes=2)
 
 
 def test_paths_end_at_newlines_only(tmp_path):
@@ -34,7 +36,7 @@ def test_paths_end_at_newlines_only(tmp_path):
     "read",
     [
         lambda folder: load_split(folder, "train", num_classes=2),
-        lambda folder: list_videos(folder / "train.csv", folder / "m.csv"),
+        lambda folder: list_samples(VIDEOS, folder / "train.csv", folder / "m.csv"),
     ],
     ids=["run", "check"],
 )
@@ -52,7 +54,7 @@ def test_a_video_with_two_labels_is_refused_with_both_and_their_lines(tmp_path, 
 
 def test_a_check_says_what_is_listed_again(tmp_path):
     (tmp_path / "train.csv").write_text("a.mp4 0\nb.mp4 1\n./a.mp4 0\n")
-    (note,) = list_videos(tmp_path / "train.csv", tmp_path / "m.csv").notes
+    (note,) = list_samples(VIDEOS, tmp_path / "train.csv", tmp_path / "m.csv").notes
     assert note == (
         f"{tmp_path / 'train.csv'}: 1 videos are listed more than once, {tmp_path / 'a.mp4'} among them"
     )

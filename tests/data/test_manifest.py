@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from encoded_videos import encode
 
-from glore_video.data.annotations import load_split
+from glore_video.data.video.known_videos import load_manifest
 from glore_video.data.video.manifest import (
     COLUMNS,
-    ManifestWriter,
-    Row,
+    ManifestRow,
     index_file,
     is_manifest,
-    load_manifest,
     read_rows,
 )
+from glore_video.data.video.manifest_writer import ManifestWriter
+from glore_video.data.video.splits import load_split
 from glore_video.tasks.video_classification import dataset as video_dataset
 from glore_video.tasks.video_classification.dataset import CentreClips
 from glore_video.video import ClipSampling, read_index
@@ -37,11 +37,11 @@ def write(manifest, *rows):
 
 
 def ok(path, label=0, **more):
-    return Row(path=path, label=label, status="ok", frames=10, **more)
+    return ManifestRow(path=path, label=label, status="ok", frames=10, **more)
 
 
 def test_the_file_is_the_csv_that_is_promised(tmp_path):
-    row = Row(
+    row = ManifestRow(
         path='a "b", c é.mp4',
         label=3,
         status="damaged",
@@ -243,8 +243,8 @@ def split(tmp_path):
     write(
         tmp_path / "train.csv",
         (ok("a.mp4", 1), kept["a"]),
-        (Row(path="b.mp4", label=2, status="damaged", frames=5, reason="cut off"), b""),
-        (Row(path="c.mp4", label=3, status="timeout"), b""),
+        (ManifestRow(path="b.mp4", label=2, status="damaged", frames=5, reason="cut off"), b""),
+        (ManifestRow(path="c.mp4", label=3, status="timeout"), b""),
         (ok("d.mp4", 4), kept["d"]),
     )
     return tmp_path
@@ -261,7 +261,7 @@ def test_training_list_leaves_bad_videos_out_and_names_them(split):
 
 
 def test_all_videos_bad(tmp_path):
-    bad = Row(path="c.mp4", label=0, status="unreadable", reason="has no video stream")
+    bad = ManifestRow(path="c.mp4", label=0, status="unreadable", reason="has no video stream")
     write(tmp_path / "val.csv", (bad, b""))
     with pytest.raises(ValueError, match=r"none of its 1 videos can be read.*has no video stream"):
         load_split(tmp_path, "val", num_classes=5)

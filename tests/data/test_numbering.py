@@ -5,10 +5,13 @@ import re
 
 import pytest
 
-from glore_video.data.annotations import load_class_names, load_split
-from glore_video.data.check_sources import list_videos
+from glore_video.data.check_sources import list_samples
+from glore_video.data.class_lists import load_class_names
 from glore_video.data.numbering import number_classes
-from glore_video.data.video.manifest import ManifestWriter, Row
+from glore_video.data.video.manifest import ManifestRow
+from glore_video.data.video.manifest_writer import ManifestWriter
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 
 
 def touch(root, *names):
@@ -23,7 +26,9 @@ def write(path, text):
 
 def write_manifest(path, videos):
     with ManifestWriter(path) as writer:
-        rows = [Row(path=name, label=label, status="ok", frames=9) for name, label in videos]
+        rows = [
+            ManifestRow(path=name, label=label, status="ok", frames=9) for name, label in videos
+        ]
         for row in rows:
             writer.add(row)
         writer.finish(rows)
@@ -56,36 +61,36 @@ def test_class_folders_have_the_labels_of_a_list_beside_them(root, kind):
     expected = {"cat": 0, "ape": 1}
     assert labels(root, "train", **more) == expected
     assert labels(root, "val", **more) == expected
-    assert load_class_names(root, num_classes=2, **more) == ("cat", "ape")
-    listing = list_videos(root / "val", root / "val.csv", **more)
-    assert dict(listing.videos) == {"val/ape/3.mp4": 1, "val/cat/4.mp4": 0}
+    assert load_class_names(VIDEOS, root, num_classes=2, **more) == ("cat", "ape")
+    listing = list_samples(VIDEOS, root / "val", root / "val.csv", **more)
+    assert dict(listing.samples) == {"val/ape/3.mp4": 1, "val/cat/4.mp4": 0}
 
 
 def test_class_folders_have_kinetics_labels_beside_its_annotation_file(tmp_path):
     touch(tmp_path, "val/arm_wrestling/5.mp4", "val/abseiling/6.mp4")
     write(tmp_path / "train.csv", "label,youtube_id,time_start,time_end\nabseiling,x,0,10\n")
     assert labels(tmp_path, "val", 400) == {"abseiling": 0, "arm_wrestling": 6}
-    assert load_class_names(tmp_path, num_classes=400)[6] == "arm wrestling"
+    assert load_class_names(VIDEOS, tmp_path, num_classes=400)[6] == "arm wrestling"
 
 
 def test_a_test_list_alone_numbers_the_folders_beside_it(root):
     touch(root, "train/ape/5.mp4", "train/cat/6.mp4")
     write(root / "test.csv", LIST)
     assert labels(root, "train") == labels(root, "test") == {"cat": 0, "ape": 1}
-    assert load_class_names(root, num_classes=2) == ("cat", "ape")
+    assert load_class_names(VIDEOS, root, num_classes=2) == ("cat", "ape")
 
 
 def test_names_stay_with_a_manifest_of_one_split(root):
     touch(root, "train/ape/5.mp4", "train/cat/6.mp4")
     write_manifest(root / "val.csv", [("val/ape/3.mp4", 0), ("val/cat/4.mp4", 1)])
-    assert load_class_names(root, num_classes=2) == ("ape", "cat")
+    assert load_class_names(VIDEOS, root, num_classes=2) == ("ape", "cat")
     assert labels(root, "train") == labels(root, "val") == {"ape": 0, "cat": 1}
 
 
 def test_names_of_some_labels_are_no_names(root):
     """The third label's videos lie in no folder of a class: there are three classes, two are known."""
     write(root / "train.csv", LIST + "videos/bee.mp4 2\n")
-    assert number_classes(root).names == ()
+    assert number_classes(VIDEOS, root).names == ()
     assert labels(root, "val", 3) == {"ape": 1, "cat": 0}
 
 
@@ -115,8 +120,8 @@ def test_class_folders_beside_a_list_that_tells_no_classes_are_refused(root, tex
     with pytest.raises(ValueError, match=message):
         labels(root, "val")
     with pytest.raises(ValueError, match=message):
-        list_videos(root / "val", root / "val.csv")
-    assert load_class_names(root, num_classes=2) == ("class 0", "class 1")
+        list_samples(VIDEOS, root / "val", root / "val.csv")
+    assert load_class_names(VIDEOS, root, num_classes=2) == ("class 0", "class 1")
     write(root / "class_names.txt", "cat\nape\n")
     assert labels(root, "val") == {"cat": 0, "ape": 1}
 
@@ -127,12 +132,12 @@ def test_two_lists_that_contradict_each_other_are_refused(root):
     write(root / "val.csv", "clips/ape/2.mp4 0\nclips/cat/1.mp4 1\n")
     message = r"val\.csv: (cat|ape) has label [01], but \1 has label [01] in .*train\.csv"
     with pytest.raises(ValueError, match=message):
-        load_class_names(root, num_classes=2)
+        load_class_names(VIDEOS, root, num_classes=2)
     for name in ("ape", "cat"):  # the same without class folders that say what a class is
         os.rename(root / "val" / name, root / name)
     os.rmdir(root / "val")
     with pytest.raises(ValueError, match=message):
-        load_class_names(root, num_classes=2)
+        load_class_names(VIDEOS, root, num_classes=2)
 
 
 def test_one_label_of_two_classes_in_two_lists_is_refused(root):
@@ -140,7 +145,7 @@ def test_one_label_of_two_classes_in_two_lists_is_refused(root):
     write(root / "test.csv", "videos/ape/2.mp4 0\n")
     message = r"test\.csv: ape has label 0, but cat has label 0 in .*train\.csv"
     with pytest.raises(ValueError, match=message):
-        load_class_names(root, num_classes=2)
+        load_class_names(VIDEOS, root, num_classes=2)
 
 
 def test_a_list_that_contradicts_class_names_is_refused(root):
@@ -148,20 +153,20 @@ def test_a_list_that_contradicts_class_names_is_refused(root):
     write(root / "class_names.txt", "ape\ncat\n")
     message = r"train\.csv: ape has label 1, but ape has label 0 in .*class_names\.txt"
     with pytest.raises(ValueError, match=message):
-        load_class_names(root, num_classes=2)
+        load_class_names(VIDEOS, root, num_classes=2)
 
 
 def test_splits_in_folders_of_other_names_do_not_contradict_each_other(tmp_path):
     touch(tmp_path, "a/1.mp4", "b/2.mp4", "c/1.mp4", "d/2.mp4")
     write(tmp_path / "train.csv", "a/1.mp4 0\nb/2.mp4 1\n")
     write(tmp_path / "val.csv", "c/1.mp4 0\nd/2.mp4 1\n")
-    assert load_class_names(tmp_path, num_classes=2) == ("class 0", "class 1")
+    assert load_class_names(VIDEOS, tmp_path, num_classes=2) == ("class 0", "class 1")
 
 
 def test_class_names_number_class_folders(root):
     write(root / "class_names.txt", "cat\ndog\nape\n")
     assert labels(root, "val", 3) == {"cat": 0, "ape": 2}
-    assert dict(list_videos(root / "val", root / "m.csv").videos)["val/ape/3.mp4"] == 2
+    assert dict(list_samples(VIDEOS, root / "val", root / "m.csv").samples)["val/ape/3.mp4"] == 2
     (note,) = load_split(root, "val", num_classes=3).notes
     assert note == f"{root / 'val'}: no videos of dog"
     write(root / "class_names.txt", "cat\ndog\n")
@@ -172,7 +177,7 @@ def test_class_names_number_class_folders(root):
 def test_names_for_people_leave_the_numbers_of_folders_alone(root):
     write(root / "class_names.txt", "a great ape\na cat\n")
     assert labels(root, "val") == {"ape": 0, "cat": 1}
-    assert load_class_names(root, num_classes=2) == ("a great ape", "a cat")
+    assert load_class_names(VIDEOS, root, num_classes=2) == ("a great ape", "a cat")
 
 
 def test_a_class_name_that_stands_twice_numbers_no_folder(root):
@@ -202,9 +207,13 @@ def test_a_folder_that_lacks_classes_is_not_numbered_anew(validation):
         "numbers these by themselves"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
-        list_videos(validation, root / "m.csv")
+        list_samples(VIDEOS, validation, root / "m.csv")
     touch(validation, "bee/8.mp4")
-    assert [label for _, label in list_videos(validation, root / "m.csv").videos] == [0, 1, 2]
+    assert [label for _, label in list_samples(VIDEOS, validation, root / "m.csv").samples] == [
+        0,
+        1,
+        2,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -222,25 +231,25 @@ def test_labels_like_those_of_another(validation, like, expected):
     root = validation.parent
     write(root / "list.csv", "a/cat/1.mp4 0\nb/ape/2.mp4 3\n")
     write(root / "names.txt", "cat\nape\n")
-    listing = list_videos(validation, root / "m.csv", like=root / like)
-    assert [label for _, label in listing.videos] == expected
+    listing = list_samples(VIDEOS, validation, root / "m.csv", like=root / like)
+    assert [label for _, label in listing.samples] == expected
 
 
 def test_labels_like_those_of_what_does_not_tell_them(validation):
     root = validation.parent
     write(root / "list.csv", "a/1.mp4 0\n")
     with pytest.raises(ValueError, match=r"list\.csv does not tell the labels of classes"):
-        list_videos(validation, root / "m.csv", like=root / "list.csv")
+        list_samples(VIDEOS, validation, root / "m.csv", like=root / "list.csv")
     write(root / "names.txt", "cat\n")
     with pytest.raises(ValueError, match=r"validation: ape: not among the classes of .*names\.txt"):
-        list_videos(validation, root / "m.csv", like=root / "names.txt")
+        list_samples(VIDEOS, validation, root / "m.csv", like=root / "names.txt")
     with pytest.raises(FileNotFoundError, match="none: no such list or folder"):
-        list_videos(validation, root / "m.csv", like=root / "none")
+        list_samples(VIDEOS, validation, root / "m.csv", like=root / "none")
     with pytest.raises(ValueError, match=r"--like .*: .*list\.csv is no folder"):
-        list_videos(root / "list.csv", root / "m.csv", like=root / "train")
+        list_samples(VIDEOS, root / "list.csv", root / "m.csv", like=root / "train")
 
 
 def test_a_check_says_who_numbers_the_classes(validation):
     root = validation.parent
-    listing = list_videos(validation, root / "m.csv", like=root / "train")
+    listing = list_samples(VIDEOS, validation, root / "m.csv", like=root / "train")
     assert listing.notes == (f"labels, those of {root / 'train'}: 0 ape, 2 cat",)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from glore_video.data.video.manifest import Row
+from glore_video.data.video.manifest import ManifestRow
 from glore_video.data.video.reading_cost import advice_lines, clip_milliseconds
 
 
@@ -36,7 +36,7 @@ def test_frames_before_the_clip_are_counted():
 
 def row(**changes):
     settings = {"frames": 300, "gop": 250, "width": 340, "height": 256, "codec": "h264"}
-    return Row(path="a", status="ok", **(settings | changes))
+    return ManifestRow(path="a", status="ok", **(settings | changes))
 
 
 def test_advice_to_encode_anew():
@@ -55,4 +55,4 @@ def test_no_advice_where_there_is_nothing_to_gain():
     assert "would gain little" in advice_lines([row(gop=30)])[1]
     assert advice_lines([row(codec="vp9")]) == []
     assert advice_lines([row(gop=0)]) == []
-    assert advice_lines([Row(path="a", status="missing")]) == []
+    assert advice_lines([ManifestRow(path="a", status="missing")]) == []

@@ -16,18 +16,14 @@ from glore_video.data.loader import clip_loader
 from glore_video.data.reading_workers import in_words
 from glore_video.data.samplers import ShardSampler
 from glore_video.errors import UsageError
-from glore_video.processes.ending import end_children
 from glore_video.processes.records import Record
 from glore_video.processes.stop_signals import STOP_SIGNALS, ignore_stop_signals
 from glore_video.tasks.video_classification.dataset import ClipItem
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-
-
-@pytest.fixture(autouse=True)
-def no_workers_left():
-    yield
-    end_children(0.1)
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only"),
+    pytest.mark.usefixtures("no_workers_left"),
+]
 
 
 class Clips(Dataset):

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from glore_video.data.annotations import load_split
 from glore_video.data.video.manifest import COLUMNS
+from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_list import VideoList
 
 VIDEOS = 240_000

@@ -3,8 +3,6 @@
 import os
 import signal
 import time
-from multiprocessing.util import get_temp_dir
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +14,6 @@ from glore_video.data.loader import clip_loader, views_loader
 from glore_video.data.samplers import ShardSampler
 from glore_video.data.watchdog import Watchdog
 from glore_video.errors import UsageError
-from glore_video.processes.ending import end_children
 from glore_video.processes.messages import pack_error, unpack_error
 from glore_video.processes.records import (
     Record,
@@ -29,18 +26,7 @@ from glore_video.processes.records import (
 )
 from glore_video.tasks.video_classification.dataset import ClipItem
 
-
-@pytest.fixture(autouse=True)
-def no_workers_left():
-    """Or torch would wait for those that hang in another test."""
-    yield
-    end_children(0.1)
-    while _untaken():  # both workers may fail, and one is heard
-        pass
-
-
-def _untaken():
-    return [take(int(path.stem)) for path in Path(get_temp_dir()).glob("*.json")]
+pytestmark = pytest.mark.usefixtures("no_workers_left")
 
 
 class Clips(Dataset):

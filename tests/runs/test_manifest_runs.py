@@ -1,14 +1,14 @@
 """Runs over a manifest: bad videos are never opened, and the summary names them."""
 
-import importlib.util
 import json
 import os
-from pathlib import Path
 
 import pytest
 
+from glore_video.cli.check_data import main as check_main
 from glore_video.cli.main import main
-from glore_video.data.video.manifest import ManifestWriter, Row
+from glore_video.data.video.manifest import ManifestRow
+from glore_video.data.video.manifest_writer import ManifestWriter
 from glore_video.tasks.video_classification import task_data as build_data
 from glore_video.video import opening, read_index
 
@@ -18,11 +18,12 @@ def data(videos, tmp_path):
     """Manifests of three good videos, two that were found bad, and one that vanished since."""
     folder = tmp_path / "data"
     rows = [
-        Row(path=f"{videos}/clips/{n}.mp4", label=n % 2, status="ok", frames=10) for n in range(3)
+        ManifestRow(path=f"{videos}/clips/{n}.mp4", label=n % 2, status="ok", frames=10)
+        for n in range(3)
     ]
-    rows.insert(1, Row(path="slow.mp4", label=1, status="timeout", reason="too slow"))
-    rows.append(Row(path="gone.mp4", label=0, status="ok", frames=10))
-    rows.append(Row(path="cut.mp4", label=0, status="damaged", frames=3, reason="cut off"))
+    rows.insert(1, ManifestRow(path="slow.mp4", label=1, status="timeout", reason="too slow"))
+    rows.append(ManifestRow(path="gone.mp4", label=0, status="ok", frames=10))
+    rows.append(ManifestRow(path="cut.mp4", label=0, status="damaged", frames=3, reason="cut off"))
     for split in ("train", "val", "test"):
         with ManifestWriter(folder / f"{split}.csv") as writer:
             for row in rows:
@@ -34,11 +35,7 @@ def data(videos, tmp_path):
 
 
 def check_data(argv):
-    tool = Path(__file__).parents[2] / "tools" / "check_data.py"
-    spec = importlib.util.spec_from_file_location("check_data_tool", tool)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    assert module.main(argv) == 0
+    assert check_main(argv) == 0
 
 
 @pytest.fixture

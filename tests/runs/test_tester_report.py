@@ -1,6 +1,5 @@
 """The page that a run writes, and that tools/report.py writes again."""
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import torch
 from encoded_videos import encode, read_number
 
 from glore_video.cli.main import main
+from glore_video.cli.report import main as tool
 from glore_video.config import load_config
 from glore_video.engine import tester
 from glore_video.models import save_weights
@@ -37,15 +37,7 @@ def words(options, videos, tmp_path):
     return ["--cfg", str(tmp_path / "empty.yaml"), *pairs]
 
 
-@pytest.fixture
-def tool():
-    spec = importlib.util.spec_from_file_location("report_tool", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.main
-
-
-def test_a_run_writes_the_page(words, options, tool, capsys):
+def test_a_run_writes_the_page(words, options, capsys):
     assert main(words) == 0
     folder = options["OUTPUT_DIR"] / "test"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -108,6 +100,6 @@ def test_frames_of_a_variable_rate_are_spread_over_its_time(tmp_path):
     assert [read_number(frame) for frame in frames] == [20, 33, 37]
 
 
-def test_tool_without_a_test(tool, tmp_path, capsys):
+def test_tool_without_a_test(tmp_path, capsys):
     assert tool([str(tmp_path)]) == 2
     assert "scores.npz: no such file or folder" in capsys.readouterr().err

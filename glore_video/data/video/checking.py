@@ -13,7 +13,8 @@ from tqdm import tqdm
 
 from glore_video.data.check_sources import Listing
 from glore_video.data.unicode_names import other_form
-from glore_video.data.video.manifest import ManifestWriter, Row
+from glore_video.data.video.manifest import ManifestRow
+from glore_video.data.video.manifest_writer import ManifestWriter
 from glore_video.errors import UsageError
 from glore_video.processes.killable_pool import Outcome, map_killable
 from glore_video.video import VideoError, read_index
@@ -28,7 +29,7 @@ def check_videos(
     seconds: float,
     check_bad_again: bool = False,
     check: Callable[[str], tuple[dict[str, Any], bytes]] | None = None,
-) -> list[Row]:
+) -> list[ManifestRow]:
     """Decode all videos to their ends and write the manifest. Shows a bar on a terminal.
 
     What was checked before, and has its size and time of modification since, is not decoded again,
@@ -49,11 +50,13 @@ def check_videos(
         raise UsageError(f"processes must be at least 1, got {processes}")
     if not seconds > 0:
         raise UsageError(f"the time limit must be above 0 seconds, got {seconds}")
-    labels = dict(listing.videos)
+    labels = dict(listing.samples)
     with ManifestWriter(manifest) as writer:
-        waiting: dict[str, Row] = {}  # by file
+        waiting: dict[str, ManifestRow] = {}  # by file
         for path, label in tqdm(labels.items(), "look up", disable=None, leave=False):
-            row = _file_state(listing.file(path), Row(path=path, label=label, status="missing"))
+            row = _file_state(
+                listing.file(path), ManifestRow(path=path, label=label, status="missing")
+            )
             if row.status == "missing":
                 writer.add(row)
             elif not _is_known(row, writer.known.get(path), check_bad_again):
@@ -64,13 +67,13 @@ def check_videos(
                 row, index = _judge(waiting[outcome.task], outcome, seconds)
                 writer.add(row, index)
                 bar.update()
-        rows = [replace(writer.known[path], label=label) for path, label in listing.videos]
+        rows = [replace(writer.known[path], label=label) for path, label in listing.samples]
         writer.finish(rows)
     return rows
 
 
 def check_video(path: str) -> tuple[dict[str, Any], bytes]:
-    """What a Row says of one video, and its index. Decodes all of it.
+    """What a ManifestRow says of one video, and its index. Decodes all of it.
 
     Raises only what would meet every other video too; see faults_of_a_file.
     """
@@ -94,7 +97,7 @@ def check_video(path: str) -> tuple[dict[str, Any], bytes]:
     return found, index.to_bytes()
 
 
-def _file_state(file: str, row: Row) -> Row:
+def _file_state(file: str, row: ManifestRow) -> ManifestRow:
     try:
         status = os.stat(file)
     except FileNotFoundError:
@@ -104,7 +107,7 @@ def _file_state(file: str, row: Row) -> Row:
     return replace(row, status="ok", size=status.st_size, modified_ns=status.st_mtime_ns)
 
 
-def _is_known(now: Row, before: Row | None, check_bad_again: bool) -> bool:
+def _is_known(now: ManifestRow, before: ManifestRow | None, check_bad_again: bool) -> bool:
     return (
         before is not None
         and (before.size, before.modified_ns) == (now.size, now.modified_ns)
@@ -113,7 +116,7 @@ def _is_known(now: Row, before: Row | None, check_bad_again: bool) -> bool:
     )
 
 
-def _judge(row: Row, outcome: Outcome, seconds: float) -> tuple[Row, bytes]:
+def _judge(row: ManifestRow, outcome: Outcome, seconds: float) -> tuple[ManifestRow, bytes]:
     if outcome.lost == "timeout":
         reason = f"decoding all of it takes more than {seconds:g} s"
         return replace(row, status="timeout", reason=reason), b""
@@ -124,7 +127,7 @@ def _judge(row: Row, outcome: Outcome, seconds: float) -> tuple[Row, bytes]:
     return replace(row, **found), index
 
 
-def summary_lines(rows: Sequence[Row], *, examples: int = 10) -> list[str]:
+def summary_lines(rows: Sequence[ManifestRow], *, examples: int = 10) -> list[str]:
     """A table of how many videos are fine and how many are not, and some of the latter."""
     names = {"ok": "fine", "timeout": "too slow"}
     counts = dict.fromkeys(("ok", "damaged", "unreadable", "missing"), 0)

@@ -1,27 +1,21 @@
-"""Kinetics: its annotation files, the names its videos bear, and lists made of both."""
+"""Kinetics' annotation files and the names of its classes."""
 
 from __future__ import annotations
 
 import csv
-import os
-import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from glore_video.data.folders import VIDEO_SUFFIXES, LeftOut, videos_below
-from glore_video.data.list_files import text_lines
 from glore_video.data.unicode_names import same_letters
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.errors import UsageError
 
 _COLUMNS = ("youtube_id", "time_start", "time_end")
-_TIMES = re.compile(r"_\d{6}_\d{6}$")
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
+class AnnotatedClip:
     """One line of an annotation file.
 
     Attributes:
@@ -54,7 +48,7 @@ def is_annotation_file(path: Path) -> bool:
     return set(_COLUMNS) <= set(header)
 
 
-def read_annotations(path: Path) -> Iterator[tuple[int, Clip]]:
+def read_annotations(path: Path) -> Iterator[tuple[int, AnnotatedClip]]:
     """Line numbers and clips of an annotation file: label,youtube_id,time_start,time_end,...
 
     Raises ValueError that names file and line for a line that can't be read, or the file if its
@@ -85,7 +79,7 @@ def read_annotations(path: Path) -> Iterator[tuple[int, Clip]]:
             raise UsageError(f"{path}: not a text file in UTF-8 ({error.reason})") from None
 
 
-def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> Clip:
+def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> AnnotatedClip:
     try:
         first, last = float(start), float(end)
         if not 0 <= first <= last < 1e6:
@@ -96,117 +90,4 @@ def _clip(label: str, youtube_id: str, start: str, end: str, where: str) -> Clip
         ) from None
     if not youtube_id:
         raise UsageError(f"{where}: youtube_id is empty")
-    return Clip(same_letters(label.replace("_", " ").strip()), youtube_id, first, last)
-
-
-def find_video_files(folder: Path, left_out: LeftOut | None = None) -> dict[str, str]:
-    """Paths of all videos below a folder by their names without suffix; the first of equal ones.
-
-    left_out: to be told what is passed over.
-
-    Raises FileNotFoundError if there is no such folder, ValueError if it holds no videos.
-    """
-    if not folder.is_dir():
-        raise MissingFileError(f"{folder}: no such folder")
-    left_out = left_out or LeftOut()
-    found: dict[str, str] = {}
-    for path in videos_below(folder, left_out):
-        found.setdefault(os.path.splitext(os.path.basename(path))[0], path)
-    if not found:
-        words = f"{folder}: no videos in it or in folders below it"
-        raise UsageError("; ".join((words, *left_out.notes(folder))))
-    return found
-
-
-def video_of(clip: Clip, files: dict[str, str]) -> str | None:
-    """The clip's file: named by id and times, or by the id alone."""
-    return files.get(clip.name) or files.get(clip.youtube_id)
-
-
-def class_names_of(clips: Iterable[Clip]) -> tuple[str, ...]:
-    """Kinetics-400's names if all labels are among them, otherwise the labels, sorted."""
-    labels = {clip.label for clip in clips if clip.label}
-    kinetics400 = kinetics400_class_names()
-    return kinetics400 if labels <= set(kinetics400) else tuple(sorted(labels))
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How much of an annotation file is there.
-
-    Attributes:
-        expected: clips of the file.
-        found: those with a video.
-        missing: names of the others.
-        worst: (class, found, expected) of the classes that lack most, the worst first.
-    """
-
-    expected: int
-    found: int
-    missing: tuple[str, ...]
-    worst: tuple[tuple[str, int, int], ...]
-
-
-def coverage(clips: Sequence[Clip], files: dict[str, str], *, worst: int = 5) -> Coverage:
-    """Compare annotations with the files that are there."""
-    there = [video_of(clip, files) is not None for clip in clips]
-    expected = Counter(clip.label for clip in clips)
-    found = Counter(clip.label for clip, is_there in zip(clips, there, strict=True) if is_there)
-    lacking = sorted(
-        (name for name in expected if found[name] < expected[name]),
-        key=lambda name: (found[name] / expected[name], name),
-    )
-    return Coverage(
-        len(clips),
-        sum(there),
-        tuple(clip.name for clip, is_there in zip(clips, there, strict=True) if not is_there),
-        tuple((name, found[name], expected[name]) for name in lacking[:worst]),
-    )
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Videos against the names of an official list."""
-
-    expected: int
-    missing: tuple[str, ...]
-    surplus: tuple[str, ...]
-
-
-def compare_with_names(paths: Iterable[str], official: Path) -> Comparison:
-    """Which videos of an official list are not among `paths`, and which of `paths` it lacks.
-
-    Names are compared without folders and suffixes. The official list is one of names, of paths or
-    of `path label`, or an annotation file. Where it gives bare YouTube ids, the times in the names
-    of files are not looked at.
-
-    Raises FileNotFoundError or ValueError if the official list can't be read or is empty.
-    """
-    if not official.is_file():
-        raise MissingFileError(f"{official}: no such file")
-    if is_annotation_file(official):
-        wanted = {clip.name for _, clip in read_annotations(official)}
-    else:
-        wanted = {_stem(line) for _, line in text_lines(official)}
-    if not wanted:
-        raise UsageError(f"{official}: no names in it")
-    there: dict[str, str] = {}
-    for path in paths:
-        stem = os.path.splitext(os.path.basename(path))[0]
-        bare = _TIMES.sub("", stem)
-        there[stem if stem in wanted or bare not in wanted else bare] = path
-    return Comparison(
-        len(wanted),
-        tuple(sorted(wanted - there.keys())),
-        tuple(path for stem, path in there.items() if stem not in wanted),
-    )
-
-
-def _stem(line: str) -> str:
-    """The name in a line: of a path, with or without a label after it."""
-    name = line.strip().rpartition("/")[2]
-    head, _, last = name.rpartition(" ")
-    if head and last.isdecimal():
-        name = head.strip()
-    stem, suffix = os.path.splitext(name)
-    return stem if suffix.lower() in VIDEO_SUFFIXES else name
+    return AnnotatedClip(same_letters(label.replace("_", " ").strip()), youtube_id, first, last)

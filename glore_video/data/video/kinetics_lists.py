@@ -7,17 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from glore_video.data.batches import Failure
 from glore_video.data.folders import LeftOut, listed
 from glore_video.data.list_files import OneLabel
 from glore_video.data.numbering import SPLITS, read_names
-from glore_video.data.video.kinetics import (
-    Clip,
+from glore_video.data.samples import Failure
+from glore_video.data.video.kinetics import AnnotatedClip, read_annotations
+from glore_video.data.video.kinetics_coverage import (
     Coverage,
     class_names_of,
     coverage,
     find_video_files,
-    read_annotations,
     video_of,
 )
 from glore_video.data.video.reencoding import Encoding, reencode_all
@@ -66,11 +65,11 @@ def prepare_kinetics(
         FileNotFoundError, ValueError: an annotation file or the folder can't be read, or none of
             the videos is there.
     """
-    clips: dict[str, list[Clip]] = {}
+    clips: dict[str, list[AnnotatedClip]] = {}
     for split, path in annotations.items():
         if not path.is_file():
             raise MissingFileError(f"{path}: no such annotation file")
-        one_class = OneLabel(path)
+        one_class = OneLabel(path, "video")
         clips[split] = []
         for line, clip in read_annotations(path):
             one_class.add(clip.name, clip.label, line)
@@ -110,7 +109,7 @@ def prepare_kinetics(
     return Prepared(covered, listed, tuple(failures), left_out.notes(videos))
 
 
-def _names(clips: Mapping[str, list[Clip]], out: Path) -> tuple[str, ...]:
+def _names(clips: Mapping[str, list[AnnotatedClip]], out: Path) -> tuple[str, ...]:
     """Class names by label: of lists that are there already and stay, or else of these clips.
 
     Raises UsageError if those lack a class.
@@ -132,7 +131,10 @@ def _names(clips: Mapping[str, list[Clip]], out: Path) -> tuple[str, ...]:
 
 
 def _write_list(
-    path: Path, clips: list[Clip], sources: Mapping[Clip, str], names: tuple[str, ...]
+    path: Path,
+    clips: list[AnnotatedClip],
+    sources: Mapping[AnnotatedClip, str],
+    names: tuple[str, ...],
 ) -> int:
     label_of = {name: label for label, name in enumerate(names)}
     folder = os.path.abspath(path.parent)

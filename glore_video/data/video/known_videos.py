@@ -1,13 +1,76 @@
-"""What a manifest beside a list or class folders knows of their videos."""
+"""What a manifest knows of its videos, or of those of a list or class folders beside it."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from glore_video.data.batches import Failure
-from glore_video.data.video.manifest import Row, Usable, index_file, read_known
+from glore_video.data.class_lists import check_label
+from glore_video.data.list_files import OneLabel
+from glore_video.data.samples import Failure
+from glore_video.data.video.manifest import (
+    STATUSES,
+    ManifestRow,
+    Usable,
+    index_file,
+    manifest_lines,
+    read_known,
+    unknown_status,
+    usable_statuses,
+)
 from glore_video.data.video.video_list import VideoList
+from glore_video.errors import UsageError
+from glore_video.files.csv_cells import original
+
+
+def load_manifest(
+    path: Path, *, prefix: Path, num_classes: int, use_damaged: bool = False
+) -> VideoList:
+    """The videos of a manifest that can be read, with their kept indices; the others are left out.
+
+    Args:
+        prefix: folder that relative paths start from.
+        use_damaged: keep damaged videos that have whole frames.
+
+    Raises:
+        UsageError: a row can't be read, has no label in 0 .. num_classes - 1, or gives a video another
+            label than one before.
+    """
+    usable = usable_statuses(use_damaged)
+    left_out: list[Failure] = []
+    paths: list[str] = []
+    labels: list[int] = []
+    places: list[tuple[int, int]] = []
+    one_label = OneLabel(path, "video")
+    for line, cells in manifest_lines(path):
+        # Only what is needed here: a ManifestRow for each of 240,000 lines takes seconds.
+        name, label_text, status, frames, *_, reason, offset, size = cells
+        try:
+            label, place = int(label_text), (int(offset), int(size))
+            readable = status in usable and int(frames) > 0
+        except ValueError as error:
+            raise UsageError(f"{path}:{line}: not a row of a manifest ({error})") from None
+        check_label(label, num_classes, f"{path}:{line}")
+        name = original(name)
+        one_label.add(name, label, line)
+        video = os.path.join(prefix, name)
+        if readable:
+            paths.append(video)
+            labels.append(label)
+            places.append(place)
+        elif status in STATUSES:
+            left_out.append((video, original(reason) or status))
+        else:
+            raise UsageError(f"{path}:{line}: {unknown_status(status)}")
+    one_label.check()
+    return VideoList(
+        path,
+        paths,
+        labels,
+        left_out=left_out,
+        index_file=index_file(path),
+        index_places=places,
+    )
 
 
 def with_manifest(
@@ -70,7 +133,7 @@ def with_manifest(
     )
 
 
-def _is_unchanged(path: str, row: Row) -> bool:
+def _is_unchanged(path: str, row: ManifestRow) -> bool:
     """Whether a file is as it was when it was found bad; one that was missing is not there now.
 
     A time of 0 is not known: spreadsheets round it.

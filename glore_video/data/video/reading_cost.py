@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from glore_video.data.video.manifest import Row
+from glore_video.data.video.manifest import ManifestRow
 
 # CPU milliseconds for a clip of 8 frames, stride 8, from 340x256 H.264 of 300 frames: 34 with a
 # keyframe every 250 frames, where 179 frames are decoded on average, and 21 with one every 30, where
@@ -38,7 +38,7 @@ def clip_milliseconds(*, frames: int, gop: int, width: int, height: int) -> floa
     return _FIXED * pixels + per_frame * (before + span)
 
 
-def advice_lines(rows: Sequence[Row], *, short_side: int = 256) -> list[str]:
+def advice_lines(rows: Sequence[ManifestRow], *, short_side: int = 256) -> list[str]:
     """What encoding anew with short GOPs and small pictures would save, as estimated; for H.264."""
     good = [row for row in rows if row.status == "ok" and row.gop and row.codec == "h264"]
     if not good:

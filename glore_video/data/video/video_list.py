@@ -1,30 +1,19 @@
-"""The videos of one split, kept so that hundreds of thousands cost worker processes nothing."""
+"""A list of videos: its samples, and what is kept of where the frames of each lie in its file."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from glore_video.data.batches import Failure
-from glore_video.errors import UsageError
+from glore_video.data.samples import Failure, SampleList
 from glore_video.video.video_index import VideoIndex
 
 
-class VideoList:
-    """Paths and labels, in the order of the list; from a manifest also kept indices.
-
-    Everything that grows with the list lies in a few tensors. Worker processes that are forked
-    share their pages, those that are spawned get them in shared memory.
-
-    Attributes:
-        source: the list file or the folder.
-        left_out: videos that the manifest says can't be read; they have no place in the list.
-        notes: what else the user should know of how the list came about, a line each.
-    """
+class VideoList(SampleList):
+    """Paths and labels, in the order of the list; from a manifest also kept indices."""
 
     def __init__(
         self,
@@ -43,44 +32,16 @@ class VideoList:
             index_places: for each video where its index begins in that file, and how many bytes
                 it has (0: none is kept).
         """
-        try:
-            encoded = [os.fsencode(path) for path in paths]
-        except UnicodeEncodeError as error:
-            raise UsageError(
-                f"{source}: {error.object!r} has letters that file names can't have here, where the "
-                f"system's encoding is {error.encoding}: set PYTHONUTF8=1, or a locale in UTF-8"
-            ) from None
-        text = np.frombuffer(b"".join(encoded), dtype=np.uint8).copy()
-        self.source = source
-        self.left_out = tuple(left_out)
-        self.notes = tuple(notes)
-        self._text = torch.from_numpy(text)  # (bytes of all paths,)
-        self._ends = torch.tensor([len(path) for path in encoded], dtype=torch.int64).cumsum(0)
-        self._labels = torch.tensor(labels, dtype=torch.int64)  # (videos,)
+        super().__init__(source, paths, labels, left_out=left_out, notes=notes)
         self._index_file = None if index_file is None else os.fspath(index_file)
         self._index_places = torch.tensor(index_places, dtype=torch.int64).view(-1, 2)
-        if len(self._ends) != len(self._labels):
-            raise UsageError(f"{len(self._ends)} paths, but {len(self._labels)} labels")
 
-    def __len__(self) -> int:
-        return len(self._labels)
-
-    @property
-    def labels(self) -> np.ndarray:
-        """int64 (videos,), a copy."""
-        return self._labels.numpy().copy()
-
-    def path(self, index: int) -> str:
-        # Views are made anew each time: sending a tensor to a spawned worker moves its memory.
-        ends = self._ends.numpy()
-        start = 0 if index == 0 else int(ends[index - 1])
-        return os.fsdecode(self._text.numpy()[start : int(ends[index])].tobytes())
-
-    def paths(self) -> Iterator[str]:
-        return (self.path(index) for index in range(len(self)))
-
-    def label(self, index: int) -> int:
-        return int(self._labels[index])
+    @classmethod
+    def of(cls, samples: SampleList) -> VideoList:
+        """The same list, of which no index is kept; it shares the memory of the other one."""
+        videos = cls(samples.source, (), (), left_out=samples.left_out, notes=samples.notes)
+        videos._text, videos._ends, videos._labels = samples._text, samples._ends, samples._labels
+        return videos
 
     def index(self, index: int) -> VideoIndex | None:
         """What is kept about this video; None if there is nothing that can be read."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
-from glore_video.data.batches import Failure
+from glore_video.data.samples import Failure
 from glore_video.data.seeding import generator_for, randint
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, watched

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from torch.utils.data import DataLoader
 
 from glore_video.config import Config
-from glore_video.data.annotations import load_split, names_of
+from glore_video.data.class_lists import names_of
 from glore_video.data.loader import clip_loader, views_loader
 from glore_video.data.numbering import Numbering, list_of, number_classes
 from glore_video.data.relations.synthetic import (
@@ -20,6 +20,8 @@ from glore_video.data.relations.synthetic import (
     render_relations,
 )
 from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
+from glore_video.data.video.splits import load_split
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
@@ -146,6 +148,7 @@ def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
     any_number: of classes; otherwise names must be as many as MODEL.NUM_CLASSES.
     """
     return number_classes(
+        VIDEOS,
         data_folder(config),
         names_file=config.DATA.CLASS_NAMES_PATH,
         num_classes=None if any_number else config.MODEL.NUM_CLASSES or None,
@@ -160,13 +163,13 @@ def load_data(config: Config) -> RunData:
         train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
         val=load_list(config, "val", numbering) if config.TRAIN.ENABLE else None,
         test=load_list(config, config.TEST.SPLIT, numbering) if config.TEST.ENABLE else None,
-        class_names=names_of(numbering, config.MODEL.NUM_CLASSES),
+        class_names=names_of(VIDEOS, numbering, config.MODEL.NUM_CLASSES),
     )
 
 
 def load_names(config: Config) -> tuple[str, ...]:
     """The names of the classes, by label."""
-    return names_of(load_numbering(config), config.MODEL.NUM_CLASSES)
+    return names_of(VIDEOS, load_numbering(config), config.MODEL.NUM_CLASSES)
 
 
 def build_watchdog(config: Config) -> Watchdog | None:

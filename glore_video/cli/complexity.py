@@ -1,0 +1,174 @@
+"""`glore-video complexity`: multiply-adds, activations and parameters of networks, by stage and kind."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glore_video.cli.arguments import CFG_HELP, positive
+from glore_video.cli.guarding import guarded
+from glore_video.cli.programs import command_parser
+from glore_video.errors import UsageError, naming
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from glore_video.models.deployment.complexity_table import Row
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "complexity",
+        "What networks cost: multiply-adds, activations and parameters.",
+        notes="Without --model and --cfg: all networks of the zoo. A network by name is counted "
+        "with the input and the views that it is published with, a config with those of its test.",
+        examples=[
+            "--model glore_r50_8x8 --cfg k400_glore_r50",
+            "--model timm/resnet50 --list-blocks",
+            "--model timm/resnet50 --glore-after 'layer3.*'",
+        ],
+    )
+    parser.add_argument(
+        "--model",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="of the zoo, timm/..., torchvision/..., torchvision/video/..., pytorchvideo/...; repeatable",
+    )
+    parser.add_argument(
+        "--cfg", action="append", default=[], metavar="FILE", help=f"{CFG_HELP}; repeatable"
+    )
+    parser.add_argument(
+        "--glore-after",
+        action="append",
+        default=[],
+        metavar="BLOCK",
+        help="a GloRe unit after this block of each --model, * for any name between two dots; repeatable",
+    )
+    parser.add_argument(
+        "--list-blocks",
+        action="store_true",
+        help="instead of the cost: the blocks of each --model that a unit can stand after",
+    )
+    parser.add_argument(
+        "--crop", type=positive, metavar="PIXELS", help="instead of the published crop"
+    )
+    parser.add_argument("--frames", type=positive, help="instead of the published number")
+    parser.add_argument("--views", type=positive, help="instead of the published number")
+    parser.add_argument("--markdown", action="store_true", help="one table, for a README")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    given = parser()
+    args = given.parse_args(argv)
+    if (args.glore_after or args.list_blocks) and not args.model:
+        given.error("--glore-after and --list-blocks need --model NAME")
+    return guarded(lambda: _print(args))
+
+
+def _print(args: argparse.Namespace) -> int:
+    # Imported late, so that help and wrong arguments do not wait for torch.
+    from glore_video.cli.terminal import Bar
+    from glore_video.models import list_models
+    from glore_video.models.deployment.complexity_table import markdown, text
+
+    if args.list_blocks:
+        for name in args.model:
+            _print_blocks(name, args)
+        return 0
+    rows = _rows(args)
+    if args.markdown:
+        total = len(args.model) + len(args.cfg) or len(list_models())
+        done: list[Row] = []
+        with Bar("networks") as bar:
+            bar(0, total)
+            for row in rows:
+                done.append(row)
+                bar(len(done), total)
+        print(markdown(done))
+    else:
+        for number, row in enumerate(rows):
+            print(f"{chr(10) if number else ''}{text(row)}", flush=True)
+    return 0
+
+
+def _input_shape(name: str, args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
+    """Shape of a network's input, and views; what arguments say goes before what is published."""
+    from glore_video.models import is_foreign
+    from glore_video.models.deployment.complexity_table import protocol
+    from glore_video.models.networks.sources import network_info
+
+    if is_foreign(name):
+        shape, views = network_info(name).input_shape, 1
+    else:
+        published = protocol(name)
+        shape, views = (3, published[0], published[1], published[1]), published[2]
+    *frames, height, width = shape[1:]
+    if args.frames and not frames:
+        raise UsageError(f"--frames {args.frames}: {name} takes pictures")
+    if frames and args.frames:
+        frames = [args.frames]
+    size = [args.crop, args.crop] if args.crop else [height, width]
+    return (3, *frames, *size), args.views or views
+
+
+def _flags(name: str, shape: tuple[int, ...]) -> str:
+    """What stands for a network and its input, in front of errors."""
+    frames = f", --frames {shape[1]}" if len(shape) == 4 else ""
+    return f"--model {name}{frames}, --crop {shape[-1]}"
+
+
+def _network(name: str, args: argparse.Namespace) -> nn.Module:
+    from glore_video.models import create_model
+
+    units = f", --glore-after {' '.join(args.glore_after)}" if args.glore_after else ""
+    with naming(f"--model {name}{units}"):
+        return create_model(name, glore_after=args.glore_after)
+
+
+def _print_blocks(name: str, args: argparse.Namespace) -> None:
+    from glore_video.cli.terminal import check_model_name
+    from glore_video.models.networks.module_paths import blocks_for_units
+
+    check_model_name(name)
+    shape, _ = _input_shape(name, args)
+    with naming(_flags(name, shape)):
+        found = blocks_for_units(_network(name, args), shape)
+    width = max((len(path) for path in found), default=0)
+    print(f"{name}: {' x '.join(map(str, shape))}")
+    for path, (size, positions) in found.items():
+        kind = "" if size.layout == "channels_first" else ", channels last"
+        print(f"{path:<{width}}  {size.channels:>5} channels, {positions}{kind}")
+
+
+def _rows(args: argparse.Namespace) -> Iterator[Row]:
+    from glore_video.cli.terminal import check_model_name
+    from glore_video.config import load_config, with_values
+    from glore_video.models import list_models
+    from glore_video.models.deployment.complexity_table import measure
+    from glore_video.runs.named_network import with_published_input
+    from glore_video.runs.network import build_model
+
+    names = args.model or ([] if args.cfg else list_models())
+    for name in args.model:
+        check_model_name(name)
+    for name in names:
+        shape, views = _input_shape(name, args)
+        model = _network(name, args)
+        with naming(_flags(name, shape)):
+            row = measure(name, model, shape=shape, views=views)
+        yield row
+    for path in args.cfg:
+        config = with_published_input(load_config(path))
+        if not config.MODEL.NUM_CLASSES:  # as many as data have that are not named here
+            config = with_values(config, {"MODEL.NUM_CLASSES": 400})
+        crop = args.crop or config.DATA.TEST_CROP_SIZE
+        yield measure(
+            Path(path).stem,
+            build_model(config),
+            shape=(3, args.frames or config.DATA.NUM_FRAMES, crop, crop),
+            views=args.views or config.TEST.NUM_ENSEMBLE_VIEWS * config.TEST.NUM_SPATIAL_CROPS,
+        )

@@ -1,0 +1,154 @@
+"""`glore-video export`: a network as one file for other runtimes (ONNX, torch.export, AOTInductor)."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from glore_video.choices import ExportFormat
+from glore_video.cli.arguments import add_network_arguments, number, positive
+from glore_video.cli.guarding import guarded
+from glore_video.cli.programs import command_parser
+from glore_video.errors import MissingFileError, UsageError
+
+# The others are imported where they are used, so that help and wrong arguments do not wait for torch.
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "export",
+        "A network as one file for other runtimes, checked against the network on real frames.",
+        examples=[
+            "--weights outputs/quickstart --format pt2",
+            "--model glore_r50_8x8 --weights weights.pth --format onnx --output outputs/glore.onnx",
+        ],
+    )
+    add_network_arguments(parser, without="random ones")
+    parser.add_argument("--format", choices=get_args(ExportFormat), default="onnx")
+    parser.add_argument(
+        "--output",
+        metavar="FILE",
+        help="by default outputs/network.onnx or outputs/network.pt2 (pt2, aoti)",
+    )
+    parser.add_argument("--frames", type=positive, help="of a clip; instead of the network's own")
+    parser.add_argument(
+        "--crop", type=positive, metavar="PIXELS", help="instead of the network's own"
+    )
+    parser.add_argument("--video", metavar="FILE", help="to check with; else a rendered one")
+    parser.add_argument("--no-fuse", dest="fuse", action="store_false", help="keep batch norms")
+    parser.add_argument(
+        "--tolerance", type=number(0), default=1e-4, help="of the relative difference"
+    )
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    return guarded(lambda: export(args))
+
+
+def export(args: argparse.Namespace) -> int:
+    path = Path(args.output or f"outputs/network.{'onnx' if args.format == 'onnx' else 'pt2'}")
+    if not args.output:
+        path.parent.mkdir(exist_ok=True)
+    if not path.parent.is_dir():
+        raise MissingFileError(f"--output {path}: no such folder: {path.parent}")
+    if args.format == "aoti" and path.suffix != ".pt2":
+        raise UsageError(f"--output {path}: AOTInductor packages end with .pt2")
+
+    from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+    from glore_video.models.deployment.export import export_network
+    from glore_video.pixels.transforms import normalize_batch, to_clip
+
+    model, frames, crop, mean, std = network(args)
+    clips = normalize_batch(to_clip(pictures(args.video, frames, crop))[None], mean, std)
+    unchecked = path.with_name(f"{path.stem}.unchecked{path.suffix}")
+    try:
+        export_network(
+            fuse_for_inference(model) if args.fuse else model, clips, unchecked, format=args.format
+        )
+        check(args, model, clips, unchecked, path)
+        unchecked.replace(path)
+    finally:
+        unchecked.unlink(missing_ok=True)
+    return 0
+
+
+def check(
+    args: argparse.Namespace, model: nn.Module, clips: Tensor, unchecked: Path, path: Path
+) -> None:
+    import torch
+
+    from glore_video.models.deployment.export import load_exported
+
+    exported = load_exported(unchecked, format=args.format)
+    with torch.no_grad():
+        expected, got = model(clips), exported(clips)
+        if not bool(torch.isfinite(expected).all()):
+            raise UsageError("the network's own logits are not finite (NaN or infinity)")
+        difference = ((got - expected).norm() / expected.norm()).item()
+        seconds = [fastest(run, clips) for run in (model, exported)]
+    print(f"{path}: {unchecked.stat().st_size / 1e6:.1f} MB, clips {tuple(clips.shape)}")
+    print(f"relative difference of the logits {difference:.1e}, same top-1: {same(got, expected)}")
+    print(
+        f"ms a clip: network {seconds[0] * 1e3:.1f}, file {seconds[1] * 1e3:.1f} "
+        f"({seconds[1] / seconds[0]:.2f} of it)"
+    )
+    if not difference <= args.tolerance:
+        raise UsageError(
+            f"--tolerance {args.tolerance:g}: {path} would differ from the network by more: not written"
+        )
+
+
+def network(
+    args: argparse.Namespace,
+) -> tuple[nn.Module, int, int, Sequence[float], Sequence[float]]:
+    """The network in eval mode, frames and pixels of its clips, mean and deviation of its input."""
+    from glore_video.cli.terminal import chosen_model
+
+    named = {"untrained": not args.weights, "device": "cpu"}
+    ready = chosen_model(argparse.Namespace(**{**vars(args), **named}))
+    frames = args.frames or ready.sampling.num_frames
+    colours = ready.preprocessing
+    return ready.network, frames, args.crop or ready.crop_size, colours.mean, colours.std
+
+
+def pictures(video: str | None, frames: int, crop: int) -> Tensor:
+    """uint8 (frames, height, width, 3): frames all over the video, a square of its middle."""
+    import numpy as np
+    import torch
+
+    from glore_video.data.relations.rendering import render_video
+    from glore_video.pixels.transforms import centre_crop, resize_short_side
+    from glore_video.video import open_video
+
+    def square(shown: Tensor) -> Tensor:
+        return centre_crop(resize_short_side(shown, crop), crop)
+
+    if video:
+        with open_video(video) as opened:
+            indices = np.linspace(0, opened.num_frames - 1, frames).astype(int).tolist()
+            return opened.frames(indices, square)
+    size = max(48, crop + crop % 2)
+    return square(
+        torch.from_numpy(render_video(("up", "left"), seed=0, num_frames=frames, size=size))
+    )
+
+
+def fastest(run: Callable[[Tensor], Tensor], clips: Tensor, rounds: int = 5) -> float:
+    """Seconds."""
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run(clips)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def same(a: Tensor, b: Tensor) -> str:
+    return "yes" if a.argmax(1).equal(b.argmax(1)) else "no"

@@ -1,0 +1,246 @@
+"""`glore-video predict`: the classes of a video, a folder of videos, or what a camera sees."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from glore_video.cli.arguments import add_model_arguments, not_negative, positive, seconds
+from glore_video.cli.guarding import guarded
+from glore_video.cli.programs import command_parser
+from glore_video.errors import UsageError
+from glore_video.processes.streams import json_line
+from glore_video.video import VideoError
+
+# The others are imported where they are used, so that help and wrong arguments do not wait for torch.
+if TYPE_CHECKING:
+    from glore_video.engine.launch.processes import Process
+    from glore_video.prediction.loading import ReadyModel
+    from glore_video.prediction.results_file import Result
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = command_parser(
+        "predict",
+        "What happens in a video, a folder of videos, or in front of a camera (its number).",
+        notes="Exit status: 0; 1 if videos of a folder failed; 2 for an error.",
+        examples=[
+            "video.mp4 --weights outputs/quickstart",
+            "long.mp4 --model glore_r50_8x8 --window 4 --timeline outputs/long.png "
+            "--out outputs/named.mp4",
+            "folder --weights outputs/x --csv outputs/x.csv",
+            "torchrun --nproc-per-node 8 -m glore_video predict folder --weights outputs/x",
+            "0 --weights outputs/x",
+        ],
+    )
+    parser.add_argument("video", metavar="VIDEO", help="a video, a folder, or a camera's number")
+    add_model_arguments(parser)
+    parser.add_argument("--top", type=positive, default=5, help="how many classes to show")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument(
+        "--csv",
+        type=Path,
+        metavar="FILE",
+        help="results; of a folder by default outputs/predictions.csv",
+    )
+    parser.add_argument("--clips", type=positive, help="of a video, instead of the test's")
+    parser.add_argument("--crops", type=positive, choices=(1, 3), help="of each clip")
+    parser.add_argument("--window", type=seconds, metavar="SECONDS", help="slide it")
+    parser.add_argument("--hop", type=seconds, metavar="SECONDS", help="half a window")
+    parser.add_argument("--timeline", metavar="FILE", help="what happens when, .png or .html")
+    parser.add_argument("--out", metavar="FILE.mp4", help="the video with the classes drawn in it")
+    parser.add_argument(
+        "--workers", type=not_negative, default=2, help="of a folder: reading processes; 0: none"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=120.0,
+        metavar="SECONDS",
+        help="of a folder: for a video",
+    )
+    parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS", help="of a camera")
+    parser.add_argument("--seconds", type=seconds, help="of a camera: then stop")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    return guarded(lambda: run(args))
+
+
+def run(args: argparse.Namespace) -> int:
+    import glore_video.prediction  # noqa: F401  before tasks, which look into it
+    from glore_video.cli.terminal import default_device
+    from glore_video.engine.launch.processes import under_torchrun
+    from glore_video.engine.run_log import setup_logging
+    from glore_video.tasks.video_classification.timeline_files import check_timeline_path
+
+    setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
+    args.device = args.device or default_device()
+    source = Path(args.video)
+    windowed = args.window or args.hop or args.timeline or args.out
+    if args.timeline:
+        check_timeline_path(args.timeline)
+    if args.out and source.exists() and Path(args.out).resolve() == source.resolve():
+        raise UsageError(f"--out {args.out} is the video itself")
+    if source.is_dir():
+        if windowed:
+            raise UsageError("--window, --hop, --timeline and --out are for one video")
+        return folder(args, source)
+    if under_torchrun() and os.environ["RANK"] != "0":
+        return 0  # one video has no work for several processes
+    if args.video.isdecimal() and len(args.video) < 10 and not source.exists():
+        return camera(args, int(args.video))
+    if not source.is_file():
+        raise VideoError(args.video, "no such file or folder")
+    return timeline(args, ready(args)) if windowed else one(args, ready(args))
+
+
+def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
+    from glore_video.cli.terminal import chosen_model
+
+    if device:
+        args = argparse.Namespace(**{**vars(args), "device": device})
+    return chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
+
+
+def one(args: argparse.Namespace, model: ReadyModel) -> int:
+    from glore_video.prediction import predict
+    from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
+
+    prediction = predict(args.video, model)
+    if args.csv:
+        row = Result(args.video, fingerprint(model), tuple(prediction.top()))
+        file = ResultsFile(args.csv)
+        file.known(row.network)
+        args.csv.parent.mkdir(parents=True, exist_ok=True)
+        file.finish([args.video], {args.video: row})
+    show(args, args.video, prediction.top(args.top), model.views)
+    return 0
+
+
+def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
+    from glore_video.cli.terminal import Bar
+    from glore_video.prediction import window_timeline
+    from glore_video.tasks.video_classification.timeline_files import (
+        write_annotated,
+        write_timeline,
+    )
+
+    for path in filter(None, (args.timeline, args.out)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    with Bar("windows") as bar:
+        found = window_timeline(
+            args.video, model, window=args.window or 0.0, hop=args.hop or 0.0, progress=bar
+        )
+    if args.timeline:
+        write_timeline(found, args.timeline)
+    if args.out:
+        with Bar("film") as bar:
+            write_annotated(
+                found,
+                args.out,
+                k=min(args.top, 3),
+                backend=model.backend,
+                damaged=model.damaged,
+                progress=bar,
+            )
+    for window in found.windows:
+        top = found.top((window.start + window.end) / 2, args.top if args.json else 1)
+        if args.json:
+            print(json_line({"start": window.start, "end": window.end, "top": _pairs(top)}))
+        else:
+            name, value = top[0]
+            print(f"{window.start:7.1f} to {window.end:7.1f} s  {100 * value:5.1f}%  {name}")
+    for path in (args.timeline, args.out):
+        if path:
+            print(f"wrote {path}", file=sys.stderr)
+    return 0
+
+
+def folder(args: argparse.Namespace, source: Path) -> int:
+    import torch
+
+    from glore_video.engine.launch.processes import Process, launch, under_torchrun
+    from glore_video.prediction.folder import predict_videos, videos_below
+
+    file = args.csv or Path("outputs/predictions.csv")
+    paths = videos_below(source)
+    on_gpu = args.device.startswith("cuda")
+
+    def work(process: Process) -> int:
+        device = str(process.device) if under_torchrun() else args.device
+        try:
+            results = predict_videos(
+                paths,
+                ready(args, device),
+                file,
+                process=process,
+                workers=args.workers,
+                timeout=args.timeout,
+            )
+        except KeyboardInterrupt:
+            print("stopped; the same command goes on from here", file=sys.stderr)
+            raise
+        return 0 if results is None else report(args, results, file)
+
+    if under_torchrun():
+        return launch(
+            lambda process: guarded(lambda: work(process), tell=process.fails), num_gpus=int(on_gpu)
+        )
+    return work(Process(0, 1, torch.device(args.device)))
+
+
+def report(args: argparse.Namespace, results: list[Result], file: Path) -> int:
+    failed = [result for result in results if result.failed]
+    for result in results if args.json or len(results) <= 20 else ():
+        if not result.failed:
+            show(args, result.path, list(result.top[: args.top]))
+    print(f"wrote {file}: {len(results) - len(failed)} videos", file=sys.stderr)
+    if failed:
+        print(f"{len(failed)} of {len(results)} failed:", file=sys.stderr)
+        for result in failed:
+            print(f"  {result.path}: {result.reason}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def camera(args: argparse.Namespace, number: int) -> int:
+    from glore_video.tasks.video_classification.live import watch
+    from glore_video.video.camera import Camera
+
+    with Camera(number) as source:
+        try:
+            for seconds, top in watch(
+                source, ready(args), fps=source.fps, every=args.every, k=args.top
+            ):
+                if args.json:
+                    print(json.dumps({"seconds": seconds, "top": _pairs(top)}), flush=True)
+                else:
+                    words = ", ".join(f"{name} {100 * value:.0f}%" for name, value in top[:3])
+                    print(f"{seconds:7.1f} s  {words}", flush=True)
+                if args.seconds and seconds >= args.seconds:
+                    break
+        except KeyboardInterrupt:
+            pass  # the usual way to end it
+    return 0
+
+
+def show(
+    args: argparse.Namespace, path: str, top: list[tuple[str, float]], views: str = ""
+) -> None:
+    from glore_video.cli.terminal import table
+
+    if args.json:
+        print(json_line({"path": path, "top": _pairs(top)}))
+    else:
+        print(f"{path}{views and f' ({views})'}\n{table(top)}")
+
+
+def _pairs(top: list[tuple[str, float]]) -> list[dict[str, object]]:
+    return [{"name": name, "probability": round(value, 6)} for name, value in top]

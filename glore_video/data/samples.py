@@ -1,0 +1,74 @@
+"""The samples of one split, kept so that hundreds of thousands cost worker processes nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from glore_video.errors import UsageError
+
+Failure = tuple[str, str]
+"""A sample's path, and why it can't be read."""
+
+
+class SampleList:
+    """Paths and labels, in the order of the list.
+
+    Everything that grows with the list lies in a few tensors. Worker processes that are forked
+    share their pages, those that are spawned get them in shared memory.
+
+    Attributes:
+        source: the list file or the folder.
+        left_out: samples that are known to be unreadable; they have no place in the list.
+        notes: what else the user should know of how the list came about, a line each.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        paths: Iterable[str],
+        labels: Sequence[int],
+        *,
+        left_out: Sequence[Failure] = (),
+        notes: Sequence[str] = (),
+    ) -> None:
+        try:
+            encoded = [os.fsencode(path) for path in paths]
+        except UnicodeEncodeError as error:
+            raise UsageError(
+                f"{source}: {error.object!r} has letters that file names can't have here, where the "
+                f"system's encoding is {error.encoding}: set PYTHONUTF8=1, or a locale in UTF-8"
+            ) from None
+        text = np.frombuffer(b"".join(encoded), dtype=np.uint8).copy()
+        self.source = source
+        self.left_out = tuple(left_out)
+        self.notes = tuple(notes)
+        self._text = torch.from_numpy(text)  # (bytes of all paths,)
+        self._ends = torch.tensor([len(path) for path in encoded], dtype=torch.int64).cumsum(0)
+        self._labels = torch.tensor(labels, dtype=torch.int64)  # (samples,)
+        if len(self._ends) != len(self._labels):
+            raise UsageError(f"{len(self._ends)} paths, but {len(self._labels)} labels")
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """int64 (samples,), a copy."""
+        return self._labels.numpy().copy()
+
+    def path(self, index: int) -> str:
+        # Views are made anew each time: sending a tensor to a spawned worker moves its memory.
+        ends = self._ends.numpy()
+        start = 0 if index == 0 else int(ends[index - 1])
+        return os.fsdecode(self._text.numpy()[start : int(ends[index])].tobytes())
+
+    def paths(self) -> Iterator[str]:
+        return (self.path(index) for index in range(len(self)))
+
+    def label(self, index: int) -> int:
+        return int(self._labels[index])
