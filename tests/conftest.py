@@ -4,7 +4,6 @@ import logging
 import os
 import re
 from importlib.metadata import version
-from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +67,10 @@ def no_workers_left():
     """Nor what they have left: torch would wait for those that hang, and two may fail of which one is heard."""
     from glore_video.processes import ending, records
 
+    folder = records.open_records()
     yield
     ending.end_children(0.1)
-    for path in Path(get_temp_dir()).glob("*.json"):
+    for path in folder.glob("*.json"):
         records.take(int(path.stem))
 
 

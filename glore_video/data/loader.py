@@ -118,11 +118,10 @@ def _workers(num_workers: int, *, pin_memory: bool, patience: float) -> dict[str
     }
     if not num_workers:
         return common
-    open_records()
     return {
         **common,
         "multiprocessing_context": reading_context(),
         "persistent_workers": True,
-        "worker_init_fn": start_worker,
+        "worker_init_fn": partial(start_worker, open_records()),
         "timeout": patience,
     }

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import queues
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -22,7 +23,7 @@ from torch.utils.data import Dataset, get_worker_info
 from glore_video.errors import UsageError
 from glore_video.processes import torch_words
 from glore_video.processes.forked_child import die_with_parent
-from glore_video.processes.records import Record, leave, note_sample
+from glore_video.processes.records import Record, join_records, leave, note_sample
 from glore_video.processes.stop_signals import ignore_stop_signals, stop_signals_held_back
 
 if sys.platform == "linux":
@@ -54,8 +55,13 @@ def reading_context() -> BaseContext:
     return _Context() if sys.platform == "linux" else multiprocessing.get_context()
 
 
-def start_worker(worker: int) -> None:
-    """One computing thread a worker; signals are the trainer's to answer, with whom it dies."""
+def start_worker(records: Path, worker: int) -> None:
+    """One computing thread a worker; signals are the trainer's to answer, with whom it dies.
+
+    Args:
+        records: what open_records gave the trainer.
+    """
+    join_records(records)
     if sys.platform == "linux":
         ignore_stop_signals()
         die_with_parent()

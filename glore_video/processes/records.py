@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
+import tempfile
 import traceback
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from multiprocessing.util import get_temp_dir
 from pathlib import Path
 
 from glore_video.errors import NO_SPACE, UsageError, is_users
@@ -18,6 +19,8 @@ _PACKAGE = Path(__file__).parents[1]
 _OURS = (str(_PACKAGE) + os.sep, str(_PACKAGE.parent / "tools") + os.sep)
 _SAMPLE = "_glore_video_sample"
 _MOST_TEXT = 30_000
+_folder: Path | None = None
+_owner = 0
 
 
 @dataclass(frozen=True)
@@ -107,18 +110,36 @@ def _place(error: BaseException) -> str:
     return ""
 
 
-def open_records() -> None:
-    """Before processes start here whose deaths are to be explained.
+def open_records() -> Path:
+    """Before processes start here whose deaths are to be explained: where they leave their records.
 
-    Records lie in the temporary folder of multiprocessing, which its processes share, nobody else
-    may enter, and the one that made it removes.
+    A folder of this machine that nobody else may enter, and that goes with this process. Forked
+    processes know it; others are told by `join_records`.
     """
-    get_temp_dir()
+    global _folder, _owner
+    if _folder is None or not _folder.is_dir():
+        _folder, _owner = Path(tempfile.mkdtemp(prefix="glore_video-")), os.getpid()
+        atexit.register(close_records)
+    return _folder
+
+
+def join_records(folder: Path) -> None:
+    """In a process that was started anew: see open_records."""
+    global _folder
+    _folder = folder
+
+
+def close_records() -> None:
+    """Remove the folder, if this process has opened it; Python does so at its end."""
+    if _folder is not None and _owner == os.getpid():
+        shutil.rmtree(_folder, ignore_errors=True)
 
 
 def leave(record: Record) -> bool:
     """As this process ends, for who waits for it. Returns whether it could be written."""
-    path = Path(get_temp_dir()) / f"{os.getpid()}.json"
+    if _folder is None:
+        return False
+    path = _folder / f"{os.getpid()}.json"
     new = path.with_suffix(".new")
     try:
         new.write_text(json.dumps(asdict(record)), encoding="utf-8")
@@ -130,7 +151,9 @@ def leave(record: Record) -> bool:
 
 def take(pid: int) -> Record | None:
     """What the process has left, once; None if nothing."""
-    path = Path(get_temp_dir()) / f"{pid}.json"
+    if _folder is None:
+        return None
+    path = _folder / f"{pid}.json"
     record = _read(path)
     path.unlink(missing_ok=True)
     return record
@@ -138,15 +161,12 @@ def take(pid: int) -> Record | None:
 
 def waiting() -> Record | None:
     """The first error that a process of this machine has left here and nobody has taken."""
-    return next((record for record in map(_read, _left()) if record and record.what), None)
-
-
-def _left() -> Iterator[Path]:
     times: dict[Path, float] = {}
-    for path in Path(get_temp_dir()).glob("*.json"):
+    for path in _folder.glob("*.json") if _folder else ():
         with suppress(FileNotFoundError):
             times[path] = path.stat().st_mtime
-    yield from sorted(times, key=times.__getitem__)
+    records = map(_read, sorted(times, key=times.__getitem__))
+    return next((record for record in records if record and record.what), None)
 
 
 def _read(path: Path) -> Record | None:

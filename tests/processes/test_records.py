@@ -2,7 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -153,12 +156,14 @@ def test_place_is_the_innermost_of_ours():
 
 class Plain(Clips):
     def __getitem__(self, index):
-        raise KeyError("odd")
+        if index == 0:
+            raise KeyError("odd")
+        return super().__getitem__(index)
 
 
 def test_a_data_set_needs_no_line_of_its_own():
     with pytest.raises(RemoteError) as caught:
-        list(clips_of(Plain(fail)))
+        list(clips_of(Plain(lambda: None)))
     record = Record.of(caught.value)
     assert record.what == "KeyError: 'odd'"
     assert "test_records.py" in record.place
@@ -180,7 +185,7 @@ def test_items_that_make_no_batch_end_the_worker_too(monkeypatch):
 def test_where_a_record_can_not_be_written_torch_carries_the_error(monkeypatch):
     monkeypatch.setattr(reading_workers, "leave", lambda record: False)
     with pytest.raises(KeyError) as caught:
-        list(clips_of(Plain(fail)))
+        list(clips_of(Plain(lambda: None)))
     assert Record.of(caught.value).what == "KeyError: 'odd'"
 
 
@@ -192,6 +197,26 @@ def test_a_record_is_found_by_all_who_look_and_taken_once():
     assert take(os.getpid()) == left
     assert take(os.getpid()) is None
     assert waiting() is None
+
+
+def test_the_folder_is_private_and_goes_with_its_process():
+    script = (
+        "import os\n"
+        "from glore_video.processes.records import Record, leave, open_records, take, waiting\n"
+        "assert not leave(Record('x'))\n"
+        "assert take(3) is waiting() is None\n"
+        "folder = open_records()\n"
+        "assert folder.stat().st_mode & 0o777 == 0o700\n"
+        "if not os.fork():\n"
+        "    assert open_records() == folder and leave(Record('TypeError: x'))\n"
+        "    raise SystemExit\n"
+        "os.wait()\n"
+        "assert waiting().what == 'TypeError: x'\n"
+        "print(folder)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not Path(done.stdout.strip()).exists()
 
 
 def test_who_has_said_it_itself_is_not_waited_for():

@@ -117,6 +117,7 @@ class Heartbeat:
             end_at(own.error(), failures.tell)
         elif failures.speaks_here():
             logger.error("%s; this run ends here", failures.first())
+        records.close_records()
         self._end(UNFORESEEN)
         self._stopped.set()
 

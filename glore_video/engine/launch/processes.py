@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -32,7 +33,7 @@ from glore_video.errors import UsageError
 from glore_video.processes import waiting_times
 from glore_video.processes.ending import UNFORESEEN, end_anyway
 from glore_video.processes.forked_child import die_with_parent
-from glore_video.processes.records import Record, leave, open_records
+from glore_video.processes.records import Record, join_records, leave, open_records
 from glore_video.processes.stop_signals import StoppedBySignal
 from glore_video.processes.torch_words import is_lost_connection
 
@@ -176,12 +177,13 @@ def launch(
     # Its server lives in this process, on a port that the system picks: none can be taken.
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), STORE_SERVED: "1"}
-    open_records()
+    records = open_records()
     context = multiprocessing.get_context("spawn")
     logger.info("starting %d processes", world_size)
     processes = [
         context.Process(
-            target=_spawned, args=(rank, main, world_size, num_gpus > 0, cpu_threads, timeout)
+            target=_spawned,
+            args=(rank, main, world_size, num_gpus > 0, cpu_threads, timeout, records),
         )
         for rank in range(world_size)
     ]
@@ -213,7 +215,9 @@ def _spawned(
     on_gpu: bool,
     cpu_threads: int,
     timeout: float,
+    records: Path,
 ) -> None:
+    join_records(records)
     die_with_parent(signal.SIGINT)
     try:
         status = _run(main, rank, world_size, rank, world_size, on_gpu, cpu_threads, timeout)
