@@ -275,9 +275,7 @@ def read_several(args: argparse.Namespace) -> None:
         clips = TrainingClips(
             videos=videos,
             sampling=ClipSampling(num_frames=args.frames, stride=8),
-            short_sides=(256, 320),
-            crop_size=CROP,
-            flip=True,
+            framing=Framing(short_sides=(256, 320), crop_size=CROP, flip=True),
             num_clips=num_clips,
         )
         return lambda: [clips[e, index] for e in range(EPOCHS) for index in range(len(videos))]

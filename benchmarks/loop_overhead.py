@@ -24,16 +24,21 @@ from glore_video.cli.arguments import Parser, positive
 from glore_video.config import Config, load_config
 from glore_video.data.batches import Batch
 from glore_video.data.samplers import TrainingBatches
+from glore_video.engine.cadence import Cadence
 from glore_video.engine.launch.processes import Process
-from glore_video.engine.resume import Start
+from glore_video.engine.precise_batch_norms import BatchNormPolicy
+from glore_video.engine.protocols import TrainingData
+from glore_video.engine.resume import ResumePoint
+from glore_video.engine.run_checkpoints import RunCheckpoints
 from glore_video.engine.run_log import MetricsLog
-from glore_video.engine.train_step import Update
+from glore_video.engine.train_step import TrainStep
 from glore_video.engine.trainer import Trainer
-from glore_video.engine.unreadable import BadVideos
+from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.processes.stop_signals import StopSignals
 from glore_video.runs.network import build_model
 from glore_video.runs.solver import build_schedule
-from glore_video.runs.training import build_update
+from glore_video.runs.training import build_train_step
+from glore_video.tasks.video_classification.task_data import WORDS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 
@@ -52,41 +57,48 @@ class SameBatch:
             yield self.batch
 
 
-def trainer_of(config: Config, update: Update, batch: Batch, folder: Path, steps: int):
+def trainer_of(config: Config, step: TrainStep, batch: Batch, folder: Path, steps: int):
     clips = config.TRAIN.BATCH_SIZE
-    batches = TrainingBatches(steps * clips, batch_size=clips, seed=0)
+    order = TrainingBatches(steps * clips, batch_size=clips, seed=0)
     return Trainer(
-        update=update,
-        schedule=build_schedule(config, steps_an_epoch=steps),
-        train_loader=SameBatch(batch, batches),
-        batches=batches,
-        val_loader=None,
-        num_val=0,
-        process=Process(0, 1, update.precision.device),
+        train_step=step,
+        schedule=build_schedule(config, steps_per_epoch=steps),
+        train_data=TrainingData(SameBatch(batch, order), order, None),
+        val_data=None,
+        val_meter=None,
+        words=WORDS,
+        process=step.process,
         metrics=MetricsLog(folder, tensorboard=False),
-        output_dir=folder,
-        max_epoch=1_000_000,
-        eval_period=1_000_000,
-        checkpoint_period=1_000_000,
-        checkpoint_steps=0,
-        keep_checkpoints=0,
-        log_period=config.LOG_PERIOD,
-        bad_videos=BadVideos(1.0),
-        freeze_norms=False,
-        precise_bn_batches=0,
+        checkpoints=RunCheckpoints(
+            output_dir=folder,
+            train_step=step,
+            order=order,
+            process=step.process,
+            words=WORDS,
+            keep=0,
+            extras={},
+        ),
+        cadence=Cadence(
+            max_epoch=1_000_000,
+            eval_period=1_000_000,
+            checkpoint_period=1_000_000,
+            checkpoint_steps=0,
+            log_period=config.LOG_PERIOD,
+        ),
+        norms=BatchNormPolicy(),
+        unreadable=UnreadableSamples(1.0, WORDS),
         seed=0,
-        checkpoint_extras={},
     )
 
 
-def bare_steps(update: Update, clips: torch.Tensor, labels: torch.Tensor, steps: int) -> None:
+def bare_steps(step: TrainStep, clips: torch.Tensor, labels: torch.Tensor, steps: int) -> None:
     for _ in range(steps):
-        with update.precision.autocast():
-            logits = update.compiled(clips)
+        with step.precision.autocast():
+            logits = step.compiled(clips)
         loss = F.cross_entropy(logits.float(), labels)
-        update.optimizer.zero_grad(set_to_none=True)
+        step.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        update.optimizer.step()
+        step.optimizer.step()
 
 
 def timed(action, device: torch.device) -> tuple[float, float]:
@@ -118,17 +130,17 @@ def main() -> None:
     clips = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(len(clips)) % config.MODEL.NUM_CLASSES
     batch = Batch(clips, labels, tuple(range(len(clips))), ())
-    update = build_update(config, build_model(config), process)
-    ready = update.normalize(clips, device)
+    step = build_train_step(config, build_model(config), process)
+    ready = step.normalize(clips, device)
     with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
-        trainer = trainer_of(config, update, batch, Path(folder), args.steps)
+        trainer = trainer_of(config, step, batch, Path(folder), args.steps)
         trainer._signals = signals
         on_device = labels.to(device)
         rows: dict[str, list[tuple[float, float]]] = {"bare": [], "loop": []}
         for turn in range(args.rounds + 1):
-            update.optimizer.found_inf = update.optimizer.grad_scale = None
-            bare = timed(lambda: bare_steps(update, ready, on_device, args.steps), device)
-            loop = timed(lambda n=turn: trainer._train_epoch(n, Start(n)), device)
+            step.optimizer.found_inf = step.optimizer.grad_scale = None
+            bare = timed(lambda: bare_steps(step, ready, on_device, args.steps), device)
+            loop = timed(lambda n=turn: trainer._train_epoch(n, ResumePoint(n)), device)
             if turn:  # the first one warms up
                 rows["bare"].append(bare)
                 rows["loop"].append(loop)

@@ -19,6 +19,7 @@ import torch
 
 from glore_video.cli.arguments import Parser, positive
 from glore_video.data.video.video_list import VideoList
+from glore_video.pixels.augmentation import Framing
 from glore_video.pixels.transforms import resize_short_side
 from glore_video.tasks.video_classification.dataset import EvalViews, TrainingClips, VideoViews
 from glore_video.video import ClipSampling, clip_indices, open_video, view_starts
@@ -64,9 +65,7 @@ def training_clip(path: str, frames: int) -> int:
     data = TrainingClips(
         videos=VideoList(Path(path), [path], [0]),
         sampling=ClipSampling(num_frames=frames, stride=64 // frames),
-        short_sides=(256, 320),
-        crop_size=CROP,
-        flip=True,
+        framing=Framing(short_sides=(256, 320), crop_size=CROP, flip=True),
     )
     clip = data[0, 0].clip
     assert clip is not None

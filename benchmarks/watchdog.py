@@ -17,6 +17,7 @@ import torch
 from glore_video.cli.arguments import Parser, positive
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
+from glore_video.pixels.augmentation import Framing
 from glore_video.tasks.video_classification.dataset import EvalViews, TrainingClips
 from glore_video.video import ClipSampling
 
@@ -66,9 +67,7 @@ def main() -> None:
             "training clip": lambda watchdog: TrainingClips(
                 videos=videos,
                 sampling=sampling,
-                short_sides=(256, 320),
-                crop_size=224,
-                flip=True,
+                framing=Framing(short_sides=(256, 320), crop_size=224, flip=True),
                 watchdog=watchdog,
             ),
             "30 views": lambda watchdog: EvalViews(

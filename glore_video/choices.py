@@ -1,4 +1,4 @@
-"""What is chosen by name, where several modules or a command line have to know the names.
+"""What is chosen by name, and limits, where several modules or a command line have to know them.
 
 This module imports nothing of the package, so that a command offers its choices before it loads
 what they stand for.
@@ -15,6 +15,8 @@ Merging = Literal["mean", "max", "logit_mean"]  # of a video's views
 Match = Literal["path", "name"]  # what tells that two tests saw the same video
 Correction = Literal["holm", "bh"]  # for many comparisons
 ExportFormat = Literal["onnx", "pt2", "aoti"]
+
+MOST_SECONDS = 365 * 86400  # of a time limit: clocks and timers take no more than a year
 
 
 def check_choice(name: str, value: str, choices: Any) -> None:

@@ -83,3 +83,14 @@ def writing(path: object) -> Iterator[None]:
         mended = FileError(f"{path} could not be written: {error.strerror or error}")
         mended.errno = error.errno
         raise mended from error
+
+
+def load_failure(error: Exception) -> str:
+    """Why torch.load failed, without its advice to run what is in the file."""
+    if isinstance(error, EOFError):
+        return "it is empty or cut off"
+    reason = str(error).strip().partition("\n")[0]
+    # Of other files its unpickler raises whatever their bytes lead to, such as an IndexError.
+    if not isinstance(error, (RuntimeError, OSError)) or "weights_only" in reason:
+        return "it is damaged, or was not written by torch.save"
+    return reason if " " in reason else f"{type(error).__name__} {reason}".strip()

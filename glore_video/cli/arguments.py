@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
+from glore_video.choices import MOST_SECONDS
+
 T = TypeVar("T")
 
 CFG_HELP = "configuration, YAML, or the name of one that the package has"
@@ -65,9 +67,9 @@ def above_zero(text: str) -> float:
 
 
 def seconds(text: str) -> float:
-    """A type for argparse: seconds above 0, a year at most (clocks and timers take no more)."""
+    """A type for argparse: seconds above 0, a year at most ."""
     value = _finite(text)
-    if value is None or not 0 < value <= 365 * 86400:
+    if value is None or not 0 < value <= MOST_SECONDS:
         raise argparse.ArgumentTypeError(f"must be seconds above 0, a year at most, got {text!r}")
     return value
 

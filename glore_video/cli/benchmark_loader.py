@@ -51,7 +51,7 @@ def _benchmark(args: argparse.Namespace) -> int:
     from glore_video.processes.cpus import usable_cpus
     from glore_video.runs.settling import settled
     from glore_video.tasks.video_classification.task_data import (
-        build_train_loader,
+        build_train_data,
         load_list,
         render_synthetic,
     )
@@ -62,16 +62,17 @@ def _benchmark(args: argparse.Namespace) -> int:
     render_synthetic(config)
     videos = load_list(config, "train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))
-    loader, batches = build_train_loader(config, videos, process)
+    data = build_train_data(config, videos, process)
+    batches = data.order
     keys = [key for batch in islice(batches, 1 + 32 // len(next(iter(batches)))) for key in batch]
-    shares = reading_shares(loader.dataset, keys[:32])
+    shares = reading_shares(data.loader.dataset, keys[:32])
     print(f"{len(videos)} videos, {cores} cores; {shares}")
     print(f"{'workers':>7}  {'clips/s':>8}")
     speeds: dict[int, float] = {}
     for number in numbers:
         with_workers = with_values(config, {"DATA_LOADER.NUM_WORKERS": number})
-        loader, batches = build_train_loader(with_workers, videos, process)
-        speeds[number] = clips_per_second(loader, batches, num_batches=args.batches)
+        data = build_train_data(with_workers, videos, process)
+        speeds[number] = clips_per_second(data.loader, data.order, num_batches=args.batches)
         print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
     print(advice_line(speeds, shares, cores=cores))
     return 0

@@ -58,7 +58,7 @@ def _compare(args: argparse.Namespace) -> int:
         raise UsageError("two runs are needed, or the groups --a and --b")
 
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.tasks.classification.alignment import UnmatchedVideosError, load_predictions
+    from glore_video.tasks.classification.alignment import UnmatchedSamplesError, load_predictions
     from glore_video.tasks.classification.comparison import Comparison, compare
     from glore_video.tasks.classification.comparison_page import text_lines, write_comparison
 
@@ -71,8 +71,10 @@ def _compare(args: argparse.Namespace) -> int:
             comparisons.append(
                 compare(first, second, allow_missing=args.allow_missing, correction=args.correction)
             )
-        except UnmatchedVideosError as error:
-            advice = f"--allow-missing compares the {error.common} videos that all have"
+        except UnmatchedSamplesError as error:
+            advice = (
+                f"--allow-missing compares the {error.common} {error.kind.plural} that all have"
+            )
             if not error.common:
                 advice = "--match name leaves folders away"
             raise UsageError(f"{error.problem}; {advice}") from None

@@ -72,7 +72,10 @@ def _print(args: argparse.Namespace) -> int:
     most_clips = min(run.plan.clips for run in runs)
     most_crops = min(run.plan.crops for run in runs)
     _check_views(args, runs, most_clips, most_crops)
-    print(f"{len(runs[0].paths)} videos, {len(runs)} {'test' if len(runs) == 1 else 'tests'}")
+    kind = runs[0].kind
+    print(
+        f"{len(runs[0].paths)} {kind.plural}, {len(runs)} {'test' if len(runs) == 1 else 'tests'}"
+    )
     show_top5 = top5_tells(len(runs[0].class_names))
     top5 = f"{'top-5':>6}  " if show_top5 else ""
     print(f"{'clips x crops':>13}  {'method':<10}  {'top-1':>6}  {top5}{'class mean':>10}")
@@ -81,10 +84,10 @@ def _print(args: argparse.Namespace) -> int:
         args.clips or [most_clips], args.crops or [most_crops], args.method or ["mean"]
     ):
         row, found = _merged(args, runs, clips, crops, method)
-        top5 = f"{row['video_top5']:>6.2f}  " if show_top5 else ""
+        top5 = f"{row[kind.top_key(5)]:>6.2f}  " if show_top5 else ""
         print(
             f"{clips:>6} x {crops:<2} {'=' if row['exact'] else '~'}   {method:<10}  "
-            f"{row['video_top1']:>6.2f}  {top5}{row['mean_class_accuracy']:>10.2f}"
+            f"{row[kind.top_key(1)]:>6.2f}  {top5}{row['mean_class_accuracy']:>10.2f}"
         )
         rows.append(row)
         notes |= dict.fromkeys(f"{clips} x {crops}, {note}" for note in found)
@@ -113,20 +116,21 @@ def _merged(
     if args.exact and not choice.exact:
         raise UsageError(f"--exact: {'; '.join(choice.notes)}")
     numbers = accuracies(result.probabilities, result.labels)
+    kind = runs[0].kind
     row = {
         "clips": clips,
         "crops": crops,
         "method": method,
         "exact": choice.exact,
         "views": list(choice.views),
-        "video_top1": numbers.top1,
-        "video_top5": numbers.top5,
+        kind.top_key(1): numbers.top1,
+        kind.top_key(5): numbers.top5,
         "mean_class_accuracy": numbers.class_mean,
     }
     notes = list(choice.notes)
     bad = int((~finite_rows(result.probabilities)).sum())
     if bad:
-        notes.append(f"the scores of {bad} videos are not finite")
+        notes.append(f"the scores of {bad} {kind.plural} are not finite")
     return row, notes
 
 
@@ -138,8 +142,8 @@ def _check_views(
         if clips > most_clips:
             raise UsageError(f"--clips {clips}: {most_clips} were scored, so 1 to {most_clips}")
     for crops in args.crops or ():
-        if crops not in ((1, 3) if most_crops == 3 else (1,)):
-            allowed = "1 or 3" if most_crops == 3 else "1, as it was scored"
+        if crops not in ((1, 3) if most_crops == 3 else (most_crops,)):
+            allowed = "1 or 3" if most_crops == 3 else f"{most_crops}, as it was scored"
             raise UsageError(f"--crops {crops}: must be {allowed}")
     for run in runs:
         fewer = any(clips != run.plan.clips for clips in args.clips or [most_clips])

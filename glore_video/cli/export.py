@@ -112,10 +112,16 @@ def network(
     from glore_video.cli.terminal import chosen_model
 
     named = {"untrained": not args.weights, "device": "cpu"}
-    ready = chosen_model(argparse.Namespace(**{**vars(args), **named}))
-    frames = args.frames or ready.sampling.num_frames
-    colours = ready.preprocessing
-    return ready.network, frames, args.crop or ready.crop_size, colours.mean, colours.std
+    predictor = chosen_model(argparse.Namespace(**{**vars(args), **named}))
+    frames = args.frames or predictor.views.sampling.num_frames
+    colours = predictor.normalize
+    return (
+        predictor.network,
+        frames,
+        args.crop or predictor.views.crop_size,
+        colours.mean,
+        colours.std,
+    )
 
 
 def pictures(video: str | None, frames: int, crop: int) -> Tensor:

@@ -20,8 +20,8 @@ from glore_video.video import VideoError
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
     from glore_video.engine.launch.processes import Process
-    from glore_video.prediction.loading import ReadyModel
     from glore_video.prediction.results_file import Result
+    from glore_video.tasks.video_classification.predictor import Predictor
 
 
 def parser() -> argparse.ArgumentParser:
@@ -102,7 +102,7 @@ def run(args: argparse.Namespace) -> int:
     return timeline(args, ready(args)) if windowed else one(args, ready(args))
 
 
-def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
+def ready(args: argparse.Namespace, device: str = "") -> Predictor:
     from glore_video.cli.terminal import chosen_model
 
     if device:
@@ -110,7 +110,7 @@ def ready(args: argparse.Namespace, device: str = "") -> ReadyModel:
     return chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
 
 
-def one(args: argparse.Namespace, model: ReadyModel) -> int:
+def one(args: argparse.Namespace, model: Predictor) -> int:
     from glore_video.prediction import predict
     from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
 
@@ -121,11 +121,11 @@ def one(args: argparse.Namespace, model: ReadyModel) -> int:
         file.known(row.network)
         args.csv.parent.mkdir(parents=True, exist_ok=True)
         file.finish([args.video], {args.video: row})
-    show(args, args.video, prediction.top(args.top), model.views)
+    show(args, args.video, prediction.top(args.top), model.views.words)
     return 0
 
 
-def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
+def timeline(args: argparse.Namespace, model: Predictor) -> int:
     from glore_video.cli.terminal import Bar
     from glore_video.prediction import window_timeline
     from glore_video.tasks.video_classification.timeline_files import (
@@ -147,8 +147,8 @@ def timeline(args: argparse.Namespace, model: ReadyModel) -> int:
                 found,
                 args.out,
                 k=min(args.top, 3),
-                backend=model.backend,
-                damaged=model.damaged,
+                backend=model.views.backend,
+                damaged=model.views.damaged,
                 progress=bar,
             )
     for window in found.windows:

@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.engine.tester import sample_frames
     from glore_video.tasks.classification.report import write_report
+    from glore_video.video.stills import sample_frames
 
     folder: Path = args.folder
     if not (folder / "scores.npz").is_file() and (folder / "test").is_dir():

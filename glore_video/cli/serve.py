@@ -57,7 +57,7 @@ def _serve(args: argparse.Namespace) -> int:
     from glore_video.engine.run_log import setup_logging
 
     setup_logging(None, is_main=True)
-    ready = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops)
+    predictor = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops)
     import uvicorn
 
     from glore_video.serving.app import Limits, create_app
@@ -75,8 +75,10 @@ def _serve(args: argparse.Namespace) -> int:
             "is no password and no encryption",
             file=sys.stderr,
         )
-    app = create_app(ready, limits, hosts=("127.0.0.1", "localhost", "[::1]") if local else ("*",))
+    app = create_app(
+        predictor, limits, hosts=("127.0.0.1", "localhost", "[::1]") if local else ("*",)
+    )
     shown = f"[{args.host}]" if ":" in args.host else args.host
-    print(f"http://{shown}:{args.port}/   ({ready.source}; Ctrl-C stops)", file=sys.stderr)
+    print(f"http://{shown}:{args.port}/   ({predictor.source}; Ctrl-C stops)", file=sys.stderr)
     uvicorn.run(app, host=args.host, port=args.port, log_level="warning", access_log=False)
     return 0

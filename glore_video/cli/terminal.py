@@ -17,15 +17,15 @@ from glore_video.errors import UsageError, naming
 from glore_video.processes.streams import takes
 
 if TYPE_CHECKING:
-    from glore_video.prediction.loading import ReadyModel
+    from glore_video.tasks.video_classification.predictor import Predictor
 
 
-def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int = 0) -> ReadyModel:
+def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int = 0) -> Predictor:
     """The network that these arguments name; errors name them."""
     from glore_video.engine.checkpoint import resolve_checkpoint
     from glore_video.engine.threads import bound_threads
     from glore_video.models import UnfitWeightsError
-    from glore_video.prediction.loading import UnknownNetworkError, ready_model
+    from glore_video.prediction.loading import UnknownNetworkError, load_predictor
     from glore_video.runs.network import advice
 
     if not (args.cfg or args.model or args.weights):
@@ -43,7 +43,7 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
     source = naming(f"--model {args.model} without --weights") if published else nullcontext()
     try:
         with source:
-            return ready_model(
+            return load_predictor(
                 cfg=args.cfg,
                 model=args.model,
                 weights=weights,

@@ -108,7 +108,8 @@ def _run(cfg: str, pairs: Sequence[str], fixed: Mapping[str, bool], *, dry_run: 
     from glore_video.engine.launch.activity import Activity
     from glore_video.engine.launch.processes import launch, under_torchrun
     from glore_video.engine.launch.waiting import speaking_up
-    from glore_video.runs.run import accepted, check_settings, describe_run
+    from glore_video.runs.acceptance import accepted, check_settings
+    from glore_video.runs.describing import describe_run
     from glore_video.runs.settling import settled
 
     config = settled(config)
@@ -134,7 +135,8 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
     from glore_video.engine.launch.processes import log_processes
     from glore_video.engine.launch.waiting import speaking_up
     from glore_video.engine.run_log import setup_logging
-    from glore_video.runs.run import accepted, train_and_test
+    from glore_video.runs.acceptance import accepted
+    from glore_video.runs.run import train_and_test
 
     folder = Path(config.OUTPUT_DIR)
     if not accept_here:

@@ -15,7 +15,7 @@ from glore_video.errors import UsageError, naming
 
 if TYPE_CHECKING:
     from glore_video.prediction import VideoLook
-    from glore_video.prediction.loading import ReadyModel
+    from glore_video.tasks.video_classification.predictor import Predictor
 
 
 def parser() -> argparse.ArgumentParser:
@@ -71,8 +71,8 @@ def visualize(args: argparse.Namespace) -> int:
     from glore_video.tasks.video_classification.inspection import look
     from glore_video.tasks.video_classification.inspection_pictures import choose_nodes, find_unit
 
-    ready = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
-    units = list(glore_units(ready.network))
+    predictor = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
+    units = list(glore_units(predictor.network))
     for flag in ("unit", "nodes"):
         if getattr(args, flag) and not units:
             raise UsageError(f"--{flag}: the network has no GloRe unit; without it: Grad-CAM")
@@ -80,18 +80,23 @@ def visualize(args: argparse.Namespace) -> int:
     if units:
         with naming(f"--unit {args.unit}"):
             unit = find_unit(units, args.unit)
-    target = None if args.target is None else _label(args.target, ready.class_names)
+    target = None if args.target is None else _label(args.target, predictor.class_names)
     with Bar("clips") as bar:
         seen = look(
-            args.video, ready, target=target, most_clips=args.maps, layer=args.layer, progress=bar
+            args.video,
+            predictor,
+            target=target,
+            most_clips=args.maps,
+            layer=args.layer,
+            progress=bar,
         )
     nodes = []
     if unit:
         with naming("--nodes"):
             nodes = choose_nodes(seen, unit, args.nodes, args.top)
-    paths = _write(args, ready, seen, unit, nodes)
+    paths = _write(args, predictor, seen, unit, nodes)
     print(
-        f"{ready.class_names[seen.target]} {100 * seen.probability:.1f}% ({ready.views}, as "
+        f"{predictor.class_names[seen.target]} {100 * seen.probability:.1f}% ({predictor.views.words}, as "
         f"glore-video predict says); maps of {len(seen.clips)} clips{unit and f', {unit}'}"
     )
     if unit:
@@ -103,7 +108,7 @@ def visualize(args: argparse.Namespace) -> int:
 
 
 def _write(
-    args: argparse.Namespace, ready: ReadyModel, seen: VideoLook, unit: str, nodes: list[int]
+    args: argparse.Namespace, predictor: Predictor, seen: VideoLook, unit: str, nodes: list[int]
 ) -> list[Path]:
     """Pictures and film into --out; returns their paths."""
     from glore_video.cli.terminal import Bar
@@ -117,7 +122,11 @@ def _write(
 
     args.out.mkdir(parents=True, exist_ok=True)
     stem = f"{Path(args.video).stem}.{unit.removesuffix('.glore') or 'grad_cam'}"
-    names, backend, damaged = ready.class_names, ready.backend, ready.damaged
+    names, backend, damaged = (
+        predictor.class_names,
+        predictor.views.backend,
+        predictor.views.damaged,
+    )
     sheet = sheet_of(seen, unit, nodes, names, backend=backend, damaged=damaged)
     pictures = {"sheet": sheet}
     if unit:

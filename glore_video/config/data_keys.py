@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
+from glore_video.choices import Backend, Damaged
 from glore_video.config.fields import (
     Fraction01,
     Int,
@@ -52,8 +53,8 @@ class Data(Section):
     SHORT_VIDEO: Literal["repeat_last", "cycle"] = key(
         "repeat_last", "how a clip longer than its video is filled"
     )
-    DECODING_BACKEND: Literal["pyav", "decord"] = key("pyav", "library that reads videos")
-    DAMAGED_VIDEO: Literal["error", "use_prefix"] = key(
+    DECODING_BACKEND: Backend = key("pyav", "library that reads videos")
+    DAMAGED_VIDEO: Damaged = key(
         "error",
         "a damaged video counts as unreadable, or its frames before the damage are used "
         "(in training, validation and testing alike)",

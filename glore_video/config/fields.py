@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from glore_video.choices import MOST_SECONDS
 from glore_video.errors import UsageError
 
 
@@ -24,7 +25,7 @@ NonNegative = Annotated[Int, Field(ge=0)]
 NonNegativeFloat = Annotated[Float, Field(ge=0)]
 PositiveFloat = Annotated[Float, Field(gt=0)]
 Fraction01 = Annotated[Float, Field(ge=0, le=1)]
-Seconds = Annotated[Float, Field(ge=0, le=365 * 86400)]
+Seconds = Annotated[Float, Field(ge=0, le=MOST_SECONDS)]
 Seed = Annotated[Int, Field(ge=0, lt=2**32)]
 OneOrThree = Annotated[Literal[1, 3], BeforeValidator(no_bool)]  # True == 1
 BelowOne = Annotated[Float, Field(ge=0, lt=1)]

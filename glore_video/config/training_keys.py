@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from glore_video.choices import ViewSpacing
 from glore_video.config.fields import (
     BelowOne,
     NonNegative,
@@ -65,7 +66,7 @@ class FinalTest(Section):
     EMA: bool = key(True, "test the moving average of the weights where a checkpoint has one")
     NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")
     NUM_SPATIAL_CROPS: OneOrThree = key(3, "crops a clip: 3 along the longer side, or the centre")
-    VIEW_SPACING: Literal["slowfast", "ends"] = key(
+    VIEW_SPACING: ViewSpacing = key(
         "slowfast",
         "clip i of N starts at i*delta/N (slowfast) or i*delta/(N-1) (ends: reaches the last frame)",
     )

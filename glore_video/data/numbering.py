@@ -72,7 +72,7 @@ def list_of(root: Path, split: str) -> Path | None:
 
 
 def manifest_beside(root: Path, split: str) -> Path:
-    """Where tools/check_data.py writes what it found of a split's list or class folders."""
+    """Where glore-video check-data writes what it found of a split's list or class folders."""
     return root / f"{split}.manifest.csv"
 
 

@@ -13,8 +13,7 @@ from typing import IO, Any, cast
 
 import torch
 
-from glore_video.errors import NO_SPACE, FileError, MissingFileError, UsageError
-from glore_video.models.weights.files import load_failure
+from glore_video.errors import NO_SPACE, FileError, MissingFileError, UsageError, load_failure
 
 logger = logging.getLogger(__name__)
 

@@ -1,15 +1,65 @@
-"""Where NaN or infinity came from: a batch computed again with every module watched."""
+"""Divergence: where NaN or infinity came from, by a batch computed again with every module watched."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from glore_video.engine.checkpoint import last_checkpoint
+from glore_video.engine.launch.processes import Process
+from glore_video.engine.protocols import TrainingData, Words
+from glore_video.engine.train_step import TrainStep
+from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit import GloreUnit
+
+logger = logging.getLogger(__name__)
+
+
+def stop_if_diverged(
+    step: TrainStep,
+    data: TrainingData,
+    process: Process,
+    *,
+    first_step: int,
+    generator: Callable[[int, int], torch.Generator],
+    output_dir: Path,
+    words: Words,
+) -> None:
+    """Raises UsageError that names the step, the module and the samples. Every process must call it.
+
+    Args:
+        first_step: of this process, over all epochs.
+        generator: that the step of an epoch had, both from 0.
+    """
+    flags = float(step.diverged), int(step.finite_steps)
+    finite = [count for bad, count in process.gather(flags) if bad]
+    if not finite:
+        return
+    steps = data.order.steps_per_epoch
+    epoch, number = divmod(first_step + min(finite), steps)
+    process.doing("looking for what is not finite")
+    data.order.epoch, data.order.first = epoch, number
+    batch = next(iter(data.loader))
+    found = first_non_finite(
+        step.model, step.losses(batch.inputs, batch.targets, generator(epoch, number))
+    )
+    reports = process.gather((found, [data.samples.path(i) for i in batch.indices]))
+    found, paths = next((report for report in reports if report[0]), reports[0])
+    logger.error("%s of the batch: %s", words.samples, ", ".join(paths))
+    raise UsageError(
+        f"the loss or its gradient was not finite at step {number + 1} of {steps} in epoch "
+        f"{epoch + 1}: {found or 'it did not show when the batch was computed again'}. "
+        f"{words.samples.capitalize()} of the batch: {', '.join(paths[:4])}"
+        f"{', ... (log.txt)' if len(paths) > 4 else ''}. "
+        f"{last_checkpoint(output_dir) or 'No checkpoint'} is the last good one. Lower "
+        "SOLVER.BASE_LR, lengthen SOLVER.WARMUP_EPOCHS or set SOLVER.CLIP_GRAD_L2NORM"
+    )
 
 
 def first_non_finite(model: nn.Module, losses: Iterable[Tensor]) -> str | None:
@@ -51,7 +101,7 @@ def _watched(model: nn.Module, found: list[str]) -> Iterator[None]:
 
     def watch(name: str, kind: str) -> Callable[..., None]:
         def after(module: nn.Module, args: Any, output: Any) -> None:
-            for tensor in _tensors(output):
+            for tensor in tensors_of(output):
                 if found:
                     return
                 if not bool(torch.isfinite(tensor).all()):
@@ -93,13 +143,14 @@ def _public(name: str) -> str:
     )
 
 
-def _tensors(output: Any) -> Iterator[Tensor]:
+def tensors_of(output: Any) -> Iterator[Tensor]:
+    """The floating-point tensors of what a network or a layer returns, in any containers."""
     if isinstance(output, Tensor):
         if output.is_floating_point():
             yield output
-    elif isinstance(output, (list, tuple)):
-        for part in output:
-            yield from _tensors(part)
+    elif isinstance(output, (list, tuple, dict)):
+        for part in output.values() if isinstance(output, dict) else output:
+            yield from tensors_of(part)
 
 
 def _described(tensor: Tensor) -> str:

@@ -7,9 +7,10 @@ shape for each sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,38 @@ from torch.utils.data import DataLoader
 
 Failure = tuple[str, str]
 """A sample's name, and why it can't be read."""
+
+
+Normalize = Callable[[Tensor, torch.device], Tensor]
+"""uint8 (n, 3, *positions) anywhere -> float32 of the same shape on the device."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What a task calls its samples and their inputs: in log lines, errors and keys of metrics.
+
+    Attributes:
+        sample: one line of a list: "video".
+        input: what the network is given of it: "clip".
+        validated: which input of a sample validation takes: "centre clip"; "" if there is one only.
+        faster_reading: what a user may do if reading keeps the network waiting.
+    """
+
+    sample: str = "sample"
+    input: str = "input"
+    validated: str = ""
+    faster_reading: str = "make samples smaller"
+
+    @property
+    def samples(self) -> str:
+        return f"{self.sample}s"
+
+    @property
+    def inputs(self) -> str:
+        return f"{self.input}s"
+
+
+PLAIN_WORDS = Words()
 
 
 class Batch(Protocol):
@@ -48,6 +81,52 @@ class SampleList(Protocol):
         """The name of the sample at this place, for messages and results."""
 
 
+class TrainingOrder(Protocol):
+    """Which samples come in which step: the same batches with any number of processes."""
+
+    epoch: int
+    """That the next iteration gives."""
+    first: int
+    """The step from which on it gives them."""
+
+    @property
+    def steps_per_epoch(self) -> int: ...
+
+    @property
+    def follows_from(self) -> Mapping[str, int]:
+        """What the order of an epoch follows from: seed, batch_size, num_samples."""
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The training samples of one process.
+
+    Attributes:
+        loader: gives a Batch a step, of the epoch and from the step that `order` names.
+        order: of all processes.
+        samples: that indices of a Batch are places in.
+    """
+
+    loader: DataLoader[Any]
+    order: TrainingOrder
+    samples: SampleList
+
+
+@dataclass(frozen=True)
+class ValidationData:
+    """One process' share of the samples that are validated, each once over all processes.
+
+    Attributes:
+        loader: gives a Batch at a time.
+        samples: of all processes.
+    """
+
+    loader: DataLoader[Any]
+    samples: SampleList
+
+
 class Objective(Protocol):
     """The task's half of a training step."""
 
@@ -64,16 +143,28 @@ class Objective(Protocol):
     def weight(self, targets: Tensor) -> float | Tensor:
         """What the sum of losses is divided by: samples, or pixels that are not ignored.
 
-        A number if it follows from the shape alone, and so is the same on all processes; a scalar
-        tensor if it depends on values: it is then added up over processes.
+        A number if it follows from the shape alone: each process divides by its own. A scalar
+        tensor if it depends on values: it is added up over the processes and the parts of a step.
+
+        Args:
+            targets: as `prepare` returned them.
         """
 
     def loss_sum(self, outputs: Any, targets: Tensor) -> Tensor:
-        """Sum of the losses, a scalar; auxiliary outputs inside."""
+        """Sum of the losses, a scalar; auxiliary outputs inside.
+
+        Args:
+            outputs: of the network, as autocast left them.
+            targets: as `prepare` returned them.
+        """
 
 
 class Meter(Protocol):
-    """Figures from additive counts."""
+    """Figures from additive counts.
+
+    One that validates has the mean loss among its figures, as "loss". Samples whose outputs are not
+    finite have no part in it, and are wrong in the other figures.
+    """
 
     @property
     def main(self) -> str:
@@ -84,31 +175,85 @@ class Meter(Protocol):
         """Number of counts."""
 
     def count(self, outputs: Any, targets: Tensor) -> Tensor:
-        """float64 (size,) of these samples, on their device."""
+        """float64 (size,) of these samples, on their device.
+
+        Args:
+            outputs: of the network, as autocast left them; no gradient is wanted.
+            targets: as the Batch had them.
+        """
 
     def figures(self, counts: Tensor) -> dict[str, float]:
-        """From sums of counts, on the CPU, to figures by name; `main` is one of them."""
+        """From sums of counts, on the CPU, to figures by name; `main` is one of them.
+
+        NaN where nothing was counted.
+        """
+
+    def text(self, figures: Mapping[str, float], decimals: int) -> str:
+        """The figures that a log line shows beside the loss: "top-1 61.25%"."""
+
+
+class Records(NamedTuple):
+    """What a test has seen of the samples that were readable, in the order of the list."""
+
+    indices: np.ndarray
+    """int64 (samples,), ascending: their places in the list."""
+    values: np.ndarray
+    """float32 (samples, *record_shape)."""
+    failed: tuple[Failure, ...]
+    """The others."""
+
+
+class Outcome(Protocol):
+    """What a test has come to."""
+
+    @property
+    def figures(self) -> Mapping[str, Any]:
+        """Of the test's line in metrics.jsonl; empty if there is nothing to say."""
+
+    def problem(self, checkpoint: str) -> str:
+        """Why the test of these weights is an error although it came to its end; else empty."""
 
 
 class Evaluation(Protocol):
     """The task's half of a test."""
 
     @property
+    def noun(self) -> str:
+        """What a sample is, for messages: "video"."""
+
+    @property
     def samples(self) -> SampleList: ...
 
     @property
-    def settings(self) -> Mapping[str, Any]:
-        """Plain values of all that records depend on, besides weights and the list."""
+    def input_shape(self) -> Sequence[int]:
+        """Of one input of the network, (3, *positions)."""
 
     @property
-    def record_shape(self) -> tuple[int, ...]:
+    def record_shape(self) -> Sequence[int]:
         """Of one sample's record: (views, classes), or (classes, classes)."""
 
-    def loader(self, indices: Sequence[int]) -> DataLoader[Any]:
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Plain values of all that records depend on, the list too, but for the weights."""
+
+    def describe(self) -> str:
+        """What is tested, in words."""
+
+    def loader(self, indices: Sequence[int]) -> Iterable[Any]:
         """One item a sample, in this order: `index`, `views` (None if unreadable), `failures`."""
 
     def record(self, forward: Callable[[Tensor], Any], views: Any, batch_size: int) -> np.ndarray:
         """float32 of record_shape. forward: uint8 (at most batch_size, 3, *positions) -> outputs."""
 
-    def write(self, folder: Path, records: Any, facts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Results and report into the folder; returns the figures of the test's metrics line."""
+    def summarize(self, records: Records) -> Outcome: ...
+
+    def write(self, folder: Path, records: Records, summary: Any, facts: Mapping[str, Any]) -> None:
+        """The files of results.
+
+        Args:
+            summary: what `summarize` has returned for these records.
+            facts: more keys of summary.json.
+        """
+
+    def report(self, folder: Path, records: Records) -> None:
+        """The page about what `write` has written into the folder."""

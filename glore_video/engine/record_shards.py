@@ -1,4 +1,4 @@
-"""The scores of a test that is under way, kept on disk, so that a killed test goes on."""
+"""The records of a test that is under way, kept on disk, so that a killed test goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,17 @@ logger = logging.getLogger(__name__)
 _MOST_BYTES = 64_000_000
 
 
-class ScoreParts:
-    """Logits of single videos, in files that are added and never changed.
+class RecordShards:
+    """One array for each sample, in files that are added and never changed.
 
-    Each process adds files of its own. They bear a digest of all that the scores depend on; those
+    Each process adds files of its own. They bear a digest of all that the records depend on; those
     of another test are not used. A file is written to a temporary name, synced and renamed, so
     that after a kill or a power cut it is whole or not there.
 
     Args:
         folder: on a disk that all processes see.
-        fingerprint: names and plain values of what the scores depend on.
-        seconds: between two files of a process, at most; 0 writes every video at once.
+        fingerprint: names and plain values of what the records depend on.
+        seconds: between two files of a process, at most; 0 writes every record at once.
     """
 
     def __init__(
@@ -51,19 +51,19 @@ class ScoreParts:
         self._written = time.monotonic()
 
     def finished(self) -> list[int]:
-        """Places in the list of the videos that have been scored, ascending.
+        """Places in the list of the samples that have a record, ascending.
 
-        The first time it says which scores of other tests it ignores.
+        The first time it says which records of other tests it ignores.
         """
         if not self._spoken:
             self._spoken = True
             self._speak_of_others()
         return sorted({index for path in self._files() for index in self._indices(path)})
 
-    def add(self, index: int, logits: np.ndarray) -> None:
-        """The float32 (views, classes) of the video at this place in the list."""
-        self._waiting[index] = logits
-        self._bytes += logits.nbytes
+    def add(self, index: int, record: np.ndarray) -> None:
+        """The float32 record of the sample at this place in the list; all have one shape."""
+        self._waiting[index] = record
+        self._bytes += record.nbytes
         late = time.monotonic() - self._written >= self.seconds
         if late or self._bytes >= _MOST_BYTES:
             self.flush()
@@ -83,27 +83,30 @@ class ScoreParts:
             np.savez(
                 file,
                 indices=np.array(list(self._waiting), dtype=np.int64),
+                # The name that files of earlier versions have.
                 logits=np.stack(list(self._waiting.values())),
             )
         self._waiting.clear()
         self._bytes = 0
 
-    def collect(self, *, views: int, classes: int) -> tuple[np.ndarray, np.ndarray]:
-        """Places int64 (videos,), ascending, and logits float32 (videos, views, classes) of all.
+    def collect(self, shape: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Places int64 (samples,), ascending, and records float32 (samples, *shape) of all.
 
         Raises:
             ValueError: a file is damaged, or of another shape.
         """
         indices = np.array(self.finished(), dtype=np.int64)
-        logits = np.empty((len(indices), views, classes), dtype=np.float32)
+        records = np.empty((len(indices), *shape), dtype=np.float32)
         for path in self._files():
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 try:
-                    places = np.searchsorted(indices, arrays["indices"])
-                    logits[places] = arrays["logits"]
+                    found = arrays["logits"]
+                    if found.shape[1:] != tuple(shape):
+                        raise ValueError(f"records of {found.shape[1:]}, not of {tuple(shape)}")
+                    records[np.searchsorted(indices, arrays["indices"])] = found
                 except (zipfile.BadZipFile, ValueError) as error:
                     raise UsageError(f"{path}: remove it and test again: {error}") from None
-        return indices, logits
+        return indices, records
 
     def remove(self) -> None:
         """Forget all, those of other tests included."""

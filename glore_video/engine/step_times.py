@@ -66,13 +66,16 @@ def shares(seconds: dict[str, float]) -> str:
     return ", ".join(f"{phase} {100 * seconds[phase] / total:.0f}%" for phase in PHASES)
 
 
-def verdict(seconds: dict[str, float], *, num_workers: int, cores: int) -> str | None:
+def verdict(
+    seconds: dict[str, float], *, num_workers: int, cores: int, faster_reading: str
+) -> str | None:
     """One line about a run that waits for its data, or None.
 
     Args:
         seconds: a step's, by phase.
         num_workers: reading processes of this process.
         cores: that this process may use.
+        faster_reading: what else helps.
     """
     total = sum(seconds.values())
     share = seconds["data"] / total if total else 0.0
@@ -81,10 +84,7 @@ def verdict(seconds: dict[str, float], *, num_workers: int, cores: int) -> str |
     cure = f"raise DATA_LOADER.NUM_WORKERS ({num_workers} of {cores} cores), or "
     if num_workers >= cores:
         cure = f"all {cores} cores read already: "
-    return (
-        f"waiting for data {100 * share:.0f}% of the time: {cure}make videos smaller and their GOPs "
-        "shorter: see tools/check_data.py and tools/benchmark_loader.py"
-    )
+    return f"waiting for data {100 * share:.0f}% of the time: {cure}{faster_reading}"
 
 
 def time_left(steps: int, seconds: Sequence[float]) -> str:

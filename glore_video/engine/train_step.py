@@ -1,4 +1,4 @@
-"""One optimiser step from a batch of clips."""
+"""One optimiser step from a batch: forward, backward, clipping, update, moving average."""
 
 from __future__ import annotations
 
@@ -9,48 +9,80 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
+from glore_video.engine.protocols import Meter, Normalize, Objective
 from glore_video.engine.step_times import StepTimes
-from glore_video.pixels.normalize import Normalize
-from glore_video.tasks.classification.ranking import predicted_classes
 
-# (clips float, labels int64, generator) -> (clips, soft targets)
-Mix = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
+
+@dataclass(frozen=True)
+class Sums:
+    """What steps add up to.
+
+    Attributes:
+        loss: sum of losses.
+        weight: what it is divided by for their mean.
+        norm: of the gradient, before it was clipped.
+        inputs: of the network.
+        counts: float64 (Meter.size,), on the CPU.
+    """
+
+    loss: float
+    weight: float
+    norm: float
+    inputs: float
+    counts: Tensor
+
+    SIZE = 4  # numbers before the counts
+
+    @classmethod
+    def of(cls, sums: Tensor) -> Sums:
+        """Of what a TrainStep returned, added up; waits for the device."""
+        sums = sums.cpu()
+        loss, weight, norm, inputs = sums[: cls.SIZE].tolist()
+        return cls(loss, weight, norm, inputs, sums[cls.SIZE :])
+
+    @property
+    def mean_loss(self) -> float:
+        return self.loss / self.weight if self.weight else float("nan")
 
 
 @dataclass(kw_only=True)
-class Update:
+class TrainStep:
     """Forward, backward, clipping, optimiser, moving average. Nothing in it waits for a GPU.
 
-    An update whose gradients are not finite is left out, as are all after it, and `diverged`
-    becomes 1: parameters stay as they were, for `first_non_finite` to look into; `finite_steps`
-    counts those before. (In fp16 the gradient scaler leaves out single updates, and `diverged`
-    tells of the loss alone.)
+    The gradient is that of the sum of all losses over the sum of their weights, whatever the number
+    of processes and of parts. An update whose gradients are not finite is left out, as are all
+    after it, and `diverged` becomes 1: parameters stay as they were, for `first_non_finite` to look
+    into; `finite_steps` counts those before. (In fp16 the gradient scaler leaves out single
+    updates, and `diverged` tells of the loss alone.)
 
     Attributes:
         model: the bare network.
         parallel: the same, or wrapped so that gradients are averaged over processes.
         compiled: what runs the forward pass: `parallel`, or what torch.compile makes of it.
+        objective: mixing, and the loss.
+        meter: what is counted beside it.
         accumulation: equal parts that a batch is computed in, one after another.
         clip_norm, clip_value: greatest norm of the gradient, greatest absolute value in it; 0: off.
-        mix: mixup, label smoothing and the like.
         average: moving average of the weights.
     """
 
     model: nn.Module
     parallel: nn.Module
-    compiled: Callable[[Tensor], Tensor]
+    compiled: Callable[[Tensor], Any]
     optimizer: torch.optim.Optimizer
+    objective: Objective
+    meter: Meter
     normalize: Normalize
     precision: Precision
+    process: Process
     accumulation: int = 1
     clip_norm: float = 0.0
     clip_value: float = 0.0
-    mix: Mix | None = None
     average: AveragedModel | None = None
     scaler: torch.amp.GradScaler = field(init=False)
     times: StepTimes = field(init=False)
@@ -64,74 +96,89 @@ class Update:
         self.diverged = torch.zeros((), device=device)
         self.finite_steps = torch.zeros((), dtype=torch.int64, device=device)
 
-    def __call__(self, clips: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+    def zeros(self) -> Tensor:
+        """Sums of no step, float64 (Sums.SIZE + meter.size,) on the device."""
+        size = Sums.SIZE + self.meter.size
+        return torch.zeros(size, dtype=torch.float64, device=self.precision.device)
+
+    def __call__(self, inputs: Tensor, targets: Tensor, generator: torch.Generator) -> Tensor:
         """One step.
 
         Args:
-            clips: uint8 (clips, 3, frames, height, width), anywhere.
-            labels: int64 (clips,).
-            generator: for `mix`.
+            inputs: uint8 (n, 3, *positions), anywhere.
+            targets: (n, ...), as the objective takes them.
+            generator: of the CPU, for the objective.
 
         Returns:
-            float64 (4,) on the device: sum of losses, correct clips, clips, norm of the gradient
-            before it was clipped.
+            Sums of this process, float64 (Sums.SIZE + meter.size,) on the device.
         """
-        labels = labels.to(self.precision.device, non_blocking=True)
-        pixels = self.normalize(clips, self.precision.device)
+        device = self.precision.device
+        targets = targets.to(device, non_blocking=True)
+        pixels = self.normalize(inputs, device)
         self.times.mark("transfer")
-        pixels, targets = self.targets(pixels, labels, generator)
+        pixels, wanted = self.objective.prepare(pixels, targets, generator)
+        weight = self.objective.weight(wanted)
+        divisor = self._divisor(weight)
         self.optimizer.zero_grad(set_to_none=True)
-        parts = self._parts(pixels, targets, labels)
-        total, correct = torch.zeros((), device=labels.device), torch.zeros_like(labels[:1])
-        for number, (part, target, label) in enumerate(parts, start=1):
+        parts = self._parts(pixels, wanted, targets)
+        total = torch.zeros((), device=device)
+        counts = torch.zeros(self.meter.size, dtype=torch.float64, device=device)
+        for number, (part, target, counted) in enumerate(parts, start=1):
             with self._synchronised(last=number == len(parts)):
-                loss, logits = self.loss(part, target)
-                loss = loss * (len(part) / len(pixels))
+                loss, outputs = self._loss_sum(part, target, self.compiled)
                 self.times.mark("forward")
-                self.scaler.scale(loss).backward()
+                self.scaler.scale(loss / divisor).backward()
                 self.times.mark("backward")
             total = total + loss.detach()
-            correct = correct + (predicted_classes(logits.detach()) == label).sum()
+            with torch.no_grad():
+                counts = counts + self.meter.count(outputs, counted)
         norm = self._step(total)
         self.times.mark("update")
         self.times.steps += 1
-        count = len(labels)
-        sums = [total.double() * count, correct[0], correct.new_tensor(count), norm]
-        return torch.stack([value.detach().double() for value in sums])
-
-    def targets(
-        self, pixels: Tensor, labels: Tensor, generator: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Clips and targets after mixing: labels themselves, or float32 (clips, classes)."""
-        return self.mix(pixels, labels, generator) if self.mix else (pixels, labels)
-
-    def loss(
-        self, pixels: Tensor, targets: Tensor, network: Callable[[Tensor], Tensor] | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Mean loss of the clips, and their logits in float32."""
-        with self.precision.autocast():
-            logits = (network or self.compiled)(pixels).float()
-        return F.cross_entropy(logits, targets), logits
+        numbers = (
+            torch.as_tensor(n, dtype=torch.float64, device=device)
+            for n in (total, weight, norm, len(pixels))
+        )
+        return torch.cat([torch.stack([n.detach() for n in numbers]), counts])
 
     def losses(
         self,
-        clips: Tensor,
-        labels: Tensor,
+        inputs: Tensor,
+        targets: Tensor,
         generator: torch.Generator,
         network: nn.Module | None = None,
     ) -> Iterator[Tensor]:
-        """The losses of a batch's parts, for what is no step of the run.
+        """The losses of a batch's parts, for what is no step of the run: they say nothing to others.
 
         Of the bare network, or of another that takes its place.
         """
         device = self.precision.device
-        pixels, targets = self.targets(self.normalize(clips, device), labels.to(device), generator)
-        for part, target in self._parts(pixels, targets):
-            yield self.loss(part, target, network or self.model)[0]
+        pixels, wanted = self.objective.prepare(
+            self.normalize(inputs, device), targets.to(device), generator
+        )
+        divisor = _positive(self.objective.weight(wanted))
+        for part, target in self._parts(pixels, wanted):
+            yield self._loss_sum(part, target, network or self.model)[0] / divisor
+
+    def _divisor(self, weight: float | Tensor) -> float | Tensor:
+        """Of sums of losses. Gradients are averaged over processes: it is the mean weight of one."""
+        if isinstance(weight, Tensor):
+            total = self.process.sum(weight.detach().double().clone())
+            weight = total / self.process.world_size
+        return _positive(weight)
+
+    def _loss_sum(
+        self, pixels: Tensor, targets: Tensor, network: Callable[[Tensor], Any]
+    ) -> tuple[Tensor, Any]:
+        """Sum of the losses of some inputs, and the network's outputs."""
+        with self.precision.autocast():
+            outputs = network(pixels)
+        return self.objective.loss_sum(outputs, targets), outputs
 
     def _parts(self, *tensors: Tensor) -> list[tuple[Tensor, ...]]:
         """What is computed at a time."""
-        return list(zip(*(t.tensor_split(self.accumulation) for t in tensors), strict=True))
+        count = max(1, min(self.accumulation, len(tensors[0])))
+        return list(zip(*(t.tensor_split(count) for t in tensors), strict=True))
 
     def _synchronised(self, *, last: bool) -> AbstractContextManager[Any]:
         """Gradients are averaged over processes once a step."""
@@ -161,3 +208,10 @@ class Update:
         if self.average is not None:
             self.average.update_parameters(self.model)
         return norm
+
+
+def _positive(weight: float | Tensor) -> float | Tensor:
+    """1 in place of 0: where nothing counts, the sum of losses is 0 too."""
+    if isinstance(weight, Tensor):
+        return torch.where(weight > 0, weight, torch.ones_like(weight))
+    return weight or 1.0

@@ -14,6 +14,7 @@ from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks import backbones
+from glore_video.models.networks.heads import head_paths
 from glore_video.models.networks.insertion import (
     glore_units,
     insert_glore,
@@ -25,7 +26,7 @@ from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
 from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.weights.files import StoredWeights
-from glore_video.models.weights.foreign_keys import head_path, to_our_keys
+from glore_video.models.weights.foreign_keys import to_our_keys
 from glore_video.models.weights.loading import (
     LoadReport,
     UnfitWeightsError,
@@ -180,17 +181,19 @@ def _load(model: nn.Module, stored: StoredWeights, *, new_head: bool) -> LoadRep
     elif ours.normalize is not None:
         for unit in glore_units(model).values():
             unit.normalize = ours.normalize
-    head = f"{head_path(model)}.weight"
-    classes = len(model.state_dict()[head])
-    if head in ours.state and len(ours.state[head]) != classes:
-        if not new_head:
+    own = model.state_dict()
+    for head in (f"{path}.weight" for path in head_paths(model)):
+        if head not in ours.state or head not in own:
+            continue
+        classes, theirs = len(own[head]), len(ours.state[head])
+        if theirs != classes and not new_head:
             raise UnfitWeightsError(
-                f"{stored.name} has {len(ours.state[head])} classes, the network {classes}",
-                classes=len(ours.state[head]),
-                advice=f"give num_classes={len(ours.state[head])}, or num_classes={classes} for a "
-                "new classifier",
+                f"{stored.name} has {theirs} classes, the network {classes}",
+                classes=theirs,
+                advice=f"give num_classes={theirs}, or num_classes={classes} for a new classifier",
             )
-        allow.append("head")
+        if theirs != classes:
+            allow.append("head")
     return load_weights(model, stored, allow=allow)
 
 

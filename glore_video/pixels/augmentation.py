@@ -25,6 +25,8 @@ from glore_video.pixels.draws import whole
 from glore_video.pixels.erasing import RandomErasing
 from glore_video.pixels.rand_augment import RandAugment
 from glore_video.pixels.transforms import (
+    Interpolation,
+    Transform,
     crop,
     horizontal_flip,
     random_crop,
@@ -34,7 +36,6 @@ from glore_video.pixels.transforms import (
     resize_short_side,
     short_side_size,
 )
-from glore_video.video.reader import Transform
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +51,7 @@ class Framing:
         areas, area_aspects: if given, a window of this share of the area and this width / height
             is scaled to the crop's size (random_area_crop), and short_sides and aspects mean
             nothing.
+        interpolation, antialias: of scaling, see transforms.resize.
     """
 
     short_sides: tuple[int, int]
@@ -59,6 +61,8 @@ class Framing:
     aspects: tuple[float, float] | None = None
     areas: tuple[float, float] | None = None
     area_aspects: tuple[float, float] = (3 / 4, 4 / 3)
+    interpolation: Interpolation = "bilinear"
+    antialias: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +140,13 @@ class Augmentation:
                 frames = random_crop(frames, framing.crop_size, generator)
             else:
                 frames = random_area_crop(
-                    frames, framing.crop_size, framing.areas, framing.area_aspects, generator
+                    frames,
+                    framing.crop_size,
+                    framing.areas,
+                    framing.area_aspects,
+                    generator,
+                    interpolation=framing.interpolation,
+                    antialias=framing.antialias,
                 )
         if framing.flip and whole(0, 1, generator):
             frames = horizontal_flip(frames)
@@ -166,14 +176,21 @@ class Augmentation:
         """What is done with frames of this shape, (frames, height, width, 3)."""
         height, width = shape[1:3]
         whole_frames = self._on_frames is not None
+        interpolation, antialias = framing.interpolation, framing.antialias
+        scale = partial(resize, interpolation=interpolation, antialias=antialias)
         if framing.areas is not None:
             if whole_frames:
                 # What SlowFast's decoding does by default; RandAugment costs by the pixel.
                 least = min(framing.short_sides[0], height, width)
-                return partial(resize_short_side, short_side=least)
+                return partial(
+                    resize_short_side,
+                    short_side=least,
+                    interpolation=interpolation,
+                    antialias=antialias,
+                )
             window = random_window(height, width, framing.areas, framing.area_aspects, generator)
             side = framing.crop_size
-            return lambda frames: resize(crop(frames, *window), side, side)
+            return lambda frames: scale(crop(frames, *window), side, side)
         draw = float(torch.rand((), generator=generator))
         side = random_short_side(*framing.short_sides, draw, inverse=framing.inverse_uniform)
         if framing.aspects is None:
@@ -181,6 +198,6 @@ class Augmentation:
         else:
             size = size_with_aspect(height, width, side, random_aspect(*framing.aspects, colours))
         if whole_frames:
-            return lambda frames: resize(frames, *size)
+            return lambda frames: scale(frames, *size)
         square = random_square(*size, framing.crop_size, generator)
-        return lambda frames: crop(resize(frames, *size), *square)
+        return lambda frames: crop(scale(frames, *size), *square)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from glore_video.errors import UsageError
 from glore_video.pixels.draws import chance, uniform, whole
-from glore_video.pixels.transforms import crop, resize, scaled_size
+from glore_video.pixels.transforms import Interpolation, crop, resize, scaled_size
 
 _TRIES = 10
 
@@ -88,8 +88,11 @@ def random_area_crop(
     areas: tuple[float, float],
     aspects: tuple[float, float],
     generator: torch.Generator,
+    *,
+    interpolation: Interpolation = "bilinear",
+    antialias: bool = False,
 ) -> Tensor:
-    """A `random_window` of the frames, scaled to size x size pixels."""
+    """A `random_window` of the frames, scaled to size x size pixels (random resized crop)."""
     height, width = frames.shape[1:3]
-    window = random_window(height, width, areas, aspects, generator)
-    return resize(crop(frames, *window), size, size)
+    window = crop(frames, *random_window(height, width, areas, aspects, generator))
+    return resize(window, size, size, interpolation=interpolation, antialias=antialias)

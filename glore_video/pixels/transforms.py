@@ -4,7 +4,7 @@ Frames are uint8 (frames, height, width, 3), as readers give them, until `to_cli
 are random take the draw or a generator. The rules for sizes are SlowFast's (datasets/transform.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,22 +15,48 @@ from torchvision.transforms.v2 import functional as tvf
 
 from glore_video.errors import UsageError
 
+Interpolation = Literal["bilinear", "bicubic"]
+Transform = Callable[[Tensor], Tensor]
+"""Frames -> frames, both uint8 (frames, height, width, 3)."""
 
-def resize(frames: Tensor, height: int, width: int) -> Tensor:
-    """Bilinear, without antialiasing: within one grey level of interpolating in floating point."""
+
+def resize(
+    frames: Tensor,
+    height: int,
+    width: int,
+    *,
+    interpolation: Interpolation = "bilinear",
+    antialias: bool = False,
+) -> Tensor:
+    """Scale to height x width pixels: within one grey level of interpolating in floating point.
+
+    SlowFast scales frames bilinearly without antialiasing. Published figures of pictures, ImageNet's
+    say, are of antialiased interpolation, as Pillow has it: bicubic with a = -0.5 (-0.75 without).
+    What bicubic interpolation throws beyond 0 and 255 is cut off along each axis.
+    """
     if frames.shape[1:3] == (height, width):
         return frames
     pictures = frames.permute(0, 3, 1, 2)  # (frames, 3, height, width), channels last in memory
     resized = tvf.resize(
-        pictures, [height, width], interpolation=InterpolationMode.BILINEAR, antialias=False
+        pictures,
+        [height, width],
+        interpolation=InterpolationMode(interpolation),
+        antialias=antialias,
     )
     return resized.permute(0, 2, 3, 1)  # (frames, height, width, 3)
 
 
-def resize_short_side(frames: Tensor, short_side: int) -> Tensor:
+def resize_short_side(
+    frames: Tensor,
+    short_side: int,
+    *,
+    interpolation: Interpolation = "bilinear",
+    antialias: bool = False,
+) -> Tensor:
     """Scale so that the shorter side is short_side pixels; the longer one is rounded down."""
     height, width = frames.shape[1:3]
-    return resize(frames, *short_side_size(height, width, short_side))
+    size = short_side_size(height, width, short_side)
+    return resize(frames, *size, interpolation=interpolation, antialias=antialias)
 
 
 def short_side_size(height: int, width: int, short_side: int) -> tuple[int, int]:

@@ -13,9 +13,9 @@ from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.run_log import progress
 from glore_video.errors import UsageError
-from glore_video.prediction.loading import ReadyModel
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
 from glore_video.tasks.video_classification.prediction import NotFiniteError, best, probabilities_of
+from glore_video.tasks.video_classification.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ def videos_below(folder: Path) -> list[str]:
 
 def predict_videos(
     paths: Sequence[str],
-    ready: ReadyModel,
+    predictor: Predictor,
     file: Path,
     *,
     process: Process,
@@ -64,7 +64,7 @@ def predict_videos(
         ValueError: if `file` is there and is something else.
     """
     results = ResultsFile(file, rank=process.rank)
-    network = fingerprint(ready)
+    network = fingerprint(predictor)
     known = results.known(network)
     process.barrier()  # nobody writes before all have read
     missing = [index for index, path in enumerate(paths) if path not in known]
@@ -72,7 +72,7 @@ def predict_videos(
     file.parent.mkdir(parents=True, exist_ok=True)
     watchdog = Watchdog(timeout) if timeout and workers else None
     loader = views_loader(
-        ready.videos(paths, indices=own, watchdog=watchdog), num_workers=min(workers, len(own))
+        predictor.videos(paths, indices=own, watchdog=watchdog), num_workers=min(workers, len(own))
     )
     for item in progress(loader, total=len(own), name="videos", is_main=process.is_main):
         path = paths[item.index]
@@ -80,11 +80,11 @@ def predict_videos(
             result = Result(path, network, reason=item.failures[-1][1])
         else:
             try:
-                probabilities = probabilities_of(item.views, ready, path)
+                probabilities = probabilities_of(item.views, predictor, path)
             except NotFiniteError as error:
                 result = Result(path, network, reason=str(error))
             else:
-                top = best(probabilities, ready.class_names, PLACES)
+                top = best(probabilities, predictor.class_names, PLACES)
                 result = Result(path, network, tuple(top))
         results.append([result])
     process.barrier()

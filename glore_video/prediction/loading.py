@@ -1,33 +1,29 @@
-"""A trained network with all that it needs to look at a video: clips, views, colours, class names."""
+"""Predictors from configurations, names of networks and checkpoints."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from pydantic import ValidationError
-from torch import Tensor, nn
+from torch import nn
 
-from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.config import Config, load_config, with_values
 from glore_video.data.class_lists import load_class_names
 from glore_video.data.video.kinetics import kinetics400_class_names
 from glore_video.data.video.video_files import VIDEOS
-from glore_video.data.video.video_list import VideoList
-from glore_video.data.watchdog import Watchdog
 from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
 from glore_video.engine.precision import Precision
-from glore_video.engine.tester import score_views
 from glore_video.errors import UsageError
 from glore_video.models import PreactResNet3d, create_model, is_foreign, load_weights
 from glore_video.models.deployment.complexity_table import protocol
 from glore_video.models.networks.backbones import SlowFast
+from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.sources import network_info
 from glore_video.models.weights.download import fetch, is_url
-from glore_video.models.weights.foreign_keys import head_path
 from glore_video.pixels.normalize import Normalize
 from glore_video.runs.network import (
     build_model,
@@ -36,100 +32,15 @@ from glore_video.runs.network import (
     checkpoint_to_test,
 )
 from glore_video.runs.settling import settled
-from glore_video.tasks.video_classification.dataset import EvalViews, VideoViews
-from glore_video.tasks.video_classification.task_data import clip_sampling, eval_short_side
+from glore_video.tasks.video_classification.dataset import EvalViews
+from glore_video.tasks.video_classification.predictor import Predictor
+from glore_video.tasks.video_classification.task_data import views_of_tests
 from glore_video.video import ClipSampling
 
 # What the published networks were trained with: the paper's, and those of pytorchvideo.
 _PAPER = Normalize(mean=(124 / 255, 117 / 255, 104 / 255), std=(1 / (0.0167 * 255),) * 3)
 _PYTORCHVIDEO = Normalize(mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
 _CPU = Precision(device=torch.device("cpu"))
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReadyModel:
-    """A network in eval mode and how it is shown a video.
-
-    Attributes:
-        network: takes (batch, 3, frames, height, width), returns logits (batch, classes).
-        class_names: by label.
-        sampling: the frames of a clip.
-        num_clips, num_crops, spacing: the views of a video, as in a test.
-        short_side: to which frames are scaled, pixels.
-        crop_size: side of a view, pixels.
-        preprocessing: colours.
-        precision: device and numbers.
-        batch_size: views a forward pass.
-        backend, damaged: see `open_video`.
-        source: where the weights are from, in words.
-    """
-
-    network: nn.Module
-    class_names: tuple[str, ...]
-    sampling: ClipSampling
-    num_clips: int = 10
-    num_crops: Literal[1, 3] = 1
-    spacing: ViewSpacing = "slowfast"
-    short_side: int = 256
-    crop_size: int = 256
-    preprocessing: Normalize = _PYTORCHVIDEO
-    precision: Precision = field(default=_CPU)
-    batch_size: int = 8
-    backend: Backend = "pyav"
-    damaged: Damaged = "error"
-    source: str = ""
-
-    def __post_init__(self) -> None:
-        if self.num_crops not in (1, 3):
-            raise UsageError(f"num_crops must be 1 or 3, got {self.num_crops}")
-        if self.num_clips < 1:
-            raise UsageError(f"num_clips must be at least 1, got {self.num_clips}")
-        if self.crop_size > self.short_side:
-            raise UsageError(
-                f"crop_size {self.crop_size} does not fit in frames of short side {self.short_side}"
-            )
-
-    @property
-    def views(self) -> str:
-        """The views of a video in words: "10 clips x 3 crops"."""
-        clips = f"{self.num_clips} clip{'s' * (self.num_clips > 1)}"
-        return f"{clips} x {self.num_crops} crop{'s' * (self.num_crops > 1)}"
-
-    def videos(
-        self,
-        paths: Sequence[str],
-        *,
-        indices: Sequence[int] | None = None,
-        watchdog: Watchdog | None = None,
-    ) -> EvalViews:
-        """The data set of these videos' views."""
-        return EvalViews(
-            videos=VideoList(Path(), paths, [0] * len(paths)),
-            sampling=self.sampling,
-            num_clips=self.num_clips,
-            num_crops=self.num_crops,
-            short_side=self.short_side,
-            crop_size=self.crop_size,
-            spacing=self.spacing,
-            backend=self.backend,
-            damaged=self.damaged,
-            indices=indices,
-            watchdog=watchdog,
-        )
-
-    def logits(self, views: VideoViews) -> Tensor:
-        """float32 (views, classes), on the CPU."""
-        return score_views(
-            self.network,
-            views,
-            batch_size=self.batch_size,
-            preprocessing=self.preprocessing,
-            precision=self.precision,
-        )
-
-    def input(self, clip: Tensor) -> Tensor:
-        """The network's input: uint8 (3, frames, height, width) -> (1, 3, frames, ...)."""
-        return self.preprocessing(clip[None], self.precision.device)
 
 
 class UnknownNetworkError(UsageError):
@@ -142,7 +53,7 @@ class UnknownNetworkError(UsageError):
         self.problem = problem
 
 
-def ready_model(
+def load_predictor(
     *,
     cfg: str | Path = "",
     model: str = "",
@@ -151,7 +62,7 @@ def ready_model(
     device: str | torch.device = "cpu",
     num_clips: int = 0,
     num_crops: int = 0,
-) -> ReadyModel:
+) -> Predictor:
     """A network from a configuration, a name of the zoo, or from a run's checkpoint alone.
 
     Args:
@@ -173,7 +84,7 @@ def ready_model(
     notes = read_notes(path) if path is not None else {}
     target = torch.device(device)
     if model:
-        ready = _of_zoo(model, path, notes, untrained=untrained)
+        found = _of_zoo(model, path, notes, untrained=untrained)
     else:
         if cfg:
             config = load_config(cfg)
@@ -186,19 +97,19 @@ def ready_model(
             raise UnknownNetworkError(f"{weights}: no checkpoint of a run (no configuration in it)")
         else:
             config = _stored_config(notes["config"], str(path))
-        ready = _of_config(config, path, notes, untrained=untrained)
-    changes: dict[str, Any] = {
-        "num_clips": num_clips or ready.num_clips,
-        "num_crops": num_crops or ready.num_crops,
-        "precision": Precision(device=target, amp_dtype=ready.precision.amp_dtype),
-    }
-    ready.network.to(target).eval()
-    return ReadyModel(**{**vars(ready), **changes})
+        found = _of_config(config, path, notes, untrained=untrained)
+    changes: dict[str, Any] = {"num_clips": num_clips, "num_crops": num_crops}
+    found.network.to(target).eval()
+    return replace(
+        found,
+        views=replace(found.views, **{key: value for key, value in changes.items() if value}),
+        precision=replace(found.precision, device=target),
+    )
 
 
-def ready_network(
+def predictor_of(
     network: nn.Module, *, class_names: Sequence[str] = (), device: str | torch.device = "cpu"
-) -> ReadyModel:
+) -> Predictor:
     """A network built by `create_model`, with the clips and colours that its kind was published with.
 
     It is put in eval mode and on the device.
@@ -210,7 +121,7 @@ def ready_network(
     if not isinstance(network, (PreactResNet3d, SlowFast)) and not is_net:
         raise UsageError(
             f"how clips are made for a {type(network).__name__} is not known: give a "
-            "glore_video.prediction.loading.ReadyModel, which says so"
+            "glore_video.prediction.Predictor, which says so"
         )
     head = head_path(network)
     classes = len(network.get_submodule(head).weight) if head else 400  # type: ignore[arg-type]
@@ -230,23 +141,25 @@ def _as_published(
     class_names: tuple[str, ...],
     precision: Precision = _CPU,
     source: str = "",
-) -> ReadyModel:
+) -> Predictor:
     frames, crop, views = protocol(name)
     paper = isinstance(network, PreactResNet3d)
-    return ReadyModel(
+    return Predictor(
         network=network,
         class_names=class_names,
-        sampling=ClipSampling(
-            num_frames=frames,
-            stride=2 if frames == 32 else 8,
-            spacing="stride" if paper else "linspace",
-            short_video="cycle" if paper else "repeat_last",
+        views=EvalViews(
+            sampling=ClipSampling(
+                num_frames=frames,
+                stride=2 if frames == 32 else 8,
+                spacing="stride" if paper else "linspace",
+                short_video="cycle" if paper else "repeat_last",
+            ),
+            num_clips=10,
+            num_crops=3 if views == 30 else 1,
+            short_side=256,
+            crop_size=crop,
         ),
-        num_clips=10,
-        num_crops=3 if views == 30 else 1,
-        short_side=256,
-        crop_size=crop,
-        preprocessing=_PAPER if paper else _PYTORCHVIDEO,
+        normalize=_PAPER if paper else _PYTORCHVIDEO,
         precision=precision,
         source=source,
     )
@@ -254,7 +167,7 @@ def _as_published(
 
 def _of_zoo(
     name: str, path: Path | None, notes: Mapping[str, Any], *, untrained: bool
-) -> ReadyModel:
+) -> Predictor:
     names = stored_names(notes)
     network = create_model(
         name,
@@ -267,29 +180,33 @@ def _of_zoo(
     return _as_published(name, network, names or kinetics400_class_names(), source=source)
 
 
-def _foreign(name: str, network: nn.Module, names: tuple[str, ...], source: str) -> ReadyModel:
+def _foreign(name: str, network: nn.Module, names: tuple[str, ...], source: str) -> Predictor:
     """A network of another package, as its publishers show it a video."""
     info = network_info(name)
     if not info.takes_clips:
         raise UsageError(f"{name} takes pictures, not the clips of a video")
     _, frames, side, _ = info.input_shape
-    return ReadyModel(
+    return Predictor(
         network=network,
         class_names=names or kinetics400_class_names(),
-        # Clips of about two seconds, as most of them were trained with.
-        sampling=ClipSampling(num_frames=frames, stride=max(1, 64 // frames), spacing="linspace"),
-        num_clips=10,
-        num_crops=1,
-        short_side=side * 8 // 7,
-        crop_size=side,
-        preprocessing=Normalize(mean=info.mean, std=info.std),
+        views=EvalViews(
+            # Clips of about two seconds, as most of them were trained with.
+            sampling=ClipSampling(
+                num_frames=frames, stride=max(1, 64 // frames), spacing="linspace"
+            ),
+            num_clips=10,
+            num_crops=1,
+            short_side=side * 8 // 7,
+            crop_size=side,
+        ),
+        normalize=Normalize(mean=info.mean, std=info.std),
         source=source,
     )
 
 
 def _of_config(
     config: Config, path: Path | None, notes: Mapping[str, Any], *, untrained: bool
-) -> ReadyModel:
+) -> Predictor:
     network = build_model(config)
     if path is None and not untrained:
         path = _weights_file(checkpoint_to_test(config))
@@ -305,20 +222,12 @@ def _of_config(
             file=config.DATA.CLASS_NAMES_PATH,
             separator=config.DATA.PATH_LABEL_SEPARATOR,
         )
-    data, crops = config.DATA, config.TEST.NUM_SPATIAL_CROPS
-    return ReadyModel(
+    return Predictor(
         network=network,
         class_names=names,
-        sampling=clip_sampling(config),
-        num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
-        num_crops=crops,
-        spacing=config.TEST.VIEW_SPACING,
-        short_side=eval_short_side(config),
-        crop_size=data.TEST_CROP_SIZE,
-        preprocessing=build_normalize(config),
+        views=views_of_tests(config),
+        normalize=build_normalize(config),
         precision=build_precision(config, torch.device("cpu")),
-        backend=data.DECODING_BACKEND,
-        damaged=data.DAMAGED_VIDEO,
         source="random" if path is None else str(path),
     )
 

@@ -15,7 +15,7 @@ import torch
 from glore_video.errors import UsageError, writing
 from glore_video.files.csv_cells import original, protected
 from glore_video.files.whole_files import replace_file
-from glore_video.prediction.loading import ReadyModel
+from glore_video.tasks.video_classification.predictor import Predictor
 
 PLACES = 5
 COLUMNS = (
@@ -62,15 +62,21 @@ class Result:
         return cls(original(cells[0]), cells[3], top, original(cells[2]))
 
 
-def fingerprint(ready: ReadyModel) -> str:
+def fingerprint(predictor: Predictor) -> str:
     """Eight letters that differ between networks, weights and views."""
     digest = hashlib.sha256()
-    for key, tensor in sorted(ready.network.state_dict().items()):
+    for key, tensor in sorted(predictor.network.state_dict().items()):
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    views = (ready.sampling, ready.num_clips, ready.num_crops, ready.spacing, ready.short_side)
-    colours = (ready.crop_size, ready.preprocessing.mean, ready.preprocessing.std)
-    digest.update(repr((views, colours, ready.class_names, ready.damaged)).encode())
+    views = (
+        predictor.views.sampling,
+        predictor.views.num_clips,
+        predictor.views.num_crops,
+        predictor.views.spacing,
+        predictor.views.short_side,
+    )
+    colours = (predictor.views.crop_size, predictor.normalize.mean, predictor.normalize.std)
+    digest.update(repr((views, colours, predictor.class_names, predictor.views.damaged)).encode())
     return digest.hexdigest()[:8]
 
 

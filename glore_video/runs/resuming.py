@@ -6,7 +6,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import nn
 
@@ -14,7 +13,7 @@ from glore_video.config import Config, changes
 from glore_video.data.video.video_list import VideoList
 from glore_video.engine.batch_norms import freeze_affine
 from glore_video.engine.checkpoint import latest_readable
-from glore_video.engine.resume import restore_network
+from glore_video.engine.resume import restore_network, trained_samples
 from glore_video.errors import UsageError
 from glore_video.runs.solver import build_solver
 
@@ -29,7 +28,7 @@ class Resumed:
 
     path: Path
     class_names: Sequence[str] | None
-    num_videos: int | None
+    num_samples: int | None
 
     def check_data(
         self, config: Config, class_names: Sequence[str], train: VideoList | None
@@ -44,8 +43,8 @@ class Resumed:
                 if first is None
                 else f"class {first} is {class_names[first]!r}, was {self.class_names[first]!r}"
             )
-        if train is not None and self.num_videos not in (None, len(train)):
-            differing.append(f"{len(train)} training videos, were {self.num_videos}")
+        if train is not None and self.num_samples not in (None, len(train)):
+            differing.append(f"{len(train)} training videos, were {self.num_samples}")
         _refuse(self.path, differing, config)
 
 
@@ -81,8 +80,7 @@ def check_resumable(config: Config, model: nn.Module) -> Resumed | None:
     if config.BN.FREEZE_AFFINE:
         freeze_affine(model)
     restore_network(state, path, model, build_solver(config, model, log=False))
-    sampler: dict[str, Any] = state.get("sampler_state", {})
-    return Resumed(path, state.get("class_names"), sampler.get("num_videos"))
+    return Resumed(path, state.get("class_names"), trained_samples(state))
 
 
 def _refuse(path: Path, differing: Sequence[str], config: Config) -> None:

@@ -55,17 +55,17 @@ def lr_scale(config: Config) -> float:
     return config.TRAIN.BATCH_SIZE / meant_for if meant_for else 1.0
 
 
-def build_schedule(config: Config, *, steps_an_epoch: int) -> Schedule:
+def build_schedule(config: Config, *, steps_per_epoch: int) -> Schedule:
     solver, scale = config.SOLVER, lr_scale(config)
     if scale != 1.0:
         logger.info(
             "learning rates are multiplied by %g: TRAIN.BATCH_SIZE %d over SOLVER.BASE_LR_BATCH %d",
             *(scale, config.TRAIN.BATCH_SIZE, solver.BASE_LR_BATCH),
         )
-    warmup = solver.WARMUP_STEPS / steps_an_epoch if solver.WARMUP_STEPS else solver.WARMUP_EPOCHS
+    warmup = solver.WARMUP_STEPS / steps_per_epoch if solver.WARMUP_STEPS else solver.WARMUP_EPOCHS
     unit = 1
     if solver.STEP_UNIT == "clips":
-        unit = steps_an_epoch * config.TRAIN.BATCH_SIZE
+        unit = steps_per_epoch * config.TRAIN.BATCH_SIZE
     schedule = Schedule(
         policy=solver.LR_POLICY,
         base_lr=scale * solver.BASE_LR,

@@ -1,4 +1,4 @@
-"""The trainer."""
+"""The trainer of a run."""
 
 from __future__ import annotations
 
@@ -13,24 +13,30 @@ from glore_video.config import Config
 from glore_video.engine.activation_checkpoints import checkpoint_activations
 from glore_video.engine.batch_norms import (
     convert_batch_norms,
-    few_clips_warning,
+    few_inputs_warning,
     freeze_affine,
 )
+from glore_video.engine.cadence import Cadence
 from glore_video.engine.cpu_bf16 import check_temporal_kernels
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precise_batch_norms import BatchNormPolicy
+from glore_video.engine.run_checkpoints import RunCheckpoints
 from glore_video.engine.run_log import MetricsLog
-from glore_video.engine.train_step import Update
+from glore_video.engine.train_step import TrainStep
 from glore_video.engine.trainer import Trainer
-from glore_video.engine.unreadable import BadVideos
+from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.errors import UsageError, naming
 from glore_video.models import stage_blocks
 from glore_video.runs.network import build_normalize, build_precision
 from glore_video.runs.solver import build_schedule, build_solver
+from glore_video.tasks.classification.meter import TrainingMeter, ValidationMeter
+from glore_video.tasks.classification.objective import CrossEntropy
 from glore_video.tasks.classification.task_augmentation import build_mixing
 from glore_video.tasks.video_classification.task_data import (
+    WORDS,
     RunData,
-    build_train_loader,
-    build_val_loader,
+    build_train_data,
+    build_val_data,
 )
 
 logger = logging.getLogger(__name__)
@@ -38,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 def check_batch(config: Config, *, world_size: int) -> None:
     """Raises ValueError if a step's clips can't be divided as the config wants."""
-    own = clips_a_step(config) // world_size
+    own = samples_per_step(config) // world_size
     parts = config.TRAIN.ACCUMULATION_STEPS
     if own % parts:
         raise UsageError(
@@ -56,7 +62,7 @@ def check_batch(config: Config, *, world_size: int) -> None:
         raise UsageError("BN.NORM_TYPE = sync_batchnorm needs GPUs, but NUM_GPUS = 0")
 
 
-def clips_a_step(config: Config) -> int:
+def samples_per_step(config: Config) -> int:
     """Over all processes."""
     return config.TRAIN.BATCH_SIZE * config.AUG.NUM_SAMPLE
 
@@ -66,35 +72,47 @@ def build_trainer(
 ) -> Trainer:
     if data.train is None or data.val is None:
         raise AssertionError("training needs its lists")
-    train_loader, batches = build_train_loader(config, data.train, process)
+    train_data = build_train_data(config, data.train, process)
+    train_step = build_train_step(config, model, process)
+    output_dir = Path(config.OUTPUT_DIR)
     return Trainer(
-        update=build_update(config, model, process),
-        schedule=build_schedule(config, steps_an_epoch=batches.batches_an_epoch),
-        train_loader=train_loader,
-        batches=batches,
-        val_loader=build_val_loader(config, data.val, process),
-        num_val=len(data.val),
+        train_step=train_step,
+        schedule=build_schedule(config, steps_per_epoch=train_data.order.steps_per_epoch),
+        train_data=train_data,
+        val_data=build_val_data(config, data.val, process),
+        val_meter=ValidationMeter(),
+        words=WORDS,
         process=process,
         metrics=metrics,
-        output_dir=Path(config.OUTPUT_DIR),
-        max_epoch=config.SOLVER.MAX_EPOCH,
-        eval_period=config.TRAIN.EVAL_PERIOD,
-        checkpoint_period=config.TRAIN.CHECKPOINT_PERIOD,
-        checkpoint_steps=config.TRAIN.CHECKPOINT_STEPS,
-        keep_checkpoints=config.TRAIN.KEEP_CHECKPOINTS,
-        log_period=config.LOG_PERIOD,
-        bad_videos=BadVideos(config.DATA.MAX_BAD_FRACTION),
-        freeze_norms=config.MODEL.FROZEN_BN,
-        precise_bn_batches=config.BN.NUM_BATCHES_PRECISE if config.BN.USE_PRECISE_STATS else 0,
+        checkpoints=RunCheckpoints(
+            output_dir=output_dir,
+            train_step=train_step,
+            order=train_data.order,
+            process=process,
+            words=WORDS,
+            keep=config.TRAIN.KEEP_CHECKPOINTS,
+            extras={
+                "config": config.model_dump(mode="json"),
+                "class_names": list(data.class_names),
+            },
+        ),
+        cadence=Cadence(
+            max_epoch=config.SOLVER.MAX_EPOCH,
+            eval_period=config.TRAIN.EVAL_PERIOD,
+            checkpoint_period=config.TRAIN.CHECKPOINT_PERIOD,
+            checkpoint_steps=config.TRAIN.CHECKPOINT_STEPS,
+            log_period=config.LOG_PERIOD,
+        ),
+        norms=BatchNormPolicy(
+            freeze=config.MODEL.FROZEN_BN,
+            precise_batches=config.BN.NUM_BATCHES_PRECISE if config.BN.USE_PRECISE_STATS else 0,
+        ),
+        unreadable=UnreadableSamples(config.DATA.MAX_BAD_FRACTION, WORDS),
         seed=config.RNG_SEED,
-        checkpoint_extras={
-            "config": config.model_dump(mode="json"),
-            "class_names": list(data.class_names),
-        },
     )
 
 
-def build_update(config: Config, model: nn.Module, process: Process) -> Update:
+def build_train_step(config: Config, model: nn.Module, process: Process) -> TrainStep:
     """What a step does to the model, which is changed to the config's kind of batch norm."""
     check_batch(config, world_size=process.world_size)
     precision = build_precision(config, process.device)
@@ -114,17 +132,19 @@ def build_update(config: Config, model: nn.Module, process: Process) -> Update:
     if config.TRAIN.EMA_DECAY:
         decay = get_ema_multi_avg_fn(config.TRAIN.EMA_DECAY)
         average = AveragedModel(model, multi_avg_fn=decay)
-    return Update(
+    return TrainStep(
         model=model,
         parallel=parallel,
         compiled=torch.compile(parallel) if config.MODEL.COMPILE else parallel,
         optimizer=build_solver(config, model),
         normalize=build_normalize(config),
         precision=precision,
+        process=process,
+        objective=CrossEntropy(build_mixing(config)),
+        meter=TrainingMeter(),
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         clip_norm=config.SOLVER.CLIP_GRAD_L2NORM,
         clip_value=config.SOLVER.CLIP_GRAD_VAL,
-        mix=build_mixing(config),
         average=average,
     )
 
@@ -132,12 +152,13 @@ def build_update(config: Config, model: nn.Module, process: Process) -> Update:
 def _warn_of_small_groups(config: Config, process: Process) -> None:
     if config.MODEL.FROZEN_BN:
         return
-    line = few_clips_warning(
-        clips=clips_a_step(config),
+    line = few_inputs_warning(
+        inputs=samples_per_step(config),
         world_size=process.world_size,
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         kind=config.BN.NORM_TYPE,
         num_splits=config.BN.NUM_SPLITS,
+        words=WORDS,
     )
     if line and process.is_main:
         logger.warning("%s", line)

@@ -16,9 +16,9 @@ import torch
 from glore_video.inspection.overlay import relative
 from glore_video.models import glore_units
 from glore_video.pixels.transforms import resize_short_side
-from glore_video.prediction.loading import ReadyModel
 from glore_video.tasks.video_classification.inspection import VideoLook, look
-from glore_video.tasks.video_classification.prediction import predict
+from glore_video.tasks.video_classification.prediction import predict_video
+from glore_video.tasks.video_classification.predictor import Predictor
 from glore_video.tasks.video_classification.windows import Timeline, window_timeline
 from glore_video.video import open_video
 from glore_video.video.writing import VideoWriter
@@ -32,7 +32,7 @@ _MAP_SIDE = 28
 
 def analyse(
     path: str | os.PathLike[str],
-    ready: ReadyModel,
+    predictor: Predictor,
     film: Path,
     *,
     name: str,
@@ -42,7 +42,7 @@ def analyse(
 
     Args:
         path: the video.
-        ready: the network.
+        predictor: the network.
         film: mp4 to write.
         name: what to call the video.
         report: called with what is being done and how much of it is, 0..1.
@@ -60,38 +60,40 @@ def analyse(
         return lambda done, total: report(words, done / max(1, total))
 
     stage("predicting")
-    prediction = predict(path, ready)
-    timeline = window_timeline(path, ready, progress=stage("sliding a window"))
+    prediction = predict_video(path, predictor)
+    timeline = window_timeline(path, predictor, progress=stage("sliding a window"))
     seen = None
-    if glore_units(ready.network):
+    if glore_units(predictor.network):
         seen = look(
             path,
-            ready,
+            predictor,
             prediction=prediction,
             most_clips=_CLIPS,
             cam=False,
             progress=stage("looking closer"),
         )
-    size = write_film(path, ready, film, progress=stage("preparing the film"))
+    size = write_film(path, predictor, film, progress=stage("preparing the film"))
     return {
         "name": name,
         "duration": timeline.duration,
         "size": size,
         "top": [{"name": label, "probability": value} for label, value in prediction.top(_CLASSES)],
         "timeline": _timeline(timeline),
-        "look": None if seen is None else _look(seen, ready, size),
+        "look": None if seen is None else _look(seen, predictor, size),
     }
 
 
 def write_film(
     path: str | os.PathLike[str],
-    ready: ReadyModel,
+    predictor: Predictor,
     film: Path,
     *,
     progress: Callable[[int, int], None],
 ) -> tuple[int, int]:
     """The video as a small mp4 that every browser plays, and its width and height."""
-    with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
+    with open_video(
+        path, backend=predictor.views.backend, damaged=predictor.views.damaged
+    ) as video:
         played = video.times.played_at(Fraction(_FPS))
         every = max(1, round(played.fps / _FPS))
         side = min(_SHORT_SIDE, video.height, video.width)
@@ -121,7 +123,7 @@ def _timeline(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _look(seen: VideoLook, ready: ReadyModel, size: tuple[int, int]) -> dict[str, Any]:
+def _look(seen: VideoLook, predictor: Predictor, size: tuple[int, int]) -> dict[str, Any]:
     top, left, side = seen.square
     width, height = size
     units = []
@@ -138,7 +140,7 @@ def _look(seen: VideoLook, ready: ReadyModel, size: tuple[int, int]) -> dict[str
             }
         )
     return {
-        "class": ready.class_names[seen.target],
+        "class": predictor.class_names[seen.target],
         "probability": seen.probability,
         "square": [left / width, top / height, side / width, side / height],
         "clips": [

@@ -31,19 +31,19 @@ B = run("b", [0, 0, 1, 0, 1, 2, 2, 2], labels=[0, 0, 1, 1, 2, 2, 2, 2])
 
 def test_two_runs():
     result = compare([A], [B])
-    assert (result.first_top1, result.second_top1) == ((25.0,), (75.0,))
+    assert (result.first.top1, result.second.top1) == ((25.0,), (75.0,))
     assert result.difference == pytest.approx(50.0)
-    assert (result.only_first, result.only_second) == (1, 5)
-    assert result.mcnemar == pytest.approx(2 * 7 / 64)
+    assert (result.mcnemar.only_first, result.mcnemar.only_second) == (1, 5)
+    assert result.mcnemar.p == pytest.approx(2 * 7 / 64)
     assert result.interval[0] < 50 < result.interval[1]
     assert result.seed_p is None
     assert [flip.path for flip in result.gained] == [f"{n}.mp4" for n in (1, 2, 5, 6, 7)]
     (lost,) = result.lost
     assert (lost.path, lost.label, lost.first, lost.second) == ("3.mp4", "y", ("y",), ("x",))
     x, y, z = result.classes
-    assert (x.name, x.videos, x.first, x.second, x.p) == ("x", 2, 50.0, 100.0, 1.0)
+    assert (x.name, x.samples, x.first, x.second, x.p) == ("x", 2, 50.0, 100.0, 1.0)
     assert (y.first, y.second, y.p) == (50.0, 50.0, 1.0)
-    assert (z.videos, z.first, z.second, z.p) == (4, 0.0, 75.0, 0.25)
+    assert (z.samples, z.first, z.second, z.p) == (4, 0.0, 75.0, 0.25)
     assert z.adjusted == 0.75
     assert compare([A], [B], correction="bh").classes[2].adjusted == 0.75
 
@@ -55,7 +55,7 @@ def test_order_of_the_list_does_not_matter():
     )
     straight, crooked = compare([A], [B]), compare([A], [shuffled])
     assert straight.gained == crooked.gained
-    assert (crooked.only_first, crooked.only_second) == (1, 5)
+    assert (crooked.mcnemar.only_first, crooked.mcnemar.only_second) == (1, 5)
 
 
 def test_lists_that_do_not_match_are_refused_unless_told():
@@ -64,8 +64,8 @@ def test_lists_that_do_not_match_are_refused_unless_told():
     with pytest.raises(ValueError, match=message):
         compare([A], [few])
     result = compare([A], [few], allow_missing=True)
-    assert (result.videos, result.missing) == (6, {"few": ("6.mp4", "7.mp4")})
-    assert (result.only_first, result.only_second) == (1, 3)
+    assert (result.coverage.samples, result.coverage.missing) == (6, {"few": ("6.mp4", "7.mp4")})
+    assert (result.mcnemar.only_first, result.mcnemar.only_second) == (1, 3)
     with pytest.raises(ValueError, match="no video that all runs have"):
         compare([A], [run("c", [0], paths=["other.mp4"])], allow_missing=True)
 
@@ -86,12 +86,12 @@ def test_seeds():
     first = [run(f"a{n}", p) for n, p in enumerate([[0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 0, 1]])]
     second = [run(f"b{n}", p) for n, p in enumerate([[0, 0, 0, 1], [0, 0, 1, 0], [0, 1, 0, 0]])]
     result = compare(first, second)
-    assert result.first_top1 == (50.0, 25.0, 50.0)
-    assert result.second_top1 == (75.0, 75.0, 75.0)
+    assert result.first.top1 == (50.0, 25.0, 50.0)
+    assert result.second.top1 == (75.0, 75.0, 75.0)
     assert result.difference == pytest.approx(100 / 3)
     # t = (100 / 3) / (14.4338 / sqrt(3)) = 4 with 2 degrees of freedom: 0.0572 of a table.
     assert result.seed_p == pytest.approx(0.05719, abs=1e-5)
-    assert (result.mcnemar, result.only_first) == (None, None)
+    assert result.mcnemar is None
     assert result.gained == result.lost == ()  # no video is wrong in all and right in all others
     # Videos 1 and 2 are better by one run, 3 by two, none is worse: 2 / 2**3.
     assert result.classes[0].p == 0.25
@@ -106,7 +106,8 @@ def test_groups_of_different_size_have_no_paired_test():
 
 
 def with_p(p):
-    return replace(compare([A], [B]), mcnemar=p)
+    result = compare([A], [B])
+    return replace(result, mcnemar=p if p is None else replace(result.mcnemar, p=p))
 
 
 @pytest.mark.parametrize(

@@ -53,8 +53,7 @@ def write(folder, scores):
         summarize(scores, VIEWS),
         class_names=NAMES,
         plan=ViewPlan(clips=VIEWS, crops=1, spacing="ends"),
-        seconds=1.0,
-        checkpoint="x",
+        facts={"seconds": 1.0, "checkpoint": "x"},
     )
     return folder
 
@@ -90,7 +89,7 @@ def test_one_view_that_is_not_finite_leaves_its_video_without_probabilities(valu
 def test_one_number_of_one_view_of_one_video(tmp_path, value):
     scores = scores_with([3], value)  # of label 0, the class that argmax says of NaN
     whole, rest = summarize(scores, VIEWS), summarize(without(scores, [3]), VIEWS)
-    assert whole.video_top1 == pytest.approx(rest.video_top1 * 49 / 50)
+    assert whole.top1 == pytest.approx(rest.top1 * 49 / 50)
     assert whole.mean_average_precision == rest.mean_average_precision
     assert whole.calibration_error == pytest.approx(rest.calibration_error)
     summary = strict_json(write(tmp_path, scores) / "summary.json")
@@ -129,8 +128,8 @@ def test_comparison_counts_them_as_wrong_and_says_so(tmp_path):
     good = load_predictions(write(tmp_path / "good", scores_with([])))
     bad = load_predictions(write(tmp_path / "bad", scores_with([3, 9])))
     result = compare([good], [bad])
-    assert result.not_finite == {bad.source: 2}
-    assert (result.only_first, result.only_second) == (2, 0)
+    assert result.coverage.not_finite == {bad.source: 2}
+    assert (result.mcnemar.only_first, result.mcnemar.only_second) == (2, 0)
     assert [(flip.path, flip.second) for flip in result.lost] == [
         ("3.mp4", ("not finite",)),
         ("9.mp4", ("not finite",)),

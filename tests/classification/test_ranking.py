@@ -97,14 +97,12 @@ def test_every_figure_of_a_test_says_the_same_of_ties(tmp_path):
     )
     names = [f"class {n}" for n in range(classes)]
     summary = summarize(scores, views)
-    assert summary.video_top1 == pytest.approx(top1)
-    assert summary.video_top5 == pytest.approx(top5)
-    assert summary.video_top1_interval[0] < top1 < summary.video_top1_interval[1]
+    assert summary.top1 == pytest.approx(top1)
+    assert summary.top5 == pytest.approx(top5)
+    assert summary.top1_interval[0] < top1 < summary.top1_interval[1]
 
     plan = ViewPlan(clips=views, crops=1, spacing="ends")
-    write_results(
-        tmp_path, scores, summary, class_names=names, plan=plan, seconds=1.0, checkpoint="x"
-    )
+    write_results(tmp_path, scores, summary, class_names=names, plan=plan, facts={})
     with (tmp_path / "predictions.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     said = [[names.index(row[f"top{n}_name"]) for n in range(1, 6)] for row in rows]

@@ -31,9 +31,7 @@ def write(folder, scores):
         summarize(scores, 2),
         class_names=["x", "y, z", "w"],
         plan=ViewPlan(clips=2, crops=1, spacing="ends", short_side=32),
-        seconds=1.5,
-        checkpoint="c.pyth",
-        extras={"gmacs": 0.5},
+        facts={"seconds": 1.5, "checkpoint": "c.pyth", "gmacs": 0.5},
     )
 
 
@@ -85,7 +83,7 @@ def test_files(tmp_path):
 
 def test_nothing_scored(tmp_path):
     scores = make_scores(videos=0)
-    assert math.isnan(summarize(scores, 2).video_top1)
+    assert math.isnan(summarize(scores, 2).top1)
     write(tmp_path, scores)
     summary = json.loads((tmp_path / "summary.json").read_text())
     assert (summary["video_top1"], summary["videos_scored"]) == (None, 0)
@@ -101,8 +99,7 @@ def test_names_that_spreadsheets_run_as_formulas(tmp_path):
         summarize(scores, 2),
         class_names=["@x", "+y", "w"],
         plan=ViewPlan(clips=2, crops=1, spacing="ends", short_side=32),
-        seconds=1.5,
-        checkpoint="c.pyth",
+        facts={},
     )
     with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as file:
         _, first, second = csv.reader(file)

@@ -14,8 +14,8 @@ from glore_video.pixels.rand_augment import RandAugment
 from glore_video.tasks.classification.mixing import Mixing
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
 from glore_video.tasks.video_classification.task_data import (
-    build_train_loader,
-    build_val_loader,
+    build_train_data,
+    build_val_data,
     training_batches,
 )
 
@@ -69,29 +69,33 @@ def test_all_keys_reach_the_clips(videos):
         *("DATA.TRAIN_JITTER_ASPECT_RELATIVE", "[0.7, 1.4]"),
         *("TRAIN.BATCH_SIZE", "4", "DATA_LOADER.NUM_WORKERS", "0"),
     )
-    loader, batches = build_train_loader(config(*keys), videos, process(2))
-    clips = loader.dataset
+    data = build_train_data(config(*keys), videos, process(2))
+    clips = data.loader.dataset
     assert clips.num_clips == 2
-    assert (clips.areas, clips.area_aspects, clips.aspects) == ((0.1, 0.9), (0.7, 1.4), None)
+    assert (clips.framing.areas, clips.framing.area_aspects, clips.framing.aspects) == (
+        (0.1, 0.9),
+        (0.7, 1.4),
+        None,
+    )
     assert clips.augmentation.rand_augment_on_crop
     assert clips.augmentation.rand_augment.interpolation == "bilinear"
     assert clips.augmentation.spare_first
     assert (clips.augmentation.erasing.mode, clips.augmentation.erasing.count) == ("const", 3)
     # BATCH_SIZE counts videos: 4 over two processes
-    assert [len(batch) for batch in batches] == [2, 2]
+    assert [len(batch) for batch in data.order] == [2, 2]
 
 
 def test_aspect_of_short_side_crops_reaches_the_clips(videos):
     keys = ("DATA.TRAIN_JITTER_ASPECT", "[0.8, 1.25]", "TRAIN.BATCH_SIZE", "4")
-    loader, _ = build_train_loader(config(*keys), videos, process())
-    assert (loader.dataset.aspects, loader.dataset.areas) == ((0.8, 1.25), None)
+    loader = build_train_data(config(*keys), videos, process()).loader
+    assert (loader.dataset.framing.aspects, loader.dataset.framing.areas) == ((0.8, 1.25), None)
 
 
 def test_short_side_in_validation(videos):
     keys = ("DATA.TRAIN_JITTER_SCALES", "[224, 340]", "TRAIN.BATCH_SIZE", "4")
-    assert build_val_loader(config(*keys), videos, process()).dataset.short_side == 224
+    assert build_val_data(config(*keys), videos, process()).loader.dataset.short_side == 224
     keys = (*keys, "DATA.VAL_SHORT_SIDE", "256")
-    assert build_val_loader(config(*keys), videos, process()).dataset.short_side == 256
+    assert build_val_data(config(*keys), videos, process()).loader.dataset.short_side == 256
 
 
 def test_mixing():

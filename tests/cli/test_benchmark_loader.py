@@ -1,4 +1,4 @@
-"""tools/benchmark_loader.py as it is called, and the advice that it gives."""
+"""glore-video benchmark-loader as it is called, and the advice that it gives."""
 
 import re
 import time
@@ -81,7 +81,7 @@ TRANSFORMS = Shares(opening=1.0, decoding=2.0, transforms=7.0)
 @pytest.mark.parametrize(
     ("speeds", "shares", "cores", "line"),
     [
-        ({0: 50.0, 2: 98.0, 4: 100.0}, READING, 8, "NUM_WORKERS 2 gives 98 clips/s, and more give no more; most of the time is reading: see tools/check_data.py"),
+        ({0: 50.0, 2: 98.0, 4: 100.0}, READING, 8, "NUM_WORKERS 2 gives 98 clips/s, and more give no more; most of the time is reading: see glore-video check-data"),
         ({0: 50.0, 2: 90.0, 4: 180.0}, TRANSFORMS, 8, "NUM_WORKERS 4 gives 180 clips/s, and more may give more: this process may use 8 cores"),
         ({0: 50.0, 2: 90.0}, TRANSFORMS, 2, "NUM_WORKERS 2 gives 90 clips/s; most of the time is transforms: see the AUG keys"),
     ],

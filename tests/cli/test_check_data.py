@@ -1,4 +1,4 @@
-"""The script as it is called: output, exit status, Ctrl-C."""
+"""The command as it is called: output, exit status, Ctrl-C."""
 
 import os
 import signal

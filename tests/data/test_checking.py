@@ -232,7 +232,7 @@ def test_a_manifest_is_a_list_too(folder):
         (
             lambda p: p.write_text("label,youtube_id,time_start,time_end,split\n"),
             ValueError,
-            "annotation file of Kinetics; tools/prepare_kinetics.py",
+            "annotation file of Kinetics; glore-video prepare-kinetics",
         ),
     ],
 )

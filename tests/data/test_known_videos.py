@@ -100,7 +100,7 @@ def test_a_manifest_that_is_out_of_date_counts_for_what_has_not_changed(root):
     assert [path for path, _ in videos.left_out] == [str(root / "train/ape/2.mp4")]
     (note,) = videos.notes
     assert note.endswith(
-        "of 4 videos of {} 1 are left out as bad, 2 are new or changed, tools/check_data.py has not "
+        "of 4 videos of {} 1 are left out as bad, 2 are new or changed, glore-video check-data has not "
         "seen them, 1 have another label there, which does not count".format(root / "train")
     )
 

@@ -21,7 +21,7 @@ def test_shards_have_every_video_once(videos, world_size, expected):
 
 
 def batches_of(epoch=0, **changes):
-    settings = {"batch_size": 4, "seed": 1}
+    settings = {"batch_size": 4, "seed": 1, "noun": "videos"}
     batches = TrainingBatches(10, **(settings | changes))
     batches.epoch = epoch
     return list(batches)

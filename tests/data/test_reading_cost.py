@@ -46,7 +46,7 @@ def test_advice_to_encode_anew():
     )
     assert "1.6x less CPU time" in lines[1]
     assert "(1.6x by the keyframes alone, 1.0x by the size alone)" in lines[1]
-    assert lines[2].strip().startswith("as tools/prepare_kinetics.py --reencode 256 --gop 30")
+    assert lines[2].strip().startswith("as glore-video prepare-kinetics --reencode 256 --gop 30")
     large = advice_lines([row(width=720, height=1280)])
     assert "short side 720" in large[0]
 

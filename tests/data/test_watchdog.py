@@ -17,6 +17,7 @@ from glore_video.data.loader import clip_loader, views_loader
 from glore_video.data.samplers import ShardSampler, TrainingBatches
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, is_timeout
+from glore_video.pixels.augmentation import Framing
 from glore_video.tasks.video_classification import dataset as video_dataset
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.video import ClipSampling, VideoError
@@ -181,9 +182,7 @@ def test_training_takes_another_video_and_names_the_one_that_hangs(videos):
     clips = TrainingClips(
         videos=videos,
         sampling=SAMPLING,
-        short_sides=(64, 64),
-        crop_size=64,
-        flip=False,
+        framing=Framing(short_sides=(64, 64), crop_size=64, flip=False),
         watchdog=Watchdog(LIMIT),
     )
     batches = TrainingBatches(4, batch_size=4, seed=0)
@@ -192,7 +191,9 @@ def test_training_takes_another_video_and_names_the_one_that_hangs(videos):
     assert set(batch.targets.tolist()) == {0, 2}
     assert {path for path, _ in batch.failures} == {videos.path(1), videos.path(3)}
     alone = TrainingClips(
-        videos=videos, sampling=SAMPLING, short_sides=(64, 64), crop_size=64, flip=False
+        videos=videos,
+        sampling=SAMPLING,
+        framing=Framing(short_sides=(64, 64), crop_size=64, flip=False),
     )
     place = batch.indices.index(0)  # read at the first attempt in both
     if batch.failures and batch.indices.count(0) == 1:

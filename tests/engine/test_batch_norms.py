@@ -11,12 +11,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from glore_video.engine.batch_norms import (
     convert_batch_norms,
-    few_clips_warning,
+    few_inputs_warning,
     freeze_affine,
     freeze_batch_norms,
-    take_precise_statistics,
 )
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precise_batch_norms import take_precise_statistics
+from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit import GloreUnit3d
 from glore_video.models.units.sub_batch_norm import SubBatchNorm3d
@@ -196,7 +197,7 @@ def test_precise_statistics_forget_what_was_not_finite():
 def test_too_few_batches_for_precise_statistics():
     model = network()
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    with pytest.raises(UsageError, match="only 2 of 3 batches hold a readable video"):
+    with pytest.raises(UsageError, match="only 2 of 3 batches hold a readable sample"):
         take_precise_statistics(model, iter(clips_of(2)), 3)
     after = model.state_dict()
     assert all(torch.equal(before[key], after[key]) for key in before)
@@ -230,13 +231,14 @@ def test_precise_statistics_of_two_processes(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "seen"),
     [
-        ({"clips": 64, "world_size": 8}, None),
-        ({"clips": 32, "world_size": 8}, 4),
-        ({"clips": 32, "world_size": 8, "kind": "sync_batchnorm"}, None),
-        ({"clips": 64, "world_size": 4, "accumulation": 4}, 4),
-        ({"clips": 64, "world_size": 4, "kind": "sub_batchnorm", "num_splits": 8}, 2),
+        ({"inputs": 64, "world_size": 8}, None),
+        ({"inputs": 32, "world_size": 8}, 4),
+        ({"inputs": 32, "world_size": 8, "kind": "sync_batchnorm"}, None),
+        ({"inputs": 64, "world_size": 4, "accumulation": 4}, 4),
+        ({"inputs": 64, "world_size": 4, "kind": "sub_batchnorm", "num_splits": 8}, 2),
     ],
 )
 def test_warning_of_few_clips(settings, seen):
-    line = few_clips_warning(**{"accumulation": 1, "kind": "batchnorm", "num_splits": 1} | settings)
+    defaults = {"accumulation": 1, "kind": "batchnorm", "num_splits": 1}
+    line = few_inputs_warning(**defaults | settings, words=Words(input="clip"))
     assert line is None if seen is None else f"batch norm sees {seen} clips" in line

@@ -1,11 +1,11 @@
-"""Scores of an unfinished test: found again, and only by the same test."""
+"""Records of an unfinished test: found again, and only by the same test."""
 
 import logging
 
 import numpy as np
 import pytest
 
-from glore_video.engine.record_shards import ScoreParts
+from glore_video.engine.record_shards import RecordShards
 
 FINGERPRINT = {"weights": "abc", "DATA.MEAN": (0.45, 0.45), "TEST.VIEWS": 3}
 
@@ -16,7 +16,7 @@ def folder(tmp_path):
 
 
 def parts(folder, seconds=0.0, **changes):
-    return ScoreParts(folder, FINGERPRINT | changes, seconds=seconds)
+    return RecordShards(folder, FINGERPRINT | changes, seconds=seconds)
 
 
 def logits(index):
@@ -30,7 +30,7 @@ def test_another_process_finds_them(folder):
     again = parts(folder)
     assert again.finished() == [0, 4, 7]
     again.add(2, logits(2))
-    indices, values = again.collect(views=3, classes=2)
+    indices, values = again.collect((3, 2))
     assert indices.tolist() == [0, 2, 4, 7]
     assert values[:, 1, 1].tolist() == [0, 2, 4, 7]
     assert values.shape == (4, 3, 2)
@@ -71,7 +71,7 @@ def test_another_test_does_not_use_them(folder, caplog):
         assert other.finished() == []
     assert "an unfinished test are not used, it differs in more, weights" in caplog.text
     other.add(1, logits(1))
-    assert other.collect(views=3, classes=2)[0].tolist() == [1]
+    assert other.collect((3, 2))[0].tolist() == [1]
     assert parts(folder).finished() == [0]
 
 
@@ -96,4 +96,4 @@ def test_a_file_that_was_being_written_does_not_count(folder):
 def test_other_shape(folder):
     parts(folder).add(0, logits(0))
     with pytest.raises(ValueError, match=r"00000000\.npz: remove it and test again"):
-        parts(folder).collect(views=4, classes=2)
+        parts(folder).collect((4, 2))

@@ -10,7 +10,7 @@ from torch import nn
 from glore_video.data.samplers import TrainingBatches
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import build_optimizer
-from glore_video.engine.resume import Start, collect_state, restore_state
+from glore_video.engine.resume import ResumePoint, collect_state, restore_state
 
 ELSEWHERE = torch.device("meta")  # stands for a GPU: it refuses to add up with the CPU's tensors
 
@@ -28,7 +28,7 @@ def update():
 
 def saved(total):
     here = Process(0, 1, torch.device("cpu"))
-    return collect_state(update(), batches(), here, Start(3, 5, total))
+    return collect_state(update(), batches(), here, ResumePoint(3, 5, total))
 
 
 def batches():

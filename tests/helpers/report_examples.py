@@ -3,11 +3,12 @@
 import numpy as np
 
 from glore_video.tasks.classification import SavedScores, ViewPlan
+from glore_video.tasks.classification.sample_kinds import VIDEO
 
 NASTY = "</script><script>document.title='taken'</script> & \"q\" 'q' <img src=x onerror=alert(1)>"
 
 
-def example(videos=120, classes=6, clips=4, crops=3, seed=0, names=None):
+def example(videos=120, classes=6, clips=4, crops=3, seed=0, names=None, kind=VIDEO):
     """Some classes are easy and some are hard; class 1 is often taken for class 2."""
     rng = np.random.default_rng(seed)
     labels = np.arange(videos) % classes
@@ -23,6 +24,7 @@ def example(videos=120, classes=6, clips=4, crops=3, seed=0, names=None):
         logits=logits,
         class_names=tuple(names),
         plan=ViewPlan(clips=clips, crops=crops, spacing="slowfast", short_side=256),
+        kind=kind,
     )
 
 

@@ -8,7 +8,7 @@ from torch import fx, nn
 
 from glore_video.models import build_network
 from glore_video.models.networks.classifier import Classifier
-from glore_video.models.weights.foreign_keys import head_path
+from glore_video.models.networks.heads import head_path
 
 
 def layers():

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torchvision
 from torch import nn
 
 from glore_video.models.deployment.complexity import count_complexity
@@ -98,3 +99,30 @@ def test_cost_of_the_published_networks(name, gmacs):
     for unit in glore_units(model).values():
         unit.order = "published"
     assert round(count_complexity(model, (3, 8, 224, 224)).gmacs, 1) == gmacs
+
+
+def vit_of_timm():
+    timm = pytest.importorskip("timm", reason="timm is not installed")
+    return timm.create_model("vit_tiny_patch16_224", depth=2)
+
+
+# network, its input, part with the blocks, tokens, width, hidden width, norms in the part
+VITS = {
+    "timm": (vit_of_timm, (3, 224, 224), "blocks", 197, 192, 768, 4),
+    "torchvision": (
+        lambda: torchvision.models.VisionTransformer(32, 8, 2, 2, 16, 32),
+        *((3, 32, 32), "encoder", 17, 16, 32, 5),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "shape", "part", "tokens", "width", "hidden", "norms"), VITS.values(), ids=VITS
+)
+def test_attention_is_counted(make, shape, part, tokens, width, hidden, norms):
+    counted = count_complexity(make(), shape)
+    layers = tokens * (4 * width * width + 2 * width * hidden)
+    attention = 2 * tokens * tokens * width
+    of_norms = 5 * norms * tokens * width
+    assert counted.parts[part].gmacs * 1e9 == pytest.approx(2 * (layers + attention) + of_norms)
+    assert not counted.skipped_ops

@@ -52,6 +52,30 @@ HOSTS = [
 ]
 
 
+HOSTS += [
+    pytest.param(
+        lambda: timm_network("coat_lite_tiny"),
+        *("serial_blocks1.0.factoratt_crpe", (3, 224, 224), 64, 1, "channels_last"),
+        id="2D convolutions inside an attention over tokens",
+    ),
+    pytest.param(
+        lambda: timm_network("vit_tiny_patch16_224"),
+        *("blocks.1.mlp.act", (3, 224, 224), 768, 1, "channels_last"),
+        id="an activation of a ViT",
+    ),
+    pytest.param(
+        lambda: timm_network("vit_tiny_patch16_224"),
+        *("patch_embed", (3, 224, 224), 192, 1, "channels_last"),
+        id="patches of a ViT",
+    ),
+    pytest.param(
+        lambda: torchvision.models.resnet18(num_classes=3),
+        *("maxpool", (3, 64, 64), 64, 2, "channels_first"),
+        id="a pool",
+    ),
+]
+
+
 @pytest.mark.parametrize(("make", "block", "shape", "channels", "dim", "layout"), HOSTS)
 def test_layout_is_seen_on_an_example(make, block, shape, channels, dim, layout):
     torch.manual_seed(0)
@@ -102,6 +126,64 @@ class Tokens(nn.Module):
 
     def forward(self, x):
         return self.block(x)
+
+
+class Joined(nn.Module):
+    """Branches joined into maps as wide as one branch has channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.block = nn.Module()
+        self.block.left, self.block.right = nn.Conv2d(3, 5, 1), nn.Conv2d(3, 8, 1)
+        self.block.forward = lambda x: torch.cat([self.block.left(x), self.block.right(x)], 1)
+
+    def forward(self, x):
+        return self.block(x)
+
+
+def test_a_branch_as_wide_as_the_map_is_no_channel_axis():
+    for size, refused in ((8, True), (6, False)):
+        model = Joined()
+        if refused:
+            with pytest.raises(UsageError, match=r"returns shape \(1, 13, 8, 8\).*give layout"):
+                insert_glore(model, after=["block"], example=torch.zeros(1, 3, size, size))
+        else:
+            insert_glore(model, after=["block"], example=torch.zeros(1, 3, size, size))
+            assert glore_units(model)["block.glore"].channels == 13
+
+
+class MixedTokens(nn.Module):
+    """A linear layer over 6 tokens, between transpositions, after a norm over 4 channels."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.mix = nn.LayerNorm(4), nn.Linear(6, 6)
+
+    def forward(self, x):
+        return self.mix(self.norm(x).transpose(1, 2)).transpose(1, 2)
+
+
+def test_a_layer_over_tokens_is_not_taken_for_one_over_channels():
+    with pytest.raises(UsageError, match=r"MixedTokens\) returns shape \(1, 6, 4\).*give layout"):
+        insert_glore(Around(MixedTokens()), after=["block"], example=torch.zeros(1, 6, 4))
+
+
+class Around(nn.Module):
+    def __init__(self, block):
+        super().__init__()
+        self.block = block
+
+    def forward(self, x):
+        return self.block(x)
+
+
+@pytest.mark.parametrize("order", ["published", "reassociated"])
+def test_tokens_keep_their_order_in_memory(order):
+    x = torch.randn(2, 50, 8)
+    unit = GloreUnit(8, dimension=1, order=order, layout="channels_last").eval()
+    with torch.no_grad():
+        assert unit(x).is_contiguous()
+        assert torch.equal(unit(x), x)
 
 
 def test_what_can_not_be_told_is_asked_for():

@@ -1,6 +1,7 @@
 """Networks of timm, torchvision and pytorchvideo by name."""
 
 import socket
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -8,8 +9,10 @@ from torch import nn
 
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.models import create_model, glore_units, match_blocks
+from glore_video.models.networks.heads import head_paths
 from glore_video.models.networks.sources import build_foreign, network_info
 
+NEEDS_TIMM = pytest.mark.skipif(not find_spec("timm"), reason="timm is not installed")
 # name, input to try, published input, classifier
 NETWORKS = [
     ("torchvision/resnet18", (3, 64, 64), (3, 224, 224), ("fc",)),
@@ -43,7 +46,7 @@ def test_network_by_name_has_the_classes_that_are_wanted(name, tried, published,
     if name.startswith("timm/"):
         pytest.importorskip("timm", reason="timm is not installed")
     model, info = build_foreign(name, num_classes=7)
-    assert (info.input_shape, info.heads) == (published, heads)
+    assert (info.input_shape, head_paths(model)) == (published, heads)
     for head in heads:
         assert len(model.get_submodule(head).weight) == 7
     with torch.no_grad():
@@ -71,11 +74,20 @@ def test_pytorchvideos_heads_return_logits_in_eval_mode():
         ("torchvision/resnet19", r"torchvision has no 'resnet19'; nearest: torchvision/resnet1"),
         ("torchvision/video/resnet18", "torchvision has no 'video/resnet18'"),
         ("torchvision/r3d_18", "nearest: torchvision/video/r3d_18"),
+        pytest.param("timm/resnet18.v9", "its weights are .*a1_in1k.*, not 'v9'", marks=NEEDS_TIMM),
         ("torchvision/resnet18.V9", r"its weights are IMAGENET1K_V1, not 'V9'"),
         ("pytorchvideo/x3d", "nearest: pytorchvideo/x3d_"),
         ("huggingface/resnet", "names begin with timm/, torchvision/, pytorchvideo/"),
     ],
-    ids=["misspelt", "no video", "in another folder", "tag", "of a family", "package"],
+    ids=[
+        "misspelt",
+        "no video",
+        "in another folder",
+        "tag of timm",
+        "tag",
+        "of a family",
+        "package",
+    ],
 )
 def test_names_that_are_not_known(name, said):
     with pytest.raises(UsageError, match=said):
@@ -101,3 +113,33 @@ def test_units_after_blocks_that_a_pattern_names():
     with pytest.raises(UsageError, match=r"no block 'layer3.9'; nearest: layer3"):
         match_blocks(model, ["layer3.9"])
     assert match_blocks(model, ["layer4.*"]) == ["layer4.0", "layer4.1"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "torchvision/regnet_x_400mf",  # can't be built without memory for its weights
+        "torchvision/segmentation/lraspp_mobilenet_v3_large",
+        pytest.param("timm/vit_tiny_patch16_224", marks=NEEDS_TIMM),
+        "pytorchvideo/x3d_l",
+    ],
+)
+def test_what_is_known_of_a_network_needs_no_network(name, monkeypatch):
+    def refuse(*arguments):
+        raise AssertionError("a layer was built")
+
+    with torch.device("meta"):
+        known = build_foreign(name)[1] if "regnet" not in name else None
+    monkeypatch.setattr(nn.Module, "register_parameter", refuse)
+    info = network_info(name)
+    assert known in (None, info)
+    assert info.input_shape[0] == 3
+
+
+def test_segmentation_networks_by_name():
+    name = "torchvision/segmentation/lraspp_mobilenet_v3_large"
+    model = create_model(name, num_classes=4, glore_after=["backbone.12"])
+    assert list(glore_units(model)) == ["backbone.12.glore"]
+    with torch.no_grad():
+        assert model.eval()(torch.zeros(1, 3, 64, 96))["out"].shape == (1, 4, 64, 96)
+    assert network_info(name).input_shape == (3, 520, 520)

@@ -1,5 +1,7 @@
 """From frames to a training clip: the order of things, and the same for all frames."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -132,3 +134,52 @@ def test_area_framing_ignores_short_sides():
     assert (height, width) == (14, 14)
     expected = transforms.resize(frames[:, top : top + 14, left : left + 14], 16, 16)
     assert torch.equal(run(Augmentation(), frames, framing, seed=5), expected)
+
+
+@pytest.mark.parametrize("on_crop", [False, True])
+def test_how_frames_are_scaled(monkeypatch, on_crop):
+    """Whole frames as they are and then the window, or the window at once: antialiased either way."""
+    monkeypatch.setattr(RandAugment, "__call__", lambda self, frames, _: frames)
+    frames = noise()
+    augmentation = Augmentation(rand_augment=RandAugment(), rand_augment_on_crop=on_crop)
+    how = {"interpolation": "bicubic", "antialias": True}
+    framing = Framing(
+        short_sides=(400, 500), crop_size=8, flip=False, areas=(0.25, 0.25), area_aspects=(1, 1)
+    )
+    top, left, *_ = random_window(24, 32, (0.25, 0.25), (1, 1), generator(5))
+    window = frames[:, top : top + 14, left : left + 14]
+    expected = transforms.resize(window, 8, 8, **how)
+    assert not torch.equal(expected, transforms.resize(window, 8, 8))
+    assert torch.equal(run(augmentation, frames, replace(framing, **how), seed=5), expected)
+
+
+def test_how_whole_frames_are_scaled():
+    frames = noise()
+    framing = Framing(
+        short_sides=(16, 16), crop_size=16, flip=False, interpolation="bicubic", antialias=True
+    )
+    scaled = transforms.resize_short_side(frames, 16, interpolation="bicubic", antialias=True)
+    shown = run(Augmentation(), frames, framing, seed=5)
+    lefts = [left for left in range(6) if torch.equal(shown, scaled[:, :, left : left + 16])]
+    assert len(lefts) == 1
+
+
+@pytest.mark.parametrize("on_crop", [False, True])
+@pytest.mark.parametrize("areas", [None, (0.3, 0.9)])
+def test_a_picture_is_one_frame(areas, on_crop):
+    """What a clip of equal frames becomes, each of its frames becomes alone."""
+    augmentation = replace(EVERYTHING, rand_augment_on_crop=on_crop)
+    framing = replace(FRAMING, areas=areas, interpolation="bicubic", antialias=True)
+    for seed in range(5):
+        clip = run(augmentation, still(frames=3), framing, seed=seed, colours=seed + 50)
+        picture = run(augmentation, still(frames=1), framing, seed=seed, colours=seed + 50)
+        assert picture.shape == (1, 16, 16, 3)
+        assert torch.equal(clip, picture.expand(3, -1, -1, -1))
+
+
+def test_one_draw_serves_picture_and_mask():
+    mask = noise(40, 50, frames=1)
+    square = transforms.random_square(40, 50, 16, generator(3))
+    assert torch.equal(
+        transforms.crop(mask, *square), transforms.random_crop(mask, 16, generator(3))
+    )

@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 from glore_video.pixels import transforms
 
@@ -52,10 +54,47 @@ def test_resize_is_within_one_grey_level_of_floating_point(height, width, short_
     assert (resized.double() - exact.round()).abs().max() <= 1
 
 
+@pytest.mark.parametrize(("height", "width"), [(60, 80), (45, 45), (31, 97)])
+@pytest.mark.parametrize("size", [(24, 24), (45, 30), (100, 128)])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_antialiased_resize_is_within_one_grey_level_of_pillow(height, width, size, interpolation):
+    frames = noise(height, width, seed=height, frames=1) // 2 + 64  # nothing comes beyond 0 and 255
+    resized = transforms.resize(frames, *size, interpolation=interpolation, antialias=True)
+    way = Image.Resampling[interpolation.upper()]
+    expected = np.asarray(Image.fromarray(frames[0].numpy()).resize(size[::-1], way))
+    assert np.abs(resized[0].numpy().astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(("height", "width"), [(60, 80), (31, 97)])
+@pytest.mark.parametrize("short_side", [24, 100])
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("antialias", [False, True])
+def test_resize_of_each_kind(height, width, short_side, interpolation, antialias):
+    how = {"interpolation": interpolation, "antialias": antialias}
+    frames = noise(height, width, seed=short_side) // 2 + 64  # nothing comes beyond 0 and 255
+    resized = transforms.resize_short_side(frames, short_side, **how)
+    exact = F.interpolate(
+        frames.permute(0, 3, 1, 2).double(),
+        size=resized.shape[1:3],
+        mode=interpolation,
+        align_corners=False,
+        antialias=antialias,
+    ).permute(0, 2, 3, 1)
+    assert (resized.double() - exact.round()).abs().max() <= 1
+
+
 def test_resize_by_hand():
     # Columns 0 and 200, twice as wide: pixel centres at -1/4, 1/4, 3/4, 5/4 of the source.
     frames = torch.tensor([0, 200], dtype=torch.uint8).view(1, 1, 2, 1).expand(1, 1, 2, 3)
     assert transforms.resize(frames, 1, 4)[0, 0, :, 0].tolist() == [0, 50, 150, 200]
+
+
+def test_antialiasing_by_hand():
+    # Four columns to two: weights 3, 3, 1 of 7 for the pixels under a triangle, cut off at the border.
+    frames = torch.tensor([0, 0, 240, 240], dtype=torch.uint8).view(1, 1, 4, 1).expand(1, 4, 4, 3)
+    assert transforms.resize(frames, 2, 2)[0, 0, :, 0].tolist() == [0, 240]
+    smooth = transforms.resize(frames, 2, 2, antialias=True)
+    assert smooth[0, 0, :, 0].tolist() == [34, 206]
 
 
 def test_random_short_side():

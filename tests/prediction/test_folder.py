@@ -7,7 +7,7 @@ import torch
 from glore_video.engine.launch.processes import Process
 from glore_video.prediction import predict
 from glore_video.prediction.folder import predict_videos, videos_below
-from glore_video.prediction.loading import ready_model
+from glore_video.prediction.loading import load_predictor
 
 ALONE = Process(0, 1, torch.device("cpu"))
 
@@ -37,7 +37,7 @@ def test_videos_below(folder, tmp_path):
 
 
 def test_a_folder(folder, tmp_path, tiny_checkpoint):
-    ready = ready_model(weights=tiny_checkpoint)
+    ready = load_predictor(weights=tiny_checkpoint)
     paths = videos_below(folder)
     file = tmp_path / "out" / "p.csv"
     results = predict_videos(paths, ready, file, process=ALONE)
@@ -50,7 +50,7 @@ def test_a_folder(folder, tmp_path, tiny_checkpoint):
 
 
 def test_goes_on_and_notices_another_network(folder, tmp_path, tiny_checkpoint, monkeypatch):
-    ready = ready_model(weights=tiny_checkpoint)
+    ready = load_predictor(weights=tiny_checkpoint)
     paths = videos_below(folder)
     file = tmp_path / "p.csv"
     predict_videos(paths[1:2], ready, file, process=ALONE)
@@ -64,7 +64,7 @@ def test_goes_on_and_notices_another_network(folder, tmp_path, tiny_checkpoint, 
     assert len(seen) == 1  # one is known, one fails, one is new
     assert before.splitlines()[1] in file.read_text()
     assert len(results) == 3
-    other = replace(ready, num_clips=1)
+    other = replace(ready, views=replace(ready.views, num_clips=1))
     predict_videos(paths, other, file, process=ALONE)
     assert len(seen) == 3
 
@@ -75,7 +75,7 @@ class OneOfTwo(Process):
 
 
 def test_shared_out(folder, tmp_path, tiny_checkpoint):
-    ready = ready_model(weights=tiny_checkpoint)
+    ready = load_predictor(weights=tiny_checkpoint)
     paths = videos_below(folder)
     file = tmp_path / "p.csv"
     assert predict_videos(paths, ready, file, process=OneOfTwo(1, 2, ALONE.device)) is None
@@ -87,7 +87,7 @@ def test_shared_out(folder, tmp_path, tiny_checkpoint):
 
 
 def test_killed_within(folder, tmp_path, tiny_checkpoint, monkeypatch):
-    ready = ready_model(weights=tiny_checkpoint)
+    ready = load_predictor(weights=tiny_checkpoint)
     paths = videos_below(folder)[1:]
     file = tmp_path / "p.csv"
     logits = type(ready).logits

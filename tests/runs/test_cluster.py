@@ -69,7 +69,8 @@ def test_every_task_is_told_its_rank(slurm):
     status, record = slurm(*words)
     assert status == 0
     for rank in range(4):
-        expected = [str(rank), str(rank % 2), "4", "node-a", "23456", "tools/run_net.py", *words]
+        command = ["-m", "glore_video", "train", *words]
+        expected = [str(rank), str(rank % 2), "4", "node-a", "23456", *command]
         assert (record / f"task {rank}").read_text().splitlines() == expected
     assert "requeue" not in (record / "scontrol").read_text()
 

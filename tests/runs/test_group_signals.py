@@ -13,11 +13,13 @@ from glore_video.engine.checkpoint import checkpoint_path, last_checkpoint, read
 # to its child and then to its group, and a launcher hands it on.
 HOOK = """
 import os, time
-from glore_video.engine import tester, trainer
-from glore_video.runs import run
+from glore_video.engine import trainer
+from glore_video.runs import acceptance
+from glore_video.tasks.classification.evaluation import ViewsEvaluation
 
 where, name = {where!r}.split(".")
-holder = {{"Trainer": trainer.Trainer, "trainer": trainer, "tester": tester, "run": run}}[where]
+holders = (trainer, trainer.Trainer, ViewsEvaluation, acceptance)
+holder = next(each for each in holders if each.__name__.rpartition(".")[2] == where)
 real = getattr(holder, name)
 calls = []
 
@@ -34,8 +36,8 @@ setattr(holder, name, struck)
 PLACES = {
     "training": ("Trainer._step", 2),
     "validation": ("trainer.validate", 1),
-    "test": ("tester.score_views", 2),
-    "preparation": ("run.prepare", 1),
+    "test": ("ViewsEvaluation.record", 2),
+    "preparation": ("acceptance.prepare", 1),
 }
 
 

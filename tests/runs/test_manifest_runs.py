@@ -9,7 +9,7 @@ from glore_video.cli.check_data import main as check_main
 from glore_video.cli.main import main
 from glore_video.data.video.manifest import ManifestRow
 from glore_video.data.video.manifest_writer import ManifestWriter
-from glore_video.tasks.video_classification import task_data as build_data
+from glore_video.tasks.video_classification import evaluation
 from glore_video.video import opening, read_index
 
 
@@ -119,14 +119,14 @@ def test_damaged_videos_are_used_where_the_config_says_so(words, data, options):
 @pytest.mark.parametrize("change", [["VIDEO_TIMEOUT", "0"], ["VIDEO_TIMEOUT_ACTION", "stop"]])
 def test_time_limit_of_the_config_reaches_the_loaders(words, change, options, monkeypatch):
     limits = []
-    real = build_data.views_loader
+    real = evaluation.views_loader
 
     def views_loader(dataset, **settings):
         watchdog = dataset.watchdog
         limits.append((watchdog and watchdog.seconds, settings["stop_on_timeout"]))
         return real(dataset, **settings)
 
-    monkeypatch.setattr(build_data, "views_loader", views_loader)
+    monkeypatch.setattr(evaluation, "views_loader", views_loader)
     key, value = change
     workers = ["DATA_LOADER.NUM_WORKERS", "1"]
     assert main([*words, *workers, f"DATA_LOADER.{key}", value]) == 0

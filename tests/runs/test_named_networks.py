@@ -9,7 +9,7 @@ from glore_video.cli.main import main
 from glore_video.config import load_config
 from glore_video.errors import UsageError
 from glore_video.models import glore_units
-from glore_video.prediction.loading import ready_model
+from glore_video.prediction.loading import load_predictor
 from glore_video.runs.named_network import with_published_input
 from glore_video.runs.network import build_model
 
@@ -36,7 +36,7 @@ def test_named_network_trains_tests_and_predicts(cfg, options, name, after, unit
     assert main([*cfg, *flat(options)]) == 0
     out = options["OUTPUT_DIR"]
     assert json.loads((out / "test" / "summary.json").read_text())["videos_scored"] == 8
-    ready = ready_model(weights=out)
+    ready = load_predictor(weights=out)
     assert len(glore_units(ready.network)) == units
     assert ready.class_names == ("dark", "bright")
 
@@ -102,9 +102,13 @@ def test_blocks_that_a_network_does_not_have():
 
 @pytest.mark.slow
 def test_a_network_by_name_is_shown_videos_as_published():
-    ready = ready_model(model="torchvision/video/r3d_18", untrained=True)
-    assert (ready.crop_size, ready.short_side, ready.sampling.num_frames) == (112, 128, 16)
-    assert ready.preprocessing.mean == (0.43216, 0.394666, 0.37645)
+    ready = load_predictor(model="torchvision/video/r3d_18", untrained=True)
+    assert (ready.views.crop_size, ready.views.short_side, ready.views.sampling.num_frames) == (
+        112,
+        128,
+        16,
+    )
+    assert ready.normalize.mean == (0.43216, 0.394666, 0.37645)
     assert len(ready.class_names) == 400
     with pytest.raises(UsageError, match="torchvision/resnet18 takes pictures"):
-        ready_model(model="torchvision/resnet18", untrained=True)
+        load_predictor(model="torchvision/resnet18", untrained=True)

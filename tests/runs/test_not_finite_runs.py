@@ -36,8 +36,10 @@ def test_validation_that_is_not_finite_is_no_best(cfg, options, monkeypatch, cap
 
     def spoil(self):
         settle(self)
-        if self.batches.epoch == 1:  # the network of the second epoch has lost its statistics
-            self.update.model.stem[1].running_var.fill_(float("nan"))
+        if (
+            self.train_data.order.epoch == 1
+        ):  # the network of the second epoch has lost its statistics
+            self.train_step.model.stem[1].running_var.fill_(float("nan"))
 
     monkeypatch.setattr(Trainer, "_settle_batch_norm", spoil)
     options |= {"TRAIN.EVAL_PERIOD": 1, "TEST.ENABLE": False, "LOG_PERIOD": 99}

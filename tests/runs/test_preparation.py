@@ -14,7 +14,7 @@ import glore_video
 from glore_video.cli.main import main
 from glore_video.config import load_config
 from glore_video.models.weights.published import weights_url
-from glore_video.prediction.loading import ready_model
+from glore_video.prediction.loading import load_predictor
 from glore_video.runs import settling
 from glore_video.runs.preparation import prepare
 
@@ -157,7 +157,7 @@ def test_one_gpu_if_there_is_one(class_folders, monkeypatch, there):
 def test_a_network_of_a_config_without_a_number_of_classes(tmp_path, tiny_checkpoint):
     base = CONFIGS / "quickstart_same_glore.yaml"
     (tmp_path / "c.yaml").write_text(f"_BASE_: {base}\nMODEL:\n  NUM_CLASSES: 0\n")
-    ready = ready_model(cfg=tmp_path / "c.yaml", weights=tiny_checkpoint)
+    ready = load_predictor(cfg=tmp_path / "c.yaml", weights=tiny_checkpoint)
     assert ready.class_names == ("hopping", "jumping <high>")
 
 

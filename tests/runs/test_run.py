@@ -15,7 +15,7 @@ from test_unforeseen import forked_run
 
 from glore_video.cli.main import main
 from glore_video.config import load_config
-from glore_video.engine import trainer
+from glore_video.engine import run_checkpoints
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.trainer import Trainer
 from glore_video.models import TinyResNet3d, insert_glore, save_weights
@@ -400,7 +400,7 @@ def test_own_videos_are_never_to_be_deleted(options, videos, capsys):
     assert f"{videos} is no rendered dataset; there is class_names.txt, clips/, test.csv" in line
     assert "SYNTHETIC.LABELS = pair renders videos into a folder of their own" in line
     assert "SYNTHETIC.LABELS none" in line
-    assert "configs/k400_glore_r50_finetune.yaml" in line
+    assert "--cfg k400_glore_r50_finetune" in line
     assert (videos / "clips" / "0.mp4").is_file()
 
 
@@ -457,7 +457,7 @@ def test_units_that_the_network_does_not_run_are_refused(
 
 def test_missing_cfg(capsys):
     with pytest.raises(SystemExit) as stopped:
-        main([])
+        main(["train"])
     assert stopped.value.code == 2
     assert "--cfg FILE is needed" in capsys.readouterr().err
 
@@ -574,14 +574,14 @@ def test_the_moving_average_is_validated_and_tested(cfg, options, tmp_path):
 
 def test_full_disk_while_training_keeps_the_run_going(cfg, options, monkeypatch, capsys):
     options |= {"TRAIN.CHECKPOINT_PERIOD": 1, "SOLVER.MAX_EPOCH": 3, "TEST.ENABLE": False}
-    save = trainer.save_checkpoint
+    save = run_checkpoints.save_checkpoint
 
     def full_at_epoch_two(path, state):
         if state["epoch"] == 2:
             raise OSError(28, "No space left on device", str(path))
         save(path, state)
 
-    monkeypatch.setattr(trainer, "save_checkpoint", full_at_epoch_two)
+    monkeypatch.setattr(run_checkpoints, "save_checkpoint", full_at_epoch_two)
     assert main([*cfg, *flat(options)]) == 0
     assert "No space left on device" in capsys.readouterr().err
     names = {path.name for path in (options["OUTPUT_DIR"] / "checkpoints").iterdir()}

@@ -33,7 +33,7 @@ def test_rates_by_clips_and_warm_up_by_steps(config):
             SOLVER__WARMUP_STEPS=50,
             SOLVER__WARMUP_START_LR=0.05,
         ),
-        steps_an_epoch=100,  # 1,000 clips
+        steps_per_epoch=100,  # 1,000 clips
     )
     assert schedule.at(0) == pytest.approx(0.05)
     assert schedule.at(0.25) == pytest.approx(0.275)
@@ -68,7 +68,7 @@ def test_rates_by_clips_and_warm_up_by_steps(config):
 def test_words_about_the_warm_up_are_those_of_the_schedule(config, caplog, pairs, words):
     pairs = {"SOLVER__BASE_LR": 0.1, "SOLVER__WARMUP_START_LR": 0.02} | pairs
     with caplog.at_level("WARNING"):
-        build_schedule(config(**pairs), steps_an_epoch=10)
+        build_schedule(config(**pairs), steps_per_epoch=10)
     assert [record.getMessage()[: len(words)] for record in caplog.records] == (
         [words] if words else []
     )
@@ -77,9 +77,9 @@ def test_words_about_the_warm_up_are_those_of_the_schedule(config, caplog, pairs
 def test_rates_scale_with_the_batch_only_if_asked(config, caplog):
     pairs = {"TRAIN__BATCH_SIZE": 128, "SOLVER__BASE_LR": 0.1, "SOLVER__WARMUP_START_LR": 0.01}
     pairs |= {"SOLVER__WARMUP_EPOCHS": 1}
-    schedule = build_schedule(config(**pairs), steps_an_epoch=10)
+    schedule = build_schedule(config(**pairs), steps_per_epoch=10)
     assert (schedule.base_lr, schedule.at(0)) == (0.1, 0.01)
-    schedule = build_schedule(config(**pairs, SOLVER__BASE_LR_BATCH=64), steps_an_epoch=10)
+    schedule = build_schedule(config(**pairs, SOLVER__BASE_LR_BATCH=64), steps_per_epoch=10)
     assert (schedule.base_lr, schedule.at(0)) == (0.2, 0.02)
 
 

@@ -10,7 +10,7 @@ import torch
 from glore_video.cli.main import main
 from glore_video.engine import batch_norms, validation
 from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, read_checkpoint
-from glore_video.engine.tester import score_views
+from glore_video.tasks.classification.evaluation import ViewsEvaluation
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_stopped_at(run, tmp_path, monkeypatch, capsys, place):
             read_checkpoint(tmp_path / folder / "checkpoints" / name)
             for folder in ("whole", "stopped")
         )
-        assert whole["best_top1"] == resumed["best_top1"]
+        assert whole["best"] == resumed["best"]
         for state in ("model_state", "ema_state"):
             for key, value in whole[state].items():
                 assert torch.equal(value, resumed[state][key]), key
@@ -93,17 +93,16 @@ def test_stopped_at(run, tmp_path, monkeypatch, capsys, place):
 def test_stopped_in_the_test(run, options, tmp_path, monkeypatch, capsys):
     assert run(tmp_path / "run") == 0
     options |= {"TEST.ENABLE": True, "TRAIN.ENABLE": False}
-    from glore_video.engine import tester
-
+    real = ViewsEvaluation.record
     calls = []
 
     def scored(*arguments, **more):
         calls.append(1)
         if len(calls) == 3:
             os.kill(os.getpid(), signal.SIGINT)
-        return score_views(*arguments, **more)
+        return real(*arguments, **more)
 
-    monkeypatch.setattr(tester, "score_views", scored)
+    monkeypatch.setattr(ViewsEvaluation, "record", scored)
     assert run(tmp_path / "run") == 128 + signal.SIGINT
     assert len(calls) == 3
     said = capsys.readouterr().err

@@ -1,7 +1,6 @@
-"""The page that a run writes, and that tools/report.py writes again."""
+"""The page that a run writes, and that `glore-video report` writes again."""
 
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,12 +9,9 @@ from encoded_videos import encode, read_number
 from glore_video.cli.main import main
 from glore_video.cli.report import main as tool
 from glore_video.config import load_config
-from glore_video.engine import tester
 from glore_video.models import save_weights
 from glore_video.runs.network import build_model
-from glore_video.video import VideoError
-
-TOOL = Path(__file__).parents[2] / "tools" / "report.py"
+from glore_video.video import VideoError, open_video, stills
 
 
 @pytest.fixture
@@ -73,7 +69,7 @@ def test_videos_that_can_not_be_read_again_fail_nothing(words, options, monkeypa
     def gone(path, **more):
         raise VideoError(path, "gone")
 
-    monkeypatch.setattr(tester, "open_video", gone)
+    monkeypatch.setattr(stills, "open_video", gone)
     assert main(words) == 0
     assert "no pictures of" in capsys.readouterr().err
     page = (options["OUTPUT_DIR"] / "test" / "report.html").read_text(encoding="utf-8")
@@ -88,15 +84,15 @@ def test_nothing_could_be_read(words, options, tmp_path):
 
 
 def test_frames_are_spread_over_the_video(videos):
-    frames = tester.sample_frames(str(videos / "clips" / "0.mp4"))
-    with tester.open_video(videos / "clips" / "0.mp4") as video:
+    frames = stills.sample_frames(str(videos / "clips" / "0.mp4"))
+    with open_video(videos / "clips" / "0.mp4") as video:
         assert torch.equal(torch.from_numpy(frames), video.frames([1, 5, 8]))
 
 
 def test_frames_of_a_variable_rate_are_spread_over_its_time(tmp_path):
     """30 frames in the first second, then three a second; 4.1 s: at 0.7, 2.05 and 3.4 s."""
     path = encode(tmp_path / "v.mp4", times=[*range(30), *range(30, 130, 10)])
-    frames = tester.sample_frames(str(path))
+    frames = stills.sample_frames(str(path))
     assert [read_number(frame) for frame in frames] == [20, 33, 37]
 
 

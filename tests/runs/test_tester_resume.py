@@ -14,9 +14,10 @@ import torch
 from glore_video.cli.main import main
 from glore_video.config import load_config
 from glore_video.engine import tester
-from glore_video.engine.record_shards import ScoreParts
+from glore_video.engine.record_shards import RecordShards
 from glore_video.models import save_weights
 from glore_video.runs.network import build_model
+from glore_video.tasks.classification.evaluation import ViewsEvaluation
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,15 +56,15 @@ def scores_of(folder):
 @pytest.fixture
 def stop_after(monkeypatch):
     """The next test stops at its n-th video; returns how many videos have been scored since."""
-    real, state = tester.score_views, {"stop": None, "scored": 0}
+    real, state = ViewsEvaluation.record, {"stop": None, "scored": 0}
 
-    def score_views(*arguments, **more):
+    def record(*arguments, **more):
         if state["scored"] == state["stop"]:
             raise KeyboardInterrupt
         state["scored"] += 1
         return real(*arguments, **more)
 
-    monkeypatch.setattr(tester, "score_views", score_views)
+    monkeypatch.setattr(ViewsEvaluation, "record", record)
 
     def stop(number):
         before, state["scored"], state["stop"] = state["scored"], 0, number
@@ -161,8 +162,8 @@ def test_scores_of_others_that_are_not_to_be_seen_are_an_error(
 ):
     """As with OUTPUT_DIR on a disk of the machine: nobody's scores are left out in silence."""
     monkeypatch.setattr(tester._wait_for, "__kwdefaults__", {"seconds": 0.0})
-    finished = ScoreParts.finished
-    monkeypatch.setattr(ScoreParts, "finished", lambda self: finished(self)[:6])
+    finished = RecordShards.finished
+    monkeypatch.setattr(RecordShards, "finished", lambda self: finished(self)[:6])
     assert main(words({"OUTPUT_DIR": tmp_path / "out"})) == 2
     assert "parts holds the scores of 6 videos, 8 were scored" in capsys.readouterr().err
     assert not (tmp_path / "out" / "test" / "scores.npz").exists()
@@ -171,14 +172,14 @@ def test_scores_of_others_that_are_not_to_be_seen_are_an_error(
 SLOWLY = """
 import sys, time
 from glore_video.cli.main import main
-from glore_video.engine import tester
-from glore_video.engine.record_shards import ScoreParts
-ScoreParts.__init__.__kwdefaults__["seconds"] = 0.0
-real = tester.score_views
-def score_views(*arguments, **more):
+from glore_video.engine.record_shards import RecordShards
+from glore_video.tasks.classification.evaluation import ViewsEvaluation
+RecordShards.__init__.__kwdefaults__["seconds"] = 0.0
+real = ViewsEvaluation.record
+def record(*arguments, **more):
     time.sleep(0.5)
     return real(*arguments, **more)
-tester.score_views = score_views
+ViewsEvaluation.record = record
 if __name__ == "__main__":
     sys.exit(main())
 """

@@ -12,7 +12,7 @@ from glore_video.cli.main import main
 from glore_video.engine import threads
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 from glore_video.engine.threads import bound_threads, choose_threads, numbers_to_try, trial_length
-from glore_video.engine.train_step import Update
+from glore_video.engine.train_step import TrainStep
 
 
 class Steps:
@@ -195,13 +195,13 @@ def test_a_resumed_run_computes_with_as_many_threads(run, one_is_chosen, tmp_pat
 def test_a_signal_while_steps_are_timed_stops_before_the_first(
     run, one_is_chosen, options, monkeypatch, capsys
 ):
-    losses = Update.losses
+    losses = TrainStep.losses
 
     def signalled(self, *args):
         os.kill(os.getpid(), signal.SIGTERM)
         return losses(self, *args)
 
-    monkeypatch.setattr(Update, "losses", signalled)
+    monkeypatch.setattr(TrainStep, "losses", signalled)
     assert run() == 128 + signal.SIGTERM
     assert "stopped by SIGTERM before a step; start again to go on" in capsys.readouterr().err
     assert not (options["OUTPUT_DIR"] / "checkpoints").exists()

@@ -19,9 +19,11 @@ with warnings.catch_warnings():
     except (ImportError, RuntimeError):
         pytest.skip("the test client needs httpx", allow_module_level=True)
 
-from glore_video.prediction.loading import ReadyModel, ready_model
+from glore_video.prediction import Predictor
+from glore_video.prediction.loading import load_predictor
 from glore_video.serving import trial
 from glore_video.serving.app import Limits, create_app
+from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.video import ClipSampling, open_video
 
 BYTES = {"content-type": "application/octet-stream"}
@@ -29,7 +31,7 @@ BYTES = {"content-type": "application/octet-stream"}
 
 @pytest.fixture(scope="module")
 def ready(tiny_checkpoint):
-    return ready_model(weights=tiny_checkpoint)
+    return load_predictor(weights=tiny_checkpoint)
 
 
 @pytest.fixture
@@ -224,13 +226,16 @@ class Brightness(nn.Module):
 
 
 def test_ten_at_once(moving_video):
-    plain = ReadyModel(
+    plain = Predictor(
         network=Brightness(),
         class_names=("bright", "dark"),
-        sampling=ClipSampling(num_frames=2, stride=29),
-        num_clips=1,
-        short_side=32,
-        crop_size=32,
+        views=EvalViews(
+            sampling=ClipSampling(num_frames=2, stride=29),
+            num_clips=1,
+            short_side=32,
+            crop_size=32,
+            num_crops=1,
+        ),
     )
     content = moving_video.read_bytes()
     with TestClient(create_app(plain)) as client:

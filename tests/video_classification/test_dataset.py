@@ -1,5 +1,7 @@
 """Clips and views from real files whose frames bear their number."""
 
+from dataclasses import fields
+
 import pytest
 import torch
 from encoded_videos import encode
@@ -8,7 +10,7 @@ from glore_video.data.loader import clip_loader
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.video_list import VideoList
 from glore_video.pixels import augmentation
-from glore_video.pixels.augmentation import Augmentation
+from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.erasing import RandomErasing
 from glore_video.pixels.rand_augment import RandAugment
 from glore_video.tasks.video_classification import dataset as video_dataset
@@ -29,14 +31,13 @@ def videos(tmp_path_factory):
     return VideoList(root / "list.csv", [str(root / name) for name in names], [5, 6, 7])
 
 
+FRAMING = {field.name for field in fields(Framing)}
+
+
 def training(videos, **changes):
-    settings = {
-        "sampling": SAMPLING,
-        "short_sides": (64, 64),
-        "crop_size": 64,
-        "flip": False,
-        "seed": 3,
-    }
+    framing = {"short_sides": (64, 64), "crop_size": 64, "flip": False}
+    framing |= {name: changes.pop(name) for name in FRAMING & changes.keys()}
+    settings = {"sampling": SAMPLING, "framing": Framing(**framing), "seed": 3}
     return TrainingClips(videos=videos, **(settings | changes))
 
 

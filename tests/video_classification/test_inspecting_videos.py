@@ -9,7 +9,7 @@ import glore_video
 from glore_video.inspection import grad_cam, inspect_units, projection_maps
 from glore_video.models import zero_init_units
 from glore_video.pixels.transforms import centre_crop, resize_short_side, to_clip
-from glore_video.prediction.loading import ready_model
+from glore_video.prediction.loading import load_predictor
 from glore_video.tasks.video_classification.inspection import look
 from glore_video.tasks.video_classification.inspection_pictures import find_unit, map_frames
 from glore_video.video import FrameTimes, open_video
@@ -21,7 +21,7 @@ UNIT = "stage2.0.glore"
 
 @pytest.fixture
 def ready(tiny_checkpoint):
-    return ready_model(weights=tiny_checkpoint)
+    return load_predictor(weights=tiny_checkpoint)
 
 
 def test_clips_cover_the_video(ready, moving_video):
@@ -42,7 +42,7 @@ def test_clips_cover_the_video(ready, moving_video):
 
 @pytest.mark.parametrize("crops", [1, 3])
 def test_looking_and_predicting_say_the_same(tiny_checkpoint, moving_video, crops):
-    ready = ready_model(weights=tiny_checkpoint, num_clips=4, num_crops=crops)
+    ready = load_predictor(weights=tiny_checkpoint, num_clips=4, num_crops=crops)
     predicted = glore_video.predict(moving_video, ready)
     seen = look(moving_video, ready, most_clips=2, cam=False)
     assert (ready.class_names[seen.target], seen.probability) == predicted.top(1)[0]
@@ -59,7 +59,7 @@ def test_shares_of_importance(ready, moving_video):
 
 
 def test_grad_cam_of_a_network_without_units(moving_video):
-    plain = ready_model(cfg=ROOT / "configs" / "quickstart.yaml", untrained=True)
+    plain = load_predictor(cfg=ROOT / "configs" / "quickstart.yaml", untrained=True)
     seen = look(moving_video, plain, most_clips=2)
     assert [clip.units for clip in seen.clips] == [{}, {}]
     assert seen.clips[0].cam.shape == (4, 16, 16)

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.prediction.loading import ReadyModel
+from glore_video.prediction import Predictor
+from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.tasks.video_classification.live import watch
 from glore_video.video import ClipSampling, VideoError
 from glore_video.video.camera import Camera
@@ -26,12 +27,16 @@ class FirstFrame(nn.Module):
 
 @pytest.fixture
 def ready():
-    return ReadyModel(
+    return Predictor(
         network=FirstFrame(),
         class_names=("a", "b"),
-        sampling=ClipSampling(num_frames=3, stride=2),
-        short_side=8,
-        crop_size=8,
+        views=EvalViews(
+            sampling=ClipSampling(num_frames=3, stride=2),
+            short_side=8,
+            crop_size=8,
+            num_clips=10,
+            num_crops=1,
+        ),
     )
 
 

@@ -9,12 +9,12 @@ from glore_video.errors import UsageError
 from glore_video.inspection.grad_cam import grad_cam
 from glore_video.prediction import look, predict, window_timeline
 from glore_video.prediction.folder import predict_videos
-from glore_video.prediction.loading import ready_model
+from glore_video.prediction.loading import load_predictor
 
 
 @pytest.fixture
 def diverged(tiny_checkpoint):
-    ready = ready_model(weights=tiny_checkpoint)
+    ready = load_predictor(weights=tiny_checkpoint)
     nn.init.constant_(ready.network.classifier.bias, float("nan"))
     return ready
 

@@ -4,7 +4,9 @@ from torch import nn
 
 import glore_video
 from glore_video.pixels.transforms import centre_crop, resize_short_side
-from glore_video.prediction.loading import ReadyModel, ready_model
+from glore_video.prediction import Predictor
+from glore_video.prediction.loading import load_predictor
+from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.tasks.video_classification.prediction import Prediction
 from glore_video.video import ClipSampling, VideoError, open_video
 
@@ -18,15 +20,18 @@ class Brightness(nn.Module):
 
 
 def test_mean_over_the_views_of_the_softmax(moving_video):
-    ready = ReadyModel(
+    ready = Predictor(
         network=Brightness(),
         class_names=("dark", "bright"),
-        sampling=ClipSampling(num_frames=2, stride=5),
-        num_clips=3,
-        spacing="ends",
-        short_side=32,
-        crop_size=32,
         batch_size=2,
+        views=EvalViews(
+            sampling=ClipSampling(num_frames=2, stride=5),
+            num_clips=3,
+            spacing="ends",
+            short_side=32,
+            crop_size=32,
+            num_crops=1,
+        ),
     )
     found = glore_video.predict(moving_video, ready)
     # 30 frames, clips of 6: starts 0, 12, 24.
@@ -48,12 +53,12 @@ def test_top():
 
 def test_by_checkpoint_and_ready_alike(moving_video, tiny_checkpoint):
     by_path = glore_video.predict(moving_video, tiny_checkpoint)
-    assert by_path == glore_video.predict(moving_video, ready_model(weights=tiny_checkpoint))
+    assert by_path == glore_video.predict(moving_video, load_predictor(weights=tiny_checkpoint))
     assert by_path.class_names == ("hopping", "jumping <high>")
 
 
 def test_errors(tmp_path, tiny_checkpoint):
-    ready = ready_model(weights=tiny_checkpoint)
+    ready = load_predictor(weights=tiny_checkpoint)
     with pytest.raises(VideoError, match="no such file"):
         glore_video.predict(tmp_path / "no.mp4", ready)
     (tmp_path / "text.mp4").write_text("hello")

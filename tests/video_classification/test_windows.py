@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.prediction.loading import ReadyModel
+from glore_video.prediction import Predictor
+from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.tasks.video_classification.prediction import best
 from glore_video.tasks.video_classification.timeline_files import write_annotated
 from glore_video.tasks.video_classification.windows import (
@@ -79,13 +80,16 @@ class SquareOnTheRight(nn.Module):
 
 def test_the_timeline_tells_when(moving_video):
     """The square is in the left half until about frame 20 of 30."""
-    ready = ReadyModel(
+    ready = Predictor(
         network=SquareOnTheRight(),
         class_names=("left", "right"),
-        sampling=ClipSampling(num_frames=2, stride=1),
-        num_clips=2,
-        short_side=48,
-        crop_size=48,
+        views=EvalViews(
+            sampling=ClipSampling(num_frames=2, stride=1),
+            num_clips=2,
+            short_side=48,
+            crop_size=48,
+            num_crops=1,
+        ),
     )
     calls = []
     found = window_timeline(
@@ -128,13 +132,16 @@ def slowing(tmp_path_factory):
 
 @pytest.mark.parametrize("target_fps", [None, 30])
 def test_events_are_told_when_they_are_shown(slowing, target_fps):
-    ready = ReadyModel(
+    ready = Predictor(
         network=Bright(),
         class_names=("dark", "bright"),
-        sampling=ClipSampling(num_frames=4, stride=2, target_fps=target_fps),
-        num_clips=3,
-        short_side=48,
-        crop_size=48,
+        views=EvalViews(
+            sampling=ClipSampling(num_frames=4, stride=2, target_fps=target_fps),
+            num_clips=3,
+            short_side=48,
+            crop_size=48,
+            num_crops=1,
+        ),
     )
     found = window_timeline(slowing, ready, window=1.0, hop=1.0)
     # The last frame is counted as long as an average one, not the second that it is shown.

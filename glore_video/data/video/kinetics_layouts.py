@@ -24,7 +24,7 @@ def load_annotated(path: Path, *, prefix: Path, split: str, num_classes: int) ->
     if num_classes != 400:
         raise UsageError(
             f"{path}: a Kinetics-400 annotation file, but MODEL.NUM_CLASSES = {num_classes}; "
-            "tools/prepare_kinetics.py makes lists for other Kinetics"
+            "glore-video prepare-kinetics makes lists for other Kinetics"
         )
     label_of = {name: label for label, name in enumerate(kinetics400_class_names())}
     clips, labels = [], []

@@ -148,7 +148,7 @@ def _is_unchanged(path: str, row: ManifestRow) -> bool:
 def _note(videos: VideoList, manifest: Path, bad: int, unchecked: int, relabelled: int) -> str:
     parts = [f"of {len(videos)} videos of {videos.source} {bad} are left out as bad"]
     if unchecked:
-        parts.append(f"{unchecked} are new or changed, tools/check_data.py has not seen them")
+        parts.append(f"{unchecked} are new or changed, glore-video check-data has not seen them")
     if relabelled:
         parts.append(f"{relabelled} have another label there, which does not count")
     return f"{manifest}: taken for what it knows: {', '.join(parts)}"

@@ -8,16 +8,21 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType
-from typing import Any
+from typing import Any, Protocol
 
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from glore_video.data.batches import Batch
-from glore_video.data.samplers import TrainingBatches
 from glore_video.video import VideoReader, open_video
 
 _AS_FAST = 0.95
+
+
+class EpochOrder(Protocol):
+    """What the loader takes its batches from."""
+
+    epoch: int
 
 
 @dataclass(frozen=True)
@@ -41,9 +46,7 @@ class Shares:
         return f"{self.total:.1f} ms a video in one process: {', '.join(parts)}"
 
 
-def clips_per_second(
-    loader: DataLoader[Any], batches: TrainingBatches, *, num_batches: int
-) -> float:
+def clips_per_second(loader: DataLoader[Any], order: EpochOrder, *, num_batches: int) -> float:
     """Clips that the loader gives a second once all its workers run; nothing is done with them.
 
     A first batch of each worker is not counted. Epochs follow one another as in training.
@@ -55,7 +58,7 @@ def clips_per_second(
     timed = -(-num_batches // workers) * workers
     clips = 0
     start = time.perf_counter()
-    source = _endless(loader, batches)
+    source = _endless(loader, order)
     name = f"{loader.num_workers} workers"
     for number in tqdm(range(workers + timed), desc=name, leave=False, disable=None):
         batch = next(source)
@@ -66,10 +69,10 @@ def clips_per_second(
     return clips / (time.perf_counter() - start)
 
 
-def _endless(loader: DataLoader[Any], batches: TrainingBatches) -> Iterator[Batch]:
+def _endless(loader: DataLoader[Any], order: EpochOrder) -> Iterator[Batch]:
     epoch = 0
     while True:
-        batches.epoch = epoch
+        order.epoch = epoch
         yield from loader
         epoch += 1
 
@@ -116,7 +119,7 @@ def advice_line(speeds: Mapping[int, float], shares: Shares, *, cores: int) -> s
         line += ", and more give no more"
     if shares.opening + shares.decoding > 0.5 * shares.total:
         line += (
-            "; most of the time is reading: see tools/check_data.py for what smaller files with "
+            "; most of the time is reading: see glore-video check-data for what smaller files with "
         )
         line += "shorter GOPs would save"
     elif shares.total:

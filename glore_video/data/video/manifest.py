@@ -102,7 +102,7 @@ def _delimiter(path: Path) -> str | None:
             return delimiter
         if cells[:3] == COLUMNS[:3]:
             raise UsageError(
-                f"{path}: a manifest with other columns, {delimiter.join(cells)}; as tools/check_data.py "
+                f"{path}: a manifest with other columns, {delimiter.join(cells)}; as glore-video check-data "
                 f"writes it, it has {','.join(COLUMNS)}"
             )
     return None

@@ -66,5 +66,7 @@ def advice_lines(rows: Sequence[ManifestRow], *, short_side: int = 256) -> list[
         f"less CPU time with a keyframe every {_GOP} frames and a short side of {short_side} "
         f"({now / short:.1f}x by the keyframes alone, {now / small:.1f}x by the size alone):"
     )
-    lines.append(f"  as tools/prepare_kinetics.py --reencode {short_side} --gop {_GOP} makes them")
+    lines.append(
+        f"  as glore-video prepare-kinetics --reencode {short_side} --gop {_GOP} makes them"
+    )
     return lines

@@ -51,7 +51,7 @@ def _read_list(file: Path, separator: str) -> Iterator[tuple[int, str, int]]:
         return read_labels(file)
     if is_annotation_file(file):
         raise UsageError(
-            f"{file}: an annotation file of Kinetics; tools/prepare_kinetics.py makes a list of "
+            f"{file}: an annotation file of Kinetics; glore-video prepare-kinetics makes a list of "
             "it and of the videos that are there"
         )
     return read_list(file, separator)

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +19,11 @@ from glore_video.models.networks.insertion import inserted_units
 
 # Operators that fvcore does not count and that multiply-add nothing worth counting.
 _ELEMENTWISE = frozenset(
-    """add add_ addcmul_ lerp_ sub rsub mul mul_ div neg sqrt rsqrt reciprocal pow mean sum relu relu_
-    softmax sigmoid silu dropout max_pool1d max_pool2d max_pool3d index_select linspace unflatten
-    cat clone zeros ones lt where""".split()
+    """add add_ addcmul addcmul_ lerp_ sub rsub mul mul_ div div_ neg sqrt rsqrt reciprocal pow square
+    mean sum amax exp cos sin tanh clamp_min linalg_vector_norm ne numel fill_ expand_as
+    relu relu_ hardtanh hardsigmoid hardswish hardswish_ gelu silu silu_ softmax sigmoid dropout dropout_
+    avg_pool2d max_pool1d max_pool2d max_pool3d pad im2col col2im movedim reshape_as repeat
+    repeat_interleave index_select linspace unflatten cat clone zeros ones lt where""".split()
 )
 _ACTIVATIONS = "activations"
 
@@ -110,7 +113,7 @@ def count_complexity(
     like = next(model.parameters())
     clip = torch.zeros(1, *clip_shape, device=like.device, dtype=like.dtype)
     mode = trial_of_train_mode(model) if training else eval_mode(model)
-    with mode, torch.no_grad(), warnings.catch_warnings():
+    with mode, torch.no_grad(), _attention_in_parts(), warnings.catch_warnings():
         # fvcore scripts functions at import and traces, both called deprecated by newer torch;
         # the tracer also warns about every size in Python arithmetic.
         warnings.simplefilter("ignore")
@@ -127,6 +130,7 @@ def count_complexity(
             "aten::linear": jit_handles.linear_flop_jit,
             "aten::matmul": jit_handles.matmul_flop_jit,
             "aten::mm": jit_handles.matmul_flop_jit,
+            "aten::scaled_dot_product_attention": _attention,
         }.items():
             analysis.set_op_handle(op, _with_activations(handle))
         analysis.set_op_handle("aten::adaptive_avg_pool3d", _elements_of_input)
@@ -147,6 +151,17 @@ def count_complexity(
         skipped_ops={op: n for op, n in sorted(unsupported.items()) if op not in _ELEMENTWISE},
         elementwise_ops={op: n for op, n in sorted(unsupported.items()) if op in _ELEMENTWISE},
     )
+
+
+@contextmanager
+def _attention_in_parts() -> Iterator[None]:
+    """torch's own attention layers run their operators one by one, not as one that nobody counts."""
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
 
 
 def _parts(model: nn.Module) -> Iterator[str]:
@@ -174,6 +189,13 @@ def _with_activations(
 def _baddbmm(inputs: list[Any], outputs: list[Any]) -> int:
     batch, rows, inner = inputs[1].type().sizes()
     return batch * rows * inner * inputs[2].type().sizes()[2]
+
+
+def _attention(inputs: list[Any], outputs: list[Any]) -> int:
+    """Queries with keys, and what comes of it with values; (..., positions, channels) each."""
+    *batch, queries, channels = inputs[0].type().sizes()
+    keys, of_values = inputs[2].type().sizes()[-2:]
+    return math.prod(batch) * queries * keys * (channels + of_values)
 
 
 def _elements_of_input(inputs: list[Any], outputs: list[Any]) -> int:

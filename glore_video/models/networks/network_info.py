@@ -1,8 +1,13 @@
-"""What is known of a network beside its weights: input, colours, classifier."""
+"""What is known of a network by name beside its weights: input and colours."""
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from glore_video.errors import MissingFileError
 
 Colour = tuple[float, float, float]
 
@@ -20,7 +25,6 @@ class NetworkInfo:
             pictures.
         mean, std: of channels R, G, B, in units in which white is 1.
         interpolation: how pictures are scaled ("bilinear", "bicubic").
-        heads: paths of the layers whose outputs are the logits.
     """
 
     name: str
@@ -28,9 +32,28 @@ class NetworkInfo:
     mean: Colour
     std: Colour
     interpolation: str = "bilinear"
-    heads: tuple[str, ...] = ()
 
     @property
     def takes_clips(self) -> bool:
         """Whether the network takes clips; otherwise pictures."""
         return len(self.input_shape) == 4
+
+
+def unknown_network(name: str, package: str, rest: str, known: Sequence[str]) -> str:
+    """What to say of a name that a package does not know, with the nearest that it does."""
+    near = difflib.get_close_matches(rest, known, n=3, cutoff=0.4)
+    hint = f"; nearest: {', '.join(f'{package}/{each}' for each in near)}" if near else ""
+    return f"unknown network {name!r}: {package} has no {rest!r}{hint}"
+
+
+@contextmanager
+def downloads(name: str) -> Iterator[None]:
+    """Makes one line of what packages raise where weights can't be fetched."""
+    try:
+        yield
+    except OSError as error:  # urllib's, requests' and huggingface_hub's errors are
+        reason = str(error).strip().partition("\n")[0]
+        raise MissingFileError(
+            f"the weights of {name} can't be downloaded ({reason}); without a network connection "
+            "build it without them and load a file"
+        ) from None

@@ -104,31 +104,90 @@ def _measured(
                 f"{path!r} returns shape {tuple(output.shape)} on the example, a unit needs "
                 f"(batch, channels, 1 to 3 position axes)"
             )
-        found = output_layout(path, block, output) if layout == "auto" else layout
+        found = _layout(model, path, block, output) if layout == "auto" else layout
         axis = 1 if found == "channels_first" else -1
         sizes[path] = OutputSize(output.shape[axis], output.dim() - 2, found)
     return sizes
 
 
 def output_layout(path: str, block: nn.Module, output: Tensor) -> Layout:
-    """Which axis of a block's output is that of the channels, by the width of its last layer.
+    """Which axis of a block's output is that of the channels, by the widths of its layers.
+
+    Layers count that work on maps with as many position axes: a 2D convolution says nothing of
+    tokens. Convolutions and norms of batches and groups keep channels first; linear layers and layer
+    norms work on the last axis, but may be transposed around.
 
     Raises UsageError where the shape does not tell.
     """
-    layers = [(m, width) for m in block.modules() if (width := _width(m)) is not None]
-    if not layers:
+    every = _layers(block)
+    if not every:
         return "channels_first"
-    last, width = layers[-1]
-    first, end = output.shape[1] == width, output.shape[-1] == width
-    if first != end:
-        return "channels_first" if first else "channels_last"
-    # Of convolutions and batch norms channels come first; neither fits where outputs are joined.
-    if isinstance(last, (_ConvNd, _NormBase, nn.GroupNorm)):
-        return "channels_first"
-    raise UsageError(
+    fitting = _layers(block, output.dim() - 2)
+    last = (fitting or every)[-1]
+    first, end = output.shape[1] == _width(last), output.shape[-1] == _width(last)
+    if fitting and isinstance(last, (_ConvNd, _NormBase, nn.GroupNorm)):
+        # Neither axis fits where the outputs of branches are joined.
+        if first or not end:
+            return "channels_first"
+        if isinstance(last, nn.BatchNorm1d):  # of (batch * tokens, channels)
+            return "channels_last"
+    elif end and not first:
+        return "channels_last"
+    elif first and not end:
+        linear = (nn.Linear, nn.LayerNorm)
+        others = {_width(layer) for layer in fitting if isinstance(layer, linear)}
+        if output.shape[-1] not in others:
+            return "channels_first"
+    raise _unclear(path, block, output)
+
+
+def _layout(model: nn.Module, path: str, block: nn.Module, output: Tensor) -> Layout:
+    """`output_layout`; of a block without layers (an activation, a pool) by the layers around it."""
+    if _layers(block):
+        return output_layout(path, block, output)
+    around = path
+    while around:
+        around = around.rpartition(".")[0]
+        layers = _layers(model.get_submodule(around), output.dim() - 2)
+        on_last_axis = [isinstance(layer, (nn.Linear, nn.LayerNorm)) for layer in layers]
+        fits = [
+            output.shape[-1 if last else 1] == _width(layer)
+            for layer, last in zip(layers, on_last_axis, strict=True)
+        ]
+        kinds = {last for last, fit in zip(on_last_axis, fits, strict=True) if fit}
+        if kinds == {True}:
+            return "channels_last"
+        if kinds == {False} or (not around and not kinds and False in on_last_axis):
+            return "channels_first"
+        if kinds:
+            break
+    raise _unclear(path, block, output)
+
+
+def _layers(block: nn.Module, axes: int | None = None) -> list[nn.Module]:
+    """Layers with a width of their own; those that work on maps with so many position axes."""
+    return [
+        module
+        for module in block.modules()
+        if _width(module) is not None and (axes is None or _position_axes(module) in (None, axes))
+    ]
+
+
+def _unclear(path: str, block: nn.Module, output: Tensor) -> UsageError:
+    return UsageError(
         f"{path!r} ({type(block).__name__}) returns shape {tuple(output.shape)}, of which it can't be "
         "told whether the channels come first or last: give layout"
     )
+
+
+def _position_axes(layer: nn.Module) -> int | None:
+    """Position axes of the maps that a layer works on; None for any number."""
+    if isinstance(layer, _ConvNd):
+        return len(layer.kernel_size)
+    for axes, kind in enumerate((nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d), 1):
+        if isinstance(layer, kind):
+            return axes
+    return None
 
 
 def _width(layer: nn.Module) -> int | None:

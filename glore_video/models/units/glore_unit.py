@@ -279,46 +279,38 @@ def _profiled() -> AbstractContextManager[object]:
     return torch.profiler.record_function("glore_unit")
 
 
-class GloreUnit1d(GloreUnit):
+class _GloreUnitOfDimension(GloreUnit):
+    """A unit whose number of position axes its class says."""
+
+    _dimension: int
+
+    def __init__(
+        self,
+        channels: int,
+        nodes: int | None = None,
+        states: int | None = None,
+        *,
+        normalize: bool = True,
+        order: Order = "auto",
+    ) -> None:
+        super().__init__(
+            channels, nodes, states, dimension=self._dimension, normalize=normalize, order=order
+        )
+
+
+class GloreUnit1d(_GloreUnitOfDimension):
     """`GloreUnit` for (batch, channels, length)."""
 
-    def __init__(
-        self,
-        channels: int,
-        nodes: int | None = None,
-        states: int | None = None,
-        *,
-        normalize: bool = True,
-        order: Order = "auto",
-    ) -> None:
-        super().__init__(channels, nodes, states, dimension=1, normalize=normalize, order=order)
+    _dimension = 1
 
 
-class GloreUnit2d(GloreUnit):
+class GloreUnit2d(_GloreUnitOfDimension):
     """`GloreUnit` for (batch, channels, height, width)."""
 
-    def __init__(
-        self,
-        channels: int,
-        nodes: int | None = None,
-        states: int | None = None,
-        *,
-        normalize: bool = True,
-        order: Order = "auto",
-    ) -> None:
-        super().__init__(channels, nodes, states, dimension=2, normalize=normalize, order=order)
+    _dimension = 2
 
 
-class GloreUnit3d(GloreUnit):
+class GloreUnit3d(_GloreUnitOfDimension):
     """`GloreUnit` for (batch, channels, frames, height, width)."""
 
-    def __init__(
-        self,
-        channels: int,
-        nodes: int | None = None,
-        states: int | None = None,
-        *,
-        normalize: bool = True,
-        order: Order = "auto",
-    ) -> None:
-        super().__init__(channels, nodes, states, dimension=3, normalize=normalize, order=order)
+    _dimension = 3

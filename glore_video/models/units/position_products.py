@@ -226,8 +226,10 @@ class _Gather(torch.autograd.Function):
 
 def is_channels_last(x: Tensor) -> bool:
     """Whether a feature map lies channels-last in memory and not in the default format as well."""
-    if x.dim() < 4 or x.is_contiguous():
+    if x.dim() < 3 or x.is_contiguous():
         return False
+    if x.dim() == 3:
+        return x.transpose(1, 2).is_contiguous()
     return x.is_contiguous(
         memory_format=torch.channels_last if x.dim() == 4 else torch.channels_last_3d
     )

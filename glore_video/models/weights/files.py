@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from glore_video.errors import MissingFileError, UsageError, writing
+from glore_video.errors import MissingFileError, UsageError, load_failure, writing
 from glore_video.models.networks.insertion import glore_units
 from glore_video.models.weights.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
 
@@ -143,17 +143,6 @@ def _read_torch(path: Path) -> object:
 
 def _unreadable(path: Path, error: Exception) -> UsageError:
     return UsageError(f"{path} is not a checkpoint that torch.load can read: {load_failure(error)}")
-
-
-def load_failure(error: Exception) -> str:
-    """Why torch.load failed, without its advice to run what is in the file."""
-    if isinstance(error, EOFError):
-        return "it is empty or cut off"
-    reason = str(error).strip().partition("\n")[0]
-    # Of other files its unpickler raises whatever their bytes lead to, such as an IndexError.
-    if not isinstance(error, (RuntimeError, OSError)) or "weights_only" in reason:
-        return "it is damaged, or was not written by torch.save"
-    return reason if " " in reason else f"{type(error).__name__} {reason}".strip()
 
 
 def _from_content(content: Any, name: str) -> StoredWeights:

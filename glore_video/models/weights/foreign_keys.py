@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.insertion import inserted_units
+from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.module_paths import stage_blocks
 from glore_video.models.weights.files import StoredWeights
 
@@ -78,17 +78,6 @@ def _renamed(stored: StoredWeights, state: dict[str, Tensor], model: nn.Module) 
         names = _resnet_2d_names(model, f"{stored.name} (a 2D ResNet)")
         return OurWeights("2D ResNet of torchvision or timm", _rename(state, names), None)
     return OurWeights("this package or pytorchvideo", state, stored.normalize)
-
-
-def head_path(model: nn.Module) -> str | None:
-    """Path of the classifier: the last linear layer outside of inserted units, if there is one."""
-    units = tuple(f"{path}." for path in inserted_units(model))
-    layers = [
-        path
-        for path, module in model.named_modules()
-        if isinstance(module, nn.Linear) and not path.startswith(units)
-    ]
-    return layers[-1] if layers else None
 
 
 _CAFFE2_PARAMETERS = {"w": "weight", "b": "bias"}

@@ -10,6 +10,7 @@ from typing import Any
 from torch import nn
 
 from glore_video.errors import UsageError
+from glore_video.models.networks.heads import head_paths
 from glore_video.models.networks.insertion import (
     glore_units,
     inserted_units,
@@ -18,7 +19,7 @@ from glore_video.models.networks.insertion import (
 )
 from glore_video.models.weights.download import fetch, is_url
 from glore_video.models.weights.files import StoredWeights, read_weights
-from glore_video.models.weights.foreign_keys import OurWeights, head_path, to_our_keys
+from glore_video.models.weights.foreign_keys import OurWeights, to_our_keys
 from glore_video.models.weights.inflation import inflate
 
 GROUPS = ("head", "units")
@@ -58,7 +59,7 @@ class LoadReport:
     Attributes:
         source: the file.
         format: who wrote it, in words.
-        head: path of the network's classifier.
+        heads: paths of the network's classifier: the layers whose outputs are the logits.
         loaded: keys taken from the file.
         newly_initialised: keys of the network that keep their initialisation.
         mismatched: those of `newly_initialised` that the file has in another shape, as
@@ -71,7 +72,7 @@ class LoadReport:
 
     source: str = ""
     format: str = ""
-    head: str | None = None
+    heads: tuple[str, ...] = ()
     loaded: list[str] = field(default_factory=list)
     newly_initialised: list[str] = field(default_factory=list)
     mismatched: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=dict)
@@ -83,7 +84,7 @@ class LoadReport:
         """The group of a key: "head", "units" or "backbone"."""
         if is_unit_key(key):
             return "units"
-        return "head" if self.head and key.startswith(f"{self.head}.") else _BACKBONE
+        return "head" if key.startswith(tuple(f"{head}." for head in self.heads)) else _BACKBONE
 
     def __str__(self) -> str:
         rows = [
@@ -123,7 +124,7 @@ def load_weights(
     kernels are inflated to 3D. Every key must match in name and shape, except in the groups that
     `allow` names:
 
-    - "head": the classifier, for a file with other classes. It keeps its initialisation where the
+    - "head": the classifier (`head_paths`), for a file with other classes. It keeps its initialisation where the
       file has no such key or another shape.
     - "units": inserted GloRe units and non-local blocks. A unit that the file does not have in
       full is reset to the identity; units in the file only are left out.
@@ -159,7 +160,7 @@ def load_weights(
     report = LoadReport(
         source=stored.name,
         format=ours.format,
-        head=head_path(model),
+        heads=head_paths(model),
         unexpected=[key for key in state if key not in own],
         beside=list(ours.beside),
     )
@@ -228,7 +229,10 @@ def _check_groups(report: LoadReport, allow: Sequence[str]) -> None:
     if problems:
         groups = {report.group(key) for key in [*missing, *mismatched_keys, *unexpected]}
         helpful = [] if _BACKBONE in groups else sorted(groups | set(allow))
-        shapes = report.mismatched.get(f"{report.head}.weight")
+        shapes = next(
+            (report.mismatched[key] for key in report.mismatched if report.group(key) == "head"),
+            None,
+        )
         raise UnfitWeightsError(
             f"{report.source} does not fit the network: {'; '.join(problems)}",
             groups=helpful,

@@ -1,5 +1,5 @@
 (() => {
-  const { names, cells } = JSON.parse(document.getElementById("matrix-data").textContent);
+  const { names, samples, cells } = JSON.parse(document.getElementById("matrix-data").textContent);
   const size = names.length;
   const canvas = document.getElementById("matrix");
   const box = document.getElementById("matrix-box");
@@ -64,13 +64,13 @@
     const share = totals[row] ? ` (${(100 * count / totals[row]).toFixed(1)}%)` : "";
     const others = [];
     for (let other = 0; other < size; other++) {
-      const videos = counts.get(row * size + other);
-      if (videos && other !== row) others.push([videos, other]);
+      const many = counts.get(row * size + other);
+      if (many && other !== row) others.push([many, other]);
     }
     others.sort((a, b) => b[0] - a[0] || a[1] - b[1]);
-    const list = others.slice(0, 4).map(([videos, other]) => `${names[other]} (${videos})`);
+    const list = others.slice(0, 4).map(([many, other]) => `${names[other]} (${many})`);
     says.replaceChildren(
-      line(names[row], ` taken for ${names[column]}: ${count} of ${totals[row]} videos${share}`),
+      line(names[row], ` taken for ${names[column]}: ${count} of ${totals[row]} ${samples}${share}`),
       line("", list.length ? `its wrong ones: ${list.join(", ")}` : ""),
     );
     mark();

@@ -1,4 +1,4 @@
-"""Predictions of several tests, brought to the same videos in the same order."""
+"""Predictions of several tests, brought to the same samples in the same order."""
 
 from __future__ import annotations
 
@@ -12,23 +12,25 @@ import torch
 from glore_video.choices import Match
 from glore_video.errors import UsageError
 from glore_video.tasks.classification.ranking import NO_CLASS, predicted_classes
+from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind
 from glore_video.tasks.classification.saved_scores import (
     check_same_classes,
     load_scores,
-    video_keys,
+    sample_keys,
 )
 from glore_video.tasks.classification.views_merging import merged_probabilities
 
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """What one test says of each video.
+    """What one test says of each sample.
 
     Attributes:
         source: where it was read from.
         class_names: one a class.
-        keys: of each video its path, and how often that came before in the list.
-        labels, predicted: int64 (videos,); NO_CLASS is predicted where scores are not finite.
+        keys: of each sample its path, and how often that came before in the list.
+        labels, predicted: int64 (samples,); NO_CLASS is predicted where scores are not finite.
+        kind: what the samples are.
     """
 
     source: str
@@ -36,55 +38,61 @@ class Predictions:
     keys: tuple[tuple[str, int], ...]
     labels: np.ndarray
     predicted: np.ndarray
+    kind: SampleKind = VIDEO
 
 
 def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
     """From scores.npz, its test folder or OUTPUT_DIR.
 
     Raises:
-        ValueError: no video has finite scores; and as load_scores and video_keys do.
+        ValueError: no sample has finite scores; and as load_scores and sample_keys do.
     """
     scores = load_scores(path)
     predicted = predicted_classes(merged_probabilities(torch.from_numpy(scores.logits))).numpy()
     if len(predicted) and (predicted == NO_CLASS).all():
         raise UsageError(
-            f"{scores.source}: the network's scores of all {len(predicted)} videos are not finite"
+            f"{scores.source}: the network's scores of all {len(predicted)} {scores.kind.plural} "
+            "are not finite"
         )
     return Predictions(
         source=scores.source,
         class_names=scores.class_names,
-        keys=tuple(video_keys(scores, match)),
+        keys=tuple(sample_keys(scores, match)),
         labels=scores.labels,
         predicted=predicted,
+        kind=scores.kind,
     )
 
 
-class UnmatchedVideosError(UsageError):
-    """Runs that have not scored the same videos.
+class UnmatchedSamplesError(UsageError):
+    """Runs that have not scored the same samples.
 
     Attributes:
         problem: what is missing where, without advice.
-        common: number of videos that all runs have.
+        common: number of samples that all runs have.
+        kind: what they are.
     """
 
-    def __init__(self, problem: str, common: int) -> None:
+    def __init__(self, problem: str, common: int, kind: SampleKind) -> None:
         advice = 'match="name" in load_predictions leaves folders away'
         if common:
-            advice = f"allow_missing=True compares the {common} videos that all have"
+            advice = f"allow_missing=True compares the {common} {kind.plural} that all have"
         super().__init__(f"{problem}; {advice}")
         self.problem = problem
         self.common = common
+        self.kind = kind
 
 
-def common_videos(
+def common_samples(
     runs: Sequence[Predictions], allow_missing: bool
 ) -> tuple[list[tuple[str, int]], dict[str, tuple[str, ...]]]:
-    """The videos that all runs have, in the order of the first, and what each run lacks.
+    """The samples that all runs have, in the order of the first, and what each run lacks.
 
     Raises:
-        ValueError: the classes differ; a run lacks videos and that is not allowed; none is left.
+        ValueError: the classes differ; a run lacks samples and that is not allowed; none is left.
     """
     check_same_classes(runs)
+    kind = runs[0].kind
     sets = [set(run.keys) for run in runs]
     everywhere = set.intersection(*sets)
     anywhere = set.union(*sets)
@@ -98,16 +106,16 @@ def common_videos(
             f"{source} lacks {len(paths)} ({paths[0]}{', ...' * (len(paths) > 1)})"
             for source, paths in missing.items()
         )
-        raise UnmatchedVideosError(f"the lists do not match: {lacking}", len(everywhere))
+        raise UnmatchedSamplesError(f"the lists do not match: {lacking}", len(everywhere), kind)
     if not everywhere:
-        raise UnmatchedVideosError("there is no video that all runs have scored", 0)
+        raise UnmatchedSamplesError(f"there is no {kind.noun} that all runs have scored", 0, kind)
     return [key for key in runs[0].keys if key in everywhere], missing
 
 
 def aligned(
     runs: Sequence[Predictions], keys: list[tuple[str, int]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Labels (videos,) and predictions (runs, videos) of these videos.
+    """Labels (samples,) and predictions (runs, samples) of these samples.
 
     Raises:
         ValueError: runs differ in a label.
@@ -123,8 +131,8 @@ def aligned(
         other = np.flatnonzero(own != labels)
         if len(other):
             raise UsageError(
-                f"{run.source}: {len(other)} videos have another label than in {runs[0].source}, "
-                f"{keys[other[0]][0]} among them"
+                f"{run.source}: {len(other)} {run.kind.plural} have another label than in "
+                f"{runs[0].source}, {keys[other[0]][0]} among them"
             )
         predicted.append(run.predicted[order])
     if labels is None:

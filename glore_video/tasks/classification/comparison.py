@@ -1,4 +1,4 @@
-"""Two networks, or two groups of seeds, on the same videos: what differs, and whether it is chance."""
+"""Two networks, or two groups of seeds, on the same samples: what differs, and whether it is chance."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from glore_video.statistics.significance import (
     mcnemar_exact,
     paired_t,
 )
-from glore_video.tasks.classification.alignment import Predictions, aligned, common_videos
+from glore_video.tasks.classification.alignment import Predictions, aligned, common_samples
 from glore_video.tasks.classification.ranking import NO_CLASS
+from glore_video.tasks.classification.sample_kinds import SampleKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,15 +26,15 @@ class ClassChange:
     """One class in both groups.
 
     Attributes:
-        videos: of this class.
+        samples: of this class.
         first, second: its accuracy in each group, percent.
-        p: of McNemar's exact test. Of groups: the same with videos that more runs of the one have
+        p: of McNemar's exact test. Of groups: the same with samples that more runs of the one have
             right than of the other; None if the groups are not of the same size.
         adjusted: p corrected for the number of classes.
     """
 
     name: str
-    videos: int
+    samples: int
     first: float
     second: float
     p: float | None
@@ -42,7 +43,7 @@ class ClassChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Flip:
-    """A video that all of one group have right and all of the other wrong."""
+    """A sample that all of one group have right and all of the other wrong."""
 
     path: str
     label: str
@@ -51,43 +52,67 @@ class Flip:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Group:
+    """One run, or the seeds of one network, on the samples that are compared.
+
+    Attributes:
+        sources: where the runs were read from.
+        top1: of each run, percent.
+        interval: 95% bootstrap interval over samples, of the group's mean.
+    """
+
+    sources: tuple[str, ...]
+    top1: tuple[float, ...]
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """What is compared.
+
+    Attributes:
+        kind, samples: what the samples are, and how many.
+        missing: of each run, the samples that others have and it has not.
+        not_finite: of each run, how many of the samples have no finite scores, if there are any:
+            they count as wrong.
+    """
+
+    kind: SampleKind
+    samples: int
+    missing: dict[str, tuple[str, ...]]
+    not_finite: dict[str, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class McNemar:
+    """Samples that one run of a pair has right and the other wrong, and p of the exact test."""
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Comparison:
     """Second group against first. Accuracies and their differences in percent (points).
 
     Attributes:
-        first, second: where the runs were read from.
-        first_top1, second_top1: of each run, on the videos that are compared.
-        first_interval, second_interval: 95% bootstrap intervals over videos, of the group's mean.
         difference: mean of the second group minus mean of the first.
-        interval: 95% bootstrap interval of the difference over videos: it stands for drawing
-            other test videos, not for training again.
-        only_first, only_second: videos that one run of a pair has right and the other wrong; None
-            for groups of several.
-        mcnemar: p of McNemar's exact test; None for groups of several.
+        interval: 95% bootstrap interval of the difference over samples: it stands for drawing
+            other test samples, not for training again.
+        mcnemar: None for groups of several.
         seed_p: p of the paired t test over seeds, which stands for training again; None unless
             both groups have the same number of runs, two or more.
-        videos: that are compared.
-        missing: of each run, the videos that others have and it has not.
-        not_finite: of each run, how many of the videos have no finite scores, if there are any:
-            they count as wrong.
-        gained, lost: videos that flipped to right and to wrong.
+        gained, lost: samples that flipped to right and to wrong.
     """
 
-    first: tuple[str, ...]
-    second: tuple[str, ...]
-    first_top1: tuple[float, ...]
-    second_top1: tuple[float, ...]
-    first_interval: tuple[float, float]
-    second_interval: tuple[float, float]
+    first: Group
+    second: Group
     difference: float
     interval: tuple[float, float]
-    only_first: int | None
-    only_second: int | None
-    mcnemar: float | None
+    mcnemar: McNemar | None
     seed_p: float | None
-    videos: int
-    missing: dict[str, tuple[str, ...]]
-    not_finite: dict[str, int]
+    coverage: Coverage
     correction: Correction
     classes: tuple[ClassChange, ...]
     gained: tuple[Flip, ...]
@@ -104,50 +129,40 @@ def compare(
     """Compare two runs, or two groups of seeds, run n of the one with run n of the other.
 
     Args:
-        allow_missing: compare the videos that all runs have, where the lists differ.
+        allow_missing: compare the samples that all runs have, where the lists differ.
 
     Raises:
-        ValueError: the lists, labels or classes differ, or no video is in all; unknown correction.
+        ValueError: the lists, labels or classes differ, or no sample is in all; unknown correction.
     """
     check_choice("correction", correction, Correction)
     runs = [*first, *second]
     if not first or not second:
         raise UsageError("both sides need at least one run")
-    keys, missing = common_videos(runs, allow_missing)
+    keys, missing = common_samples(runs, allow_missing)
     labels, predicted = aligned(runs, keys)
-    right = predicted == labels  # (runs, videos)
+    right = predicted == labels  # (runs, samples)
     before, after = right[: len(first)], right[len(first) :]
-    single = len(first) == len(second) == 1
     paired_seeds = len(first) == len(second) >= 2
-    per_video = 100.0 * (after.mean(axis=0) - before.mean(axis=0))  # (videos,)
-    only_first = only_second = mcnemar = None
-    if single:
-        only_first, only_second = (int((one & ~other).sum()) for one, other in _both_ways(right))
-        mcnemar = mcnemar_exact(only_first, only_second)
-    top1 = [100.0 * float(row.mean()) for row in right]
+    per_sample = 100.0 * (after.mean(axis=0) - before.mean(axis=0))  # (samples,)
+    seeds = (100 * (after.mean(axis=1) - before.mean(axis=1))).tolist() if paired_seeds else []
     names = runs[0].class_names
     return Comparison(
-        first=tuple(run.source for run in first),
-        second=tuple(run.source for run in second),
-        first_top1=tuple(top1[: len(first)]),
-        second_top1=tuple(top1[len(first) :]),
-        first_interval=percent_interval(before.mean(axis=0)),
-        second_interval=percent_interval(after.mean(axis=0)),
-        difference=float(per_video.mean()),
-        interval=mean_interval(per_video, bounds=(-100.0, 100.0)),
-        only_first=only_first,
-        only_second=only_second,
-        mcnemar=mcnemar,
-        seed_p=paired_t((100 * (after.mean(axis=1) - before.mean(axis=1))).tolist())
-        if paired_seeds
-        else None,
-        videos=len(keys),
-        missing=missing,
-        not_finite={
-            run.source: count
-            for run, row in zip(runs, predicted, strict=True)
-            if (count := int((row == NO_CLASS).sum()))
-        },
+        first=_group(first, before),
+        second=_group(second, after),
+        difference=float(per_sample.mean()),
+        interval=mean_interval(per_sample, bounds=(-100.0, 100.0)),
+        mcnemar=_mcnemar(*right) if len(first) == len(second) == 1 else None,
+        seed_p=paired_t(seeds) if paired_seeds else None,
+        coverage=Coverage(
+            kind=runs[0].kind,
+            samples=len(keys),
+            missing=missing,
+            not_finite={
+                run.source: count
+                for run, row in zip(runs, predicted, strict=True)
+                if (count := int((row == NO_CLASS).sum()))
+            },
+        ),
         correction=correction,
         classes=_class_changes(before, after, labels, names, correction),
         gained=_flips(keys, labels, predicted, names, len(first), ~before.any(0) & after.all(0)),
@@ -155,8 +170,19 @@ def compare(
     )
 
 
-def _both_ways(right: np.ndarray) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
-    return (right[0], right[1]), (right[1], right[0])
+def _group(runs: Sequence[Predictions], right: np.ndarray) -> Group:
+    return Group(
+        sources=tuple(run.source for run in runs),
+        top1=tuple(100.0 * float(row.mean()) for row in right),
+        interval=percent_interval(right.mean(axis=0)),
+    )
+
+
+def _mcnemar(before: np.ndarray, after: np.ndarray) -> McNemar:
+    only_first, only_second = int((before & ~after).sum()), int((after & ~before).sum())
+    return McNemar(
+        only_first=only_first, only_second=only_second, p=mcnemar_exact(only_first, only_second)
+    )
 
 
 def _class_changes(
@@ -166,11 +192,11 @@ def _class_changes(
     names: Sequence[str],
     correction: Correction,
 ) -> tuple[ClassChange, ...]:
-    """For each class that has videos."""
+    """For each class that has samples."""
     rows = []
     for number in np.unique(labels).tolist():
         own = labels == number
-        first, second = before[:, own], after[:, own]  # (runs, videos of the class)
+        first, second = before[:, own], after[:, own]  # (runs, samples of the class)
         p = None
         if len(first) == len(second):
             change = second.sum(axis=0, dtype=np.int64) - first.sum(axis=0, dtype=np.int64)
@@ -183,9 +209,9 @@ def _class_changes(
     )
     return tuple(
         ClassChange(
-            name=name, videos=videos, first=float(a), second=float(b), p=p, adjusted=corrected
+            name=name, samples=samples, first=float(a), second=float(b), p=p, adjusted=corrected
         )
-        for (name, videos, a, b, p), corrected in zip(rows, adjusted, strict=True)
+        for (name, samples, a, b, p), corrected in zip(rows, adjusted, strict=True)
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import numpy as np
 from glore_video.files.whole_files import replace_file
 from glore_video.reports.pages import p_value, printable, render, signed
 from glore_video.statistics.significance import holm
-from glore_video.tasks.classification.comparison import Comparison, Flip
+from glore_video.tasks.classification.comparison import Comparison, Flip, Group
 
 FLIPS_SHOWN = 2000
 MISSING_SHOWN = 500
@@ -34,67 +33,106 @@ def verdict(comparison: Comparison, *, p: float | None) -> str:
 
 def deciding_p(comparisons: Sequence[Comparison]) -> list[float | None]:
     """McNemar's p, or that over seeds; corrected after Holm for as many comparisons as have one."""
-    values = [one.mcnemar if one.seed_p is None else one.seed_p for one in comparisons]
+    values = [_own_p(one) for one in comparisons]
     corrected = iter(holm([p for p in values if p is not None]))
     return [None if p is None else next(corrected) for p in values]
+
+
+def _own_p(one: Comparison) -> float | None:
+    if one.seed_p is not None:
+        return one.seed_p
+    return None if one.mcnemar is None else one.mcnemar.p
 
 
 def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
     decided = deciding_p(comparisons)
     tests = sum(p is not None for p in decided)
     for one, p in zip(comparisons, decided, strict=True):
-        yield f"first   {', '.join(one.first)}"
-        yield f"second  {', '.join(one.second)}"
-        for name, values, ends in (
-            ("first", one.first_top1, one.first_interval),
-            ("second", one.second_top1, one.second_interval),
-        ):
-            spread = f", standard deviation over {len(values)} runs {_spread(values)}"
+        samples = one.coverage.kind.plural
+        yield f"first   {', '.join(one.first.sources)}"
+        yield f"second  {', '.join(one.second.sources)}"
+        for name, group in (("first", one.first), ("second", one.second)):
+            spread = f", standard deviation over {len(group.top1)} runs {_spread(group.top1)}"
+            low, high = group.interval
             yield (
-                f"top-1 {name:<6} {np.mean(values):6.2f}%  95%: {ends[0]:.2f} to {ends[1]:.2f}"
-                f"{spread if len(values) > 1 else ''}"
+                f"top-1 {name:<6} {np.mean(group.top1):6.2f}%  95%: {low:.2f} to {high:.2f}"
+                f"{spread if len(group.top1) > 1 else ''}"
             )
         yield (
             f"difference   {one.difference:+6.2f}   95%: {one.interval[0]:+.2f} to "
-            f"{one.interval[1]:+.2f}  ({one.videos} videos)"
+            f"{one.interval[1]:+.2f}  ({one.coverage.samples} {samples})"
         )
         if one.mcnemar is not None:
             yield (
-                f"McNemar's exact test: p {p_value(one.mcnemar)} ({one.only_first} videos only the "
-                f"first has right, {one.only_second} only the second)"
+                f"McNemar's exact test: p {p_value(one.mcnemar.p)} ({one.mcnemar.only_first} {samples} "
+                f"only the first has right, {one.mcnemar.only_second} only the second)"
             )
         if one.seed_p is not None:
-            yield f"paired t test over {len(one.first)} seeds: p {p_value(one.seed_p)}"
+            yield f"paired t test over {len(one.first.top1)} seeds: p {p_value(one.seed_p)}"
         if tests > 1 and p is not None:
             yield f"corrected for {tests} comparisons: p {p_value(p)}"
         yield verdict(one, p=p)
         changed = [row for row in one.classes if row.adjusted is not None and row.adjusted < 0.05]
         for row in sorted(changed, key=lambda row: row.second - row.first):
-            yield f"  {row.name}: {row.first:.1f}% -> {row.second:.1f}% of {row.videos} videos"
+            yield f"  {row.name}: {row.first:.1f}% -> {row.second:.1f}% of {row.samples} {samples}"
         if one.classes and one.classes[0].adjusted is not None:
             yield f"{len(changed)} of {len(one.classes)} classes change (corrected p < 0.05)"
-        yield f"{len(one.gained)} videos flipped to right, {len(one.lost)} to wrong"
-        for source, count in one.not_finite.items():
-            yield f"{source}: the scores of {count} videos are not finite, they count as wrong"
-        for source, paths in one.missing.items():
-            yield f"{source} lacks {len(paths)} videos, {printable(paths[0])} among them"
+        yield f"{len(one.gained)} {samples} flipped to right, {len(one.lost)} to wrong"
+        for source, count in one.coverage.not_finite.items():
+            yield f"{source}: the scores of {count} {samples} are not finite, they count as wrong"
+        for source, paths in one.coverage.missing.items():
+            yield f"{source} lacks {len(paths)} {samples}, {printable(paths[0])} among them"
 
 
 def write_comparison(folder: Path, comparisons: Sequence[Comparison]) -> None:
     """Write comparison.json and comparison.html."""
     folder.mkdir(parents=True, exist_ok=True)
     corrected = deciding_p(comparisons)
-    found = [
-        {**asdict(one), "corrected_p": p} for one, p in zip(comparisons, corrected, strict=True)
-    ]
+    found = [_plain(one, p) for one, p in zip(comparisons, corrected, strict=True)]
     text = json.dumps({"comparisons": found}, indent=1)
     replace_file(folder / "comparison.json", (text + "\n").encode())
     page = render(
         "comparison.html",
         comparisons=[_shown(one, p) for one, p in zip(comparisons, corrected, strict=True)],
-        grouped=any(max(len(one.first), len(one.second)) > 1 for one in comparisons),
+        kind=comparisons[0].coverage.kind,
+        grouped=any(_several(one) for one in comparisons),
     )
     replace_file(folder / "comparison.html", page)
+
+
+def _several(one: Comparison) -> bool:
+    return max(len(one.first.top1), len(one.second.top1)) > 1
+
+
+def _plain(one: Comparison, corrected_p: float | None) -> dict[str, Any]:
+    """For comparison.json."""
+    number = one.coverage.kind.plural
+    test = one.mcnemar
+    return {
+        "first": one.first.sources,
+        "second": one.second.sources,
+        "first_top1": one.first.top1,
+        "second_top1": one.second.top1,
+        "first_interval": one.first.interval,
+        "second_interval": one.second.interval,
+        "difference": one.difference,
+        "interval": one.interval,
+        "only_first": None if test is None else test.only_first,
+        "only_second": None if test is None else test.only_second,
+        "mcnemar": None if test is None else test.p,
+        "seed_p": one.seed_p,
+        number: one.coverage.samples,
+        "missing": one.coverage.missing,
+        "not_finite": one.coverage.not_finite,
+        "correction": one.correction,
+        "classes": [
+            {number if key == "samples" else key: value for key, value in vars(row).items()}
+            for row in one.classes
+        ],
+        "gained": [vars(flip) for flip in one.gained],
+        "lost": [vars(flip) for flip in one.lost],
+        "corrected_p": corrected_p,
+    }
 
 
 def _shown(one: Comparison, p: float | None) -> dict[str, Any]:
@@ -105,21 +143,12 @@ def _shown(one: Comparison, p: float | None) -> dict[str, Any]:
         "bh": "p is corrected after Benjamini and Hochberg: of the classes below 0.05, about 1 in "
         "20 is a false alarm.",
     }
-    several = len(one.first) > 1 or len(one.second) > 1
+    several = _several(one)
     by = "of all runs of the second, of none of the first" if several else "by the second only"
     not_by = "of all runs of the first, of none of the second" if several else "by the first only"
     return vars(one) | {
-        "first_name": _name(one.first),
-        "second_name": _name(one.second),
-        "first_mean": float(np.mean(one.first_top1)),
-        "second_mean": float(np.mean(one.second_top1)),
-        "first_spread": _spread(one.first_top1),
-        "second_spread": _spread(one.second_top1),
-        "mcnemar_more": f"right {one.only_first} : {one.only_second} alone",
-        "seeds": [
-            *zip(one.first, one.first_top1, strict=True),
-            *zip(one.second, one.second_top1, strict=True),
-        ],
+        "first": _shown_group(one.first),
+        "second": _shown_group(one.second),
         "verdict": verdict(one, p=p),
         "classes": sorted(
             one.classes,
@@ -127,7 +156,7 @@ def _shown(one: Comparison, p: float | None) -> dict[str, Any]:
         ),
         "missing": [
             (source, paths[:MISSING_SHOWN], len(paths[MISSING_SHOWN:]))
-            for source, paths in one.missing.items()
+            for source, paths in one.coverage.missing.items()
         ],
         "correction_text": ways[one.correction] if adjusted else "",
         "significant": sum(value < 0.05 for value in adjusted) if adjusted else None,
@@ -135,6 +164,15 @@ def _shown(one: Comparison, p: float | None) -> dict[str, Any]:
             _flips(f"Got right {by}", one.gained, "gained"),
             _flips(f"Got right {not_by}", one.lost, "lost"),
         ],
+    }
+
+
+def _shown_group(group: Group) -> dict[str, Any]:
+    return vars(group) | {
+        "name": _name(group.sources),
+        "mean": float(np.mean(group.top1)),
+        "spread": _spread(group.top1),
+        "runs": list(zip(group.sources, group.top1, strict=True)),
     }
 
 

@@ -22,7 +22,7 @@ from glore_video.tasks.classification.saved_scores import (
     SavedScores,
     ViewPlan,
     check_same_classes,
-    video_keys,
+    sample_keys,
 )
 from glore_video.tasks.classification.views_merging import merged_probabilities
 
@@ -47,9 +47,9 @@ class Ensemble:
     """Predictions from some views of one or several tests.
 
     Attributes:
-        probabilities: float64 (videos, classes), rows sum to 1.
-        labels: int64 (videos,).
-        paths: of the videos.
+        probabilities: float64 (samples, classes), rows sum to 1.
+        labels: int64 (samples,).
+        paths: of the samples.
         choice: the views that were taken; of several tests, those of the first.
     """
 
@@ -59,17 +59,22 @@ class Ensemble:
     choice: ViewChoice
 
 
+def crops_to_choose(plan: ViewPlan) -> tuple[int, ...]:
+    """Numbers of crops that a test with fewer may have: the middle one of three, or all."""
+    return (1, 3) if plan.crops == 3 else (plan.crops,)
+
+
 def choose_views(plan: ViewPlan, *, clips: int, crops: int) -> ViewChoice:
     """The views that a test with so many clips and crops takes, or those that come nearest.
 
     Raises:
-        ValueError: there are fewer clips or crops, the crops are not 1 or 3, or the plan does not
+        ValueError: there are fewer clips, the crops are not of `crops_to_choose`, or the plan does not
             say how its clips are spaced and that matters.
     """
     if not 1 <= clips <= plan.clips:
         raise UsageError(f"clips must be 1 to {plan.clips}, those that were scored; got {clips}")
-    if crops not in ((1, 3) if plan.crops == 3 else (1,)):
-        allowed = "1 or 3" if plan.crops == 3 else "1, as it was scored"
+    if crops not in crops_to_choose(plan):
+        allowed = "1 or 3" if plan.crops == 3 else f"{plan.crops}, as it was scored"
         raise UsageError(f"crops must be {allowed}; got {crops}")
     chosen, exact, note = _choose_clips(plan, clips)
     notes = [note] if note else []
@@ -131,19 +136,19 @@ def ensemble(
     """Predictions from so many clips and crops; of several tests, the mean of their probabilities.
 
     Args:
-        runs: tests of the same videos, in any order of the list.
+        runs: tests of the same samples, in any order of the list.
         spacing: of tests whose files do not say it.
-        match: by what the videos of several tests are matched, see video_keys.
+        match: by what the samples of several tests are matched, see sample_keys.
 
     Raises:
-        ValueError: the tests do not have the same videos, labels and classes, or `choose_views`
+        ValueError: the tests do not have the same samples, labels and classes, or `choose_views`
             can't choose.
     """
     if not runs:
         raise UsageError("no scores are given")
     first = runs[0]
     check_same_classes(runs)
-    keys = video_keys(first, match) if len(runs) > 1 else []
+    keys = sample_keys(first, match) if len(runs) > 1 else []
     total = torch.zeros(len(first.paths), len(first.class_names), dtype=torch.float64)
     choices = []
     for run in runs:
@@ -176,24 +181,25 @@ def ensemble(
 def _order(
     first: SavedScores, keys: list[tuple[str, int]], run: SavedScores, match: Match
 ) -> np.ndarray:
-    """Where each video of the first test is in the other one."""
+    """Where each sample of the first test is in the other one."""
     if run.paths == first.paths:
         order = np.arange(len(first.paths))
     else:
-        places = {key: place for place, key in enumerate(video_keys(run, match))}
+        places = {key: place for place, key in enumerate(sample_keys(run, match))}
         missing = [key[0] for key in keys if key not in places]
         surplus = [key[0] for key in places.keys() - set(keys)]
         if missing or surplus:
             raise UsageError(
-                f"{run.source}: not the videos of {first.source}: {_named(missing, 'missing')}, "
+                f"{run.source}: not the {run.kind.plural} of {first.source}: "
+                f"{_named(missing, 'missing')}, "
                 f"{_named(sorted(surplus), 'surplus')}"
             )
         order = np.array([places[key] for key in keys], dtype=np.int64)
     other = np.flatnonzero(run.labels[order] != first.labels)
     if len(other):
         raise UsageError(
-            f"{run.source}: {len(other)} videos have another label than in {first.source}, "
-            f"{first.paths[other[0]]} among them"
+            f"{run.source}: {len(other)} {run.kind.plural} have another label than in "
+            f"{first.source}, {first.paths[other[0]]} among them"
         )
     return order
 

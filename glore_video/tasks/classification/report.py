@@ -93,63 +93,93 @@ def make_report(
     """The page, UTF-8.
 
     Args:
-        summary: of summary.json; its lists of failed and left-out videos, and what a run costs.
+        summary: of summary.json; its lists of failed and left-out samples, and what a run costs.
         name: title of the page.
         config: text of the run's configuration.
     """
     curve = view_curve(scores)
     probabilities, labels = curve.probabilities, torch.from_numpy(scores.labels)
-    values, classes = top_predictions(probabilities, 5)
+    _, classes = top_predictions(probabilities, 5)
     in_top5 = (classes == labels[:, None]).any(dim=1).numpy()
     right = (classes[:, 0] == labels).numpy()
-    matrix = confusion(classes[:, 0], labels, num_classes=len(scores.class_names))
-    rows, columns = np.nonzero(matrix)
     unscored = {
-        kind: [(each["path"], each["reason"]) for each in summary.get(kind, [])]
-        for kind in ("failed", "left_out")
+        part: [(each["path"], each["reason"]) for each in summary.get(part, [])]
+        for part in ("failed", "left_out")
     }
-    mistakes = worst_mistakes(probabilities, labels, MISTAKES_SHOWN)
-    pictures = thumbnails([scores.paths[place] for place in mistakes], frames_of)
     bins = calibration_bins(probabilities, labels)
-    finite = finite_rows(probabilities)
     shown = [point for point in curve.points if not math.isnan(point.top1)]
-    bad = (~finite).nonzero()[:, 0].tolist()
+    bad = (~finite_rows(probabilities)).nonzero()[:, 0].tolist()
     return render(
         "report.html",
         name=name,
         summary=summary,
         config=config,
+        kind=scores.kind,
         plan=scores.plan,
-        videos=len(labels),
+        scored=len(labels),
         figures=_figures(scores, curve, probabilities, labels, right, in_top5),
-        views_plot=views_chart(shown) if len(shown) > 1 else None,
+        views_plot=views_chart(shown, scores.kind) if len(shown) > 1 else None,
         points=curve.points,
         any_nearest=any(not point.exact for point in curve.points),
-        reliability_plot=reliability_chart(bins) if bins else None,
+        reliability_plot=reliability_chart(bins, scores.kind) if bins else None,
         calibration_error=calibration_error(probabilities, labels),
         names=scores.class_names,
         top5_tells=top5_tells(len(scores.class_names)),
-        classes=list(class_rows(matrix, in_top5, scores.labels)),
-        empty_classes=int((matrix.sum(axis=1) == 0).sum()),
-        pairs=confused_pairs(matrix, PAIRS_SHOWN),
-        matrix={
-            "names": list(scores.class_names),
-            "cells": np.stack([rows, columns, matrix[rows, columns]], axis=1).ravel().tolist(),
-        },
-        mistakes=[
-            _mistake(scores, place, values, classes, probabilities) | {"frames": frames}
-            for place, frames in zip(mistakes, pictures, strict=True)
-        ],
+        mistakes=_mistakes(scores, probabilities, frames_of),
         unscored={
-            kind: (found[:UNSCORED_SHOWN], len(found[UNSCORED_SHOWN:]))
-            for kind, found in unscored.items()
+            part: (found[:UNSCORED_SHOWN], len(found[UNSCORED_SHOWN:]))
+            for part, found in unscored.items()
         },
         not_finite=(
             [scores.paths[place] for place in bad[:UNSCORED_SHOWN]],
             len(bad[UNSCORED_SHOWN:]),
         ),
         expected=len(labels) + sum(len(found) for found in unscored.values()),
+        **_by_class(scores, classes[:, 0], in_top5),
     )
+
+
+def _by_class(scores: SavedScores, predicted: Tensor, in_top5: np.ndarray) -> dict[str, Any]:
+    """Rows of classes, confused pairs, and the cells of the confusion matrix."""
+    labels = torch.from_numpy(scores.labels)
+    matrix = confusion(predicted, labels, num_classes=len(scores.class_names))
+    rows, columns = np.nonzero(matrix)
+    return {
+        "classes": list(class_rows(matrix, in_top5, scores.labels)),
+        "empty_classes": int((matrix.sum(axis=1) == 0).sum()),
+        "pairs": confused_pairs(matrix, PAIRS_SHOWN),
+        "matrix": {
+            "names": list(scores.class_names),
+            "samples": scores.kind.plural,
+            "cells": np.stack([rows, columns, matrix[rows, columns]], axis=1).ravel().tolist(),
+        },
+    }
+
+
+def _mistakes(
+    scores: SavedScores, probabilities: Tensor, frames_of: FramesOf | None
+) -> list[dict[str, Any]]:
+    """The worst ones, with pictures."""
+    places = worst_mistakes(probabilities, torch.from_numpy(scores.labels), MISTAKES_SHOWN)
+    pictures = thumbnails([scores.paths[place] for place in places], frames_of)
+    values, classes = top_predictions(probabilities[places], 5)
+    found = []
+    for number, (place, frames) in enumerate(zip(places, pictures, strict=True)):
+        label = int(scores.labels[place])
+        guesses = zip(values[number].tolist(), classes[number].tolist(), strict=True)
+        found.append(
+            {
+                "path": scores.paths[place],
+                "label": scores.class_names[label],
+                "of_label": 100 * float(probabilities[place, label]),
+                "guesses": [
+                    (scores.class_names[each], 100 * value, each == label)
+                    for value, each in guesses
+                ],
+                "frames": frames,
+            }
+        )
+    return found
 
 
 def _figures(
@@ -164,11 +194,13 @@ def _figures(
     numbers = accuracies(probabilities, labels)
     count = len(right) if finite_rows(probabilities).any() else 0  # of none there is no interval
     clip = 100.0 * float(curve.clips_right.mean()) if count else float("nan")
-    top5 = [("video top-5", numbers.top5, percent_interval(in_top5[:count]), "")]
+    clip_interval = percent_interval(curve.clips_right[:count])
+    kind = scores.kind
+    top5 = [(kind.top_name(5), numbers.top5, percent_interval(in_top5[:count]), "")]
     return [
-        ("video top-1", numbers.top1, percent_interval(right[:count]), ""),
+        (kind.top_name(1), numbers.top1, percent_interval(right[:count]), ""),
         *(top5 if top5_tells(len(scores.class_names)) else ()),
-        ("clip top-1", clip, percent_interval(curve.clips_right[:count]), "one view alone"),
+        *([("clip top-1", clip, clip_interval, "one view alone")] if kind.has_clips else ()),
         (
             "mean class accuracy",
             numbers.class_mean,
@@ -188,23 +220,3 @@ def _figures(
             "expected, 15 bins",
         ),
     ]
-
-
-def _mistake(
-    scores: SavedScores,
-    place: int,
-    values: Tensor,
-    classes: Tensor,
-    probabilities: Tensor,
-) -> dict[str, Any]:
-    label = int(scores.labels[place])
-    guesses = [
-        (scores.class_names[number], 100 * value, number == label)
-        for value, number in zip(values[place].tolist(), classes[place].tolist(), strict=True)
-    ]
-    return {
-        "path": scores.paths[place],
-        "label": scores.class_names[label],
-        "of_label": 100 * float(probabilities[place, label]),
-        "guesses": guesses,
-    }

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from glore_video.reports.plots import BOTTOM, LEFT, RIGHT, TOP, Plot, scale
 from glore_video.reports.ticks import round_ticks
 from glore_video.statistics.calibration import Bin
+from glore_video.tasks.classification.sample_kinds import SampleKind
 from glore_video.tasks.classification.view_curve import CurvePoint
 
 
-def views_chart(points: Sequence[CurvePoint]) -> Plot:
+def views_chart(points: Sequence[CurvePoint], kind: SampleKind) -> Plot:
     """Top-1 by the number of clips, a line for each number of crops."""
     ends = [end for point in points for end in point.interval]
     y_values = round_ticks(min(ends), max(ends) if max(ends) > min(ends) else min(ends) + 1, 6)
@@ -18,8 +19,8 @@ def views_chart(points: Sequence[CurvePoint]) -> Plot:
     x = scale(min(clips) - 0.5, max(clips) + 0.5, LEFT, RIGHT)
     y = scale(y_values[0], y_values[-1], BOTTOM, TOP)
     plot = Plot(
-        title="video top-1 by the number of clips",
-        x_label="clips a video",
+        title=f"{kind.top_name(1)} by the number of clips",
+        x_label=f"clips a {kind.noun}",
         y_label="top-1, %",
         x_ticks=[(x(number), str(number)) for number in clips],
         y_ticks=[(y(value), f"{value:g}") for value in y_values],
@@ -47,8 +48,8 @@ def views_chart(points: Sequence[CurvePoint]) -> Plot:
     return plot
 
 
-def reliability_chart(bins: Sequence[Bin]) -> Plot:
-    """Accuracy by confidence as bars, the darker the more videos."""
+def reliability_chart(bins: Sequence[Bin], kind: SampleKind) -> Plot:
+    """Accuracy by confidence as bars, the darker the more samples."""
     x, y = scale(0, 1, LEFT, RIGHT), scale(0, 1, BOTTOM, TOP)
     plot = Plot(
         title="accuracy by confidence",
@@ -67,7 +68,7 @@ def reliability_chart(bins: Sequence[Bin]) -> Plot:
                 "y": y(each.accuracy),
                 "height": round(max(1.5, BOTTOM - y(each.accuracy)), 1),
                 "opacity": round(0.3 + 0.7 * (each.samples / most) ** 0.5, 2),
-                "title": f"{100 * each.low:.0f} to {100 * each.high:.0f}%: {each.samples} videos, "
+                "title": f"{100 * each.low:.0f} to {100 * each.high:.0f}%: {each.samples} {kind.plural}, "
                 f"mean probability {100 * each.confidence:.1f}%, "
                 f"accuracy {100 * each.accuracy:.1f}%",
             }

@@ -20,8 +20,10 @@ from glore_video.tasks.classification.metrics import (
     accuracies,
     calibration_error,
     mean_average_precision,
+    top5_tells,
 )
 from glore_video.tasks.classification.ranking import NO_CLASS, finite_rows, predicted_classes
+from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind
 from glore_video.tasks.classification.saved_scores import SavedScores, ViewPlan, save_scores
 from glore_video.tasks.classification.views_merging import (
     clip_accuracy,
@@ -29,26 +31,18 @@ from glore_video.tasks.classification.views_merging import (
     top_predictions,
 )
 
-_ACCURACIES = (
-    "video_top1",
-    "video_top1_interval",
-    "video_top5",
-    "clip_top1",
-    "mean_class_accuracy",
-)
-_OF_PROBABILITIES = ("mean_average_precision", "calibration_error")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Logits of the videos that could be read, in the order of the list, and those that could not.
+    """Logits of the samples that could be read, in the order of the list, and those that could not.
 
     Attributes:
-        logits: float32 (videos, views, classes).
-        labels: int64 (videos,).
-        paths: of the same videos.
+        logits: float32 (samples, views, classes).
+        labels: int64 (samples,).
+        paths: of the same samples.
         failed: the others, each (path, reason): they were opened, and could not be read.
-        left_out: (path, reason) of videos that a manifest calls bad: they were not even opened.
+        left_out: (path, reason) of samples that a manifest calls bad: they were not even opened.
+        kind: what the samples are.
     """
 
     logits: np.ndarray
@@ -56,34 +50,105 @@ class Scores:
     paths: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
     left_out: tuple[tuple[str, str], ...] = ()
+    kind: SampleKind = VIDEO
 
     @property
     def finite(self) -> np.ndarray:
-        """Of each video whether its logits are neither NaN nor infinite, bool (videos,)."""
+        """Of each sample whether its logits are neither NaN nor infinite, bool (samples,)."""
         return np.isfinite(self.logits).all(axis=(1, 2))
+
+    def saved(self, folder: Path, class_names: Sequence[str], plan: ViewPlan) -> SavedScores:
+        """What the folder's scores.npz holds of them."""
+        return SavedScores(
+            source=str(folder),
+            paths=self.paths,
+            labels=self.labels,
+            logits=self.logits,
+            class_names=tuple(class_names),
+            plan=plan,
+            kind=self.kind,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """Figures in percent; NaN if no video was scored, or none has finite scores.
+    """Figures in percent; NaN if no sample was scored, or none has finite scores.
 
-    videos_expected counts all: those that were scored, those that failed and those left out.
-    videos_not_finite, of those that were scored, count as wrong in accuracies, and do not count in
-    what ranks or weighs probabilities. video_top1_interval holds 95% of the bootstrap's samples of
-    videos.
+    Attributes:
+        kind: what the samples are.
+        clip_top1: of single views.
+        samples_expected: all: those that were scored, those that failed and those left out.
+        samples_not_finite: of those that were scored; they count as wrong in accuracies, and do not
+            count in what ranks or weighs probabilities.
+        top1_interval: 95% of the bootstrap's samples of the scored ones.
     """
 
-    video_top1: float
-    video_top5: float
+    kind: SampleKind
+    top1: float
+    top5: float
     clip_top1: float
     num_views: int
-    videos_expected: int
-    videos_scored: int
-    videos_not_finite: int
-    video_top1_interval: tuple[float, float]
+    samples_expected: int
+    samples_scored: int
+    samples_not_finite: int
+    top1_interval: tuple[float, float]
     mean_class_accuracy: float
     mean_average_precision: float
     calibration_error: float
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Of summary.json: "video_top1", "videos_scored"; of pictures "top1", "pictures_scored"."""
+        top1, samples = self.kind.top_key(1), self.kind.plural
+        clips = {"clip_top1": self.clip_top1} if self.kind.has_clips else {}
+        return {
+            top1: self.top1,
+            self.kind.top_key(5): self.top5,
+            **clips,
+            "num_views": self.num_views,
+            f"{samples}_expected": self.samples_expected,
+            f"{samples}_scored": self.samples_scored,
+            f"{samples}_not_finite": self.samples_not_finite,
+            f"{top1}_interval": self.top1_interval,
+            "mean_class_accuracy": self.mean_class_accuracy,
+            "mean_average_precision": self.mean_average_precision,
+            "calibration_error": self.calibration_error,
+        }
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Of the test's line in metrics.jsonl; empty if no sample was scored."""
+        return self.named if self.samples_scored else {}
+
+    def line(self, *, num_classes: int) -> str:
+        """The main figures in words."""
+        figures = [f"{self.kind.top_name(1)} {self.top1:.2f}%"]
+        if top5_tells(num_classes):
+            figures.append(f"top-5 {self.top5:.2f}%")
+        if self.kind.has_clips:
+            figures.append(f"single clip top-1 {self.clip_top1:.2f}%")
+        return (
+            f"{', '.join(figures)} ({self.samples_scored} of {self.samples_expected} "
+            f"{self.kind.plural}, {self.num_views} views each)"
+        )
+
+    def not_finite(self) -> str:
+        """Why some samples' scores are no numbers; empty if all are."""
+        if not self.samples_not_finite:
+            return ""
+        return (
+            f"the network's scores of {self.samples_not_finite} of {self.samples_scored} test "
+            f"{self.kind.plural} are not finite: its weights or statistics may have diverged, or "
+            "half precision does not hold what it computes (TRAIN.MIXED_PRECISION)"
+        )
+
+    def problem(self, checkpoint: str) -> str:
+        """Why the test of these weights is an error although it came to its end; else empty."""
+        if not self.samples_scored:
+            return f"none of the {self.samples_expected} test {self.kind.plural} could be read"
+        if self.samples_not_finite == self.samples_scored:
+            return f"{checkpoint}: {self.not_finite()}"
+        return ""
 
 
 def summarize(scores: Scores, num_views: int) -> Summary:
@@ -93,14 +158,15 @@ def summarize(scores: Scores, num_views: int) -> Summary:
     finite = scores.finite
     right = predicted_classes(probabilities) == labels
     return Summary(
-        video_top1=figures.top1,
-        video_top5=figures.top5,
+        kind=scores.kind,
+        top1=figures.top1,
+        top5=figures.top5,
         clip_top1=clip_accuracy(logits, labels) if finite_rows(logits).any() else float("nan"),
         num_views=num_views,
-        videos_expected=len(labels) + len(scores.failed) + len(scores.left_out),
-        videos_scored=len(labels),
-        videos_not_finite=int((~finite).sum()),
-        video_top1_interval=percent_interval(right.numpy() if finite.any() else np.zeros(0)),
+        samples_expected=len(labels) + len(scores.failed) + len(scores.left_out),
+        samples_scored=len(labels),
+        samples_not_finite=int((~finite).sum()),
+        top1_interval=percent_interval(right.numpy() if finite.any() else np.zeros(0)),
         mean_class_accuracy=figures.class_mean,
         mean_average_precision=mean_average_precision(probabilities, labels),
         calibration_error=calibration_error(probabilities, labels),
@@ -114,67 +180,55 @@ def write_results(
     *,
     class_names: Sequence[str],
     plan: ViewPlan,
-    seconds: float,
-    checkpoint: str,
-    extras: Mapping[str, Any] | None = None,
-) -> SavedScores:
+    facts: Mapping[str, Any],
+) -> None:
     """Write the three files, each whole or not at all.
 
-    scores.npz holds paths, labels, logits (videos, views, classes), for each view its clip and
+    scores.npz holds paths, labels, logits (samples, views, classes), for each view its clip and
     its crop, and how clips and crops were taken; it loads without pickle.
 
     Args:
-        extras: more keys of summary.json, such as parameters and gmacs.
-
-    Returns:
-        What scores.npz holds.
+        facts: more keys of summary.json, such as seconds, checkpoint, parameters and gmacs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    saved = SavedScores(
-        source=str(folder),
-        paths=scores.paths,
-        labels=scores.labels,
-        logits=scores.logits,
-        class_names=tuple(class_names),
-        plan=plan,
-    )
-    save_scores(folder / "scores.npz", saved)
+    save_scores(folder / "scores.npz", scores.saved(folder, class_names, plan))
     table = _predictions(scores, class_names).encode("utf-8", "surrogateescape")
     replace_file(folder / "predictions.csv", table)
     bad = [path for path, finite in zip(scores.paths, scores.finite, strict=True) if not finite]
     text = json.dumps(
         {
-            **for_json(vars(summary)),
+            **for_json(summary.named),
             "reasons": reasons(summary),
             "not_finite": bad,
             "failed": [{"path": path, "reason": reason} for path, reason in scores.failed],
             "left_out": [{"path": path, "reason": reason} for path, reason in scores.left_out],
-            "seconds": round(seconds, 3),
-            "checkpoint": checkpoint,
-            **(extras or {}),
+            **facts,
         },
         indent=2,
     )
     replace_file(folder / "summary.json", (text + "\n").encode())
-    return saved
 
 
 def reasons(summary: Summary) -> dict[str, str]:
     """Why a figure is missing, or of what it does not tell: figure -> a phrase."""
-    scored, bad = summary.videos_scored, summary.videos_not_finite
+    kind, scored, bad = summary.kind, summary.samples_scored, summary.samples_not_finite
+    top1 = kind.top_key(1)
+    clips = ("clip_top1",) if kind.has_clips else ()
+    accuracies = (top1, f"{top1}_interval", kind.top_key(5), *clips, "mean_class_accuracy")
+    of_probabilities = ("mean_average_precision", "calibration_error")
     if not scored:
-        missing = "no video was scored"
+        missing = f"no {kind.noun} was scored"
     elif bad == scored:
-        missing = f"the network's scores of all {scored} videos are not finite"
+        missing = f"the network's scores of all {scored} {kind.plural} are not finite"
     elif bad:
-        found = f"the scores of {bad} of {scored} videos are not finite: they "
+        found = f"the scores of {bad} of {scored} {kind.plural} are not finite: they "
         return {
-            **dict.fromkeys(_ACCURACIES, f"{found}count as wrong"),
-            **dict.fromkeys(_OF_PROBABILITIES, f"{found}are left out"),
+            **dict.fromkeys(accuracies, f"{found}count as wrong"),
+            **dict.fromkeys(of_probabilities, f"{found}are left out"),
         }
     else:
         return {}
-    return dict.fromkeys((*_ACCURACIES, *_OF_PROBABILITIES), missing)
+    return dict.fromkeys((*accuracies, *of_probabilities), missing)
 
 
 def _predictions(scores: Scores, class_names: Sequence[str]) -> str:

@@ -13,14 +13,15 @@ import numpy as np
 from glore_video.choices import Match, ViewSpacing, check_choice
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.files.whole_files import whole_file
+from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind, sample_kind
 
 
 @dataclass(frozen=True, kw_only=True)
 class ViewPlan:
-    """Which views a test takes of a video: each of its clips in each of its crops.
+    """Which views a test takes of a sample: each of its clips in each of its crops.
 
     Attributes:
-        clips, crops: how many. View v is crop v % crops of clip v // crops.
+        clips, crops: how many. View v is crop v % crops of clip v // crops. A picture is one clip.
         spacing: how the clips are spread (TEST.VIEW_SPACING); None in files that do not say.
         short_side: what frames were scaled to, pixels; 0 in files that do not say.
     """
@@ -37,15 +38,16 @@ class ViewPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class SavedScores:
-    """The scored videos of one test, in the order of its list.
+    """The scored samples of one test, in the order of its list.
 
     Attributes:
         source: where they were read from, for messages.
-        paths: of the videos.
-        labels: int64 (videos,).
-        logits: float32 (videos, views, classes).
+        paths: of the samples.
+        labels: int64 (samples,).
+        logits: float32 (samples, views, classes).
         class_names: one a class.
         plan: what the views are.
+        kind: what the samples are.
     """
 
     source: str
@@ -54,6 +56,7 @@ class SavedScores:
     logits: np.ndarray
     class_names: tuple[str, ...]
     plan: ViewPlan
+    kind: SampleKind = VIDEO
 
 
 def save_scores(path: Path, scores: SavedScores) -> None:
@@ -73,6 +76,8 @@ def save_scores(path: Path, scores: SavedScores) -> None:
         "view_spacing": np.array(plan.spacing or "", dtype=np.str_),
         "short_side": np.array(plan.short_side, dtype=np.int64),
     }
+    if scores.kind != VIDEO:  # what files that say nothing are of
+        arrays["sample"] = np.array(scores.kind.noun, dtype=np.str_)
     with whole_file(path) as file:
         _write_arrays(file, arrays)
 
@@ -122,13 +127,16 @@ def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
     paths, labels, logits = arrays["paths"], arrays["labels"], arrays["logits"]
     names = arrays["class_names"]
     clips, crops = arrays["clip_of_view"], arrays["crop_of_view"]
+    kind = sample_kind(str(arrays["sample"])) if "sample" in arrays else VIDEO
     if logits.ndim != 3 or logits.shape != (len(paths), len(clips), len(names)):
         raise UsageError(
-            f"{source}: logits of shape {logits.shape} for {len(paths)} videos, {len(clips)} views "
-            f"and {len(names)} classes"
+            f"{source}: logits of shape {logits.shape} for {len(paths)} {kind.plural}, {len(clips)} "
+            f"views and {len(names)} classes"
         )
     if labels.shape != (len(paths),) or labels.dtype.kind not in "iu":
-        raise UsageError(f"{source}: {labels.shape} labels of {labels.dtype}, {len(paths)} videos")
+        raise UsageError(
+            f"{source}: {labels.shape} labels of {labels.dtype}, {len(paths)} {kind.plural}"
+        )
     if len(labels) and not 0 <= labels.min() <= labels.max() < len(names):
         raise UsageError(
             f"{source}: labels from {labels.min()} to {labels.max()}, but {len(names)} classes"
@@ -154,16 +162,17 @@ def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
             spacing=cast(ViewSpacing, spacing) if spacing in get_args(ViewSpacing) else None,
             short_side=int(arrays["short_side"]) if "short_side" in arrays else 0,
         ),
+        kind=kind,
     )
 
 
-def video_keys(scores: SavedScores, match: Match = "path") -> list[tuple[str, int]]:
-    """(path, how many times it came before in the list) of each video: no two are the same.
+def sample_keys(scores: SavedScores, match: Match = "path") -> list[tuple[str, int]]:
+    """(path, how many times it came before in the list) of each sample: no two are the same.
 
-    match: "name" leaves the folders away, for lists that name the same videos on different disks.
+    match: "name" leaves the folders away, for lists that name the same samples on different disks.
 
     Raises:
-        ValueError: with "name", if videos in different folders have the same name.
+        ValueError: with "name", if samples in different folders have the same name.
     """
     check_choice("match", match, Match)
     seen: dict[str, tuple[str, int]] = {}
@@ -189,11 +198,18 @@ class HasClasses(Protocol):
     @property
     def class_names(self) -> tuple[str, ...]: ...
 
+    @property
+    def kind(self) -> SampleKind: ...
+
 
 def check_same_classes(runs: Sequence[HasClasses]) -> None:
-    """Raises ValueError unless all have the classes of the first, in its order."""
+    """Raises ValueError unless all have the samples' kind and the classes of the first, in its order."""
     first = runs[0]
     for run in runs[1:]:
+        if run.kind != first.kind:
+            raise UsageError(
+                f"{run.source} is of {run.kind.plural}, {first.source} of {first.kind.plural}"
+            )
         if run.class_names == first.class_names:
             continue
         if len(run.class_names) != len(first.class_names):

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from glore_video.statistics.intervals import percent_interval
-from glore_video.tasks.classification.ensembling import ViewChoice, choose_views
+from glore_video.tasks.classification.ensembling import ViewChoice, choose_views, crops_to_choose
 from glore_video.tasks.classification.ranking import finite_rows, predicted_classes
 from glore_video.tasks.classification.saved_scores import SavedScores, ViewPlan
 from glore_video.tasks.classification.views_merging import parts, view_probabilities
@@ -79,7 +79,7 @@ def _choices(plan: ViewPlan) -> list[tuple[int, int, ViewChoice]]:
     """(clips, crops, views), the fewest crops and clips first."""
     numbers = range(1, plan.clips + 1) if plan.spacing else [plan.clips]
     found = []
-    for crops in (1, 3) if plan.crops == 3 else (plan.crops,):
+    for crops in crops_to_choose(plan):
         for clips in numbers:
             choice = choose_views(plan, clips=clips, crops=crops)
             if choice.exact or clips == 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
@@ -17,9 +18,9 @@ from torch.utils.data import Dataset
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.data.samples import Failure
-from glore_video.data.seeding import generator_for, randint
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, watched
+from glore_video.errors import UsageError
 from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.transforms import (
     centre_crop,
@@ -27,6 +28,7 @@ from glore_video.pixels.transforms import (
     to_clip,
     uniform_crop,
 )
+from glore_video.seeding import generator_for, randint
 from glore_video.video.clip_sampling import (
     ClipSampling,
     centre_start,
@@ -155,7 +157,7 @@ class TrainingClips(Dataset[ClipItem]):
     names every failure.
 
     Args:
-        short_sides, crop_size, flip, inverse_uniform, aspects, areas, area_aspects: see Framing.
+        framing: which part of the frames a clip shows.
         augmentation: colours, erasing and the like.
         num_clips: clips of each video, from one opening; each with draws of its own, the start
             included. The first is the one that num_clips=1 gives.
@@ -166,13 +168,7 @@ class TrainingClips(Dataset[ClipItem]):
 
     videos: VideoList
     sampling: ClipSampling
-    short_sides: tuple[int, int]
-    crop_size: int
-    flip: bool
-    inverse_uniform: bool = False
-    aspects: tuple[float, float] | None = None
-    areas: tuple[float, float] | None = None
-    area_aspects: tuple[float, float] = (3 / 4, 4 / 3)
+    framing: Framing
     augmentation: Augmentation = field(default_factory=Augmentation)
     num_clips: int = 1
     backend: Backend = "pyav"
@@ -207,15 +203,6 @@ class TrainingClips(Dataset[ClipItem]):
     def _clips(self, epoch: int, index: int, attempt: int) -> Tensor:
         """uint8 (num_clips, 3, frames, crop_size, crop_size)."""
         key = (self.seed, epoch, index, attempt)
-        framing = Framing(
-            short_sides=self.short_sides,
-            crop_size=self.crop_size,
-            flip=self.flip,
-            inverse_uniform=self.inverse_uniform,
-            aspects=self.aspects,
-            areas=self.areas,
-            area_aspects=self.area_aspects,
-        )
 
         def read(video: VideoReader) -> Tensor:
             # SeedSequence takes (1, 2) and (1, 2, 0) for the same: a key never ends with a zero.
@@ -233,13 +220,13 @@ class TrainingClips(Dataset[ClipItem]):
                     for each in generators
                 ],
                 [
-                    self.augmentation.scaling(framing, generator=each, colours=others)
+                    self.augmentation.scaling(self.framing, generator=each, colours=others)
                     for each, others in zip(generators, colours, strict=True)
                 ],
             )
             finished = [
                 self.augmentation.finish(
-                    clip, framing, generator=each, colours=others, number=number
+                    clip, self.framing, generator=each, colours=others, number=number
                 )
                 for number, (clip, each, others) in enumerate(
                     zip(clips, generators, colours, strict=True)
@@ -291,9 +278,24 @@ class CentreClips(Dataset[ClipItem]):
 
 @dataclass(frozen=True, kw_only=True)
 class EvalViews(Dataset[ViewsItem]):
-    """num_clips x num_crops views of each video, from one decoding of the frames they share."""
+    """num_clips x num_crops views of each video, from one decoding of the frames they share.
 
-    videos: VideoList
+    Without videos it only says how views are taken; `dataclasses.replace` gives it some.
+
+    Args:
+        sampling: the frames of a clip.
+        short_side: to which frames are scaled, pixels.
+        crop_size: side of a view, pixels.
+        spacing: how clips are spread over a video.
+        backend, damaged: see `open_video`.
+        indices: places in the list of the videos to show; None: all.
+        watchdog: limits the time for each video.
+
+    Raises:
+        UsageError: numbers of clips or crops that can't be, or a crop that does not fit.
+    """
+
+    videos: VideoList = field(default_factory=lambda: VideoList(Path(), (), ()))
     sampling: ClipSampling
     num_clips: int
     num_crops: Literal[1, 3]
@@ -304,6 +306,22 @@ class EvalViews(Dataset[ViewsItem]):
     damaged: Damaged = "error"
     indices: Sequence[int] | None = None
     watchdog: Watchdog | None = None
+
+    def __post_init__(self) -> None:
+        if self.num_crops not in (1, 3):
+            raise UsageError(f"num_crops must be 1 or 3, got {self.num_crops}")
+        if self.num_clips < 1:
+            raise UsageError(f"num_clips must be at least 1, got {self.num_clips}")
+        if self.crop_size > self.short_side:
+            raise UsageError(
+                f"crop_size {self.crop_size} does not fit in frames of short side {self.short_side}"
+            )
+
+    @property
+    def words(self) -> str:
+        """The views of a video: "10 clips x 3 crops"."""
+        clips = f"{self.num_clips} clip{'s' * (self.num_clips > 1)}"
+        return f"{clips} x {self.num_crops} crop{'s' * (self.num_crops > 1)}"
 
     def __len__(self) -> int:
         return len(self.videos) if self.indices is None else len(self.indices)

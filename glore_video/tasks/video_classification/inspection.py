@@ -17,9 +17,9 @@ from glore_video.inspection.overlay import visible_square
 from glore_video.inspection.projection import UnitInspection, inspect_units
 from glore_video.models import glore_units
 from glore_video.pixels.transforms import centre_crop, resize_short_side, to_clip
-from glore_video.prediction.loading import ReadyModel
 from glore_video.tasks.classification.ranking import predicted_classes
-from glore_video.tasks.video_classification.prediction import Prediction, predict
+from glore_video.tasks.video_classification.prediction import Prediction, predict_video
+from glore_video.tasks.video_classification.predictor import Predictor
 from glore_video.tasks.video_classification.windows import consecutive_starts
 from glore_video.video import FrameTimes, clip_indices, open_video, playback, span
 
@@ -104,7 +104,7 @@ class VideoLook:
 
 def look(
     path: str | os.PathLike[str],
-    ready: ReadyModel,
+    predictor: Predictor,
     *,
     target: int | None = None,
     prediction: Prediction | None = None,
@@ -120,7 +120,7 @@ def look(
 
     Args:
         path: video file.
-        ready: a network; without GloRe units there is Grad-CAM alone.
+        predictor: a network; without GloRe units there is Grad-CAM alone.
         target: class; by default the most probable one.
         prediction: what `predict` said of this video and network, if it was asked already.
         most_clips: of a longer video so many, spread over it.
@@ -132,40 +132,45 @@ def look(
         UsageError: if the network has no GloRe unit and `cam` is False, for an unknown class or
             layer, or if its scores are not finite.
     """
-    has_units = bool(glore_units(ready.network))
+    has_units = bool(glore_units(predictor.network))
     if not (has_units or cam):
         raise UsageError(
             "the network has no GloRe unit, so without Grad-CAM nothing is left to see"
         )
-    probabilities = (prediction or predict(path, ready)).probabilities
+    probabilities = (prediction or predict_video(path, predictor)).probabilities
     scores = torch.tensor(probabilities, dtype=torch.float64)
     chosen = int(predicted_classes(scores)) if target is None else target
     if not 0 <= chosen < len(probabilities):
         raise UsageError(f"target must be a class in 0..{len(probabilities) - 1}, got {target}")
-    with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
+    with open_video(
+        path, backend=predictor.views.backend, damaged=predictor.views.damaged
+    ) as video:
         times = video.times
-        played = playback(times, ready.sampling)
+        played = playback(times, predictor.views.sampling)
         count, fps = len(played), played.fps
-        starts = consecutive_starts(count, ready.sampling, fps, most_clips)
-        places = [clip_indices(start, count, ready.sampling, fps) for start in starts]
-        scale = partial(_square, ready=ready)
+        starts = consecutive_starts(count, predictor.views.sampling, fps, most_clips)
+        places = [clip_indices(start, count, predictor.views.sampling, fps) for start in starts]
+        scale = partial(_square, predictor=predictor)
         inputs = [to_clip(video.frames(played.frames(each), scale)) for each in places]
         square = visible_square(
-            video.height, video.width, short_side=ready.short_side, crop_size=ready.crop_size
+            video.height,
+            video.width,
+            short_side=predictor.views.short_side,
+            crop_size=predictor.views.crop_size,
         )
-    covered = float(span(ready.sampling, fps))
+    covered = float(span(predictor.views.sampling, fps))
     middles = [start + covered / 2 for start in starts]
     inner = played.frames(round((a + b) / 2) for a, b in pairwise(middles))
     edges = [0, *inner, len(times)]
     clips = []
     for number, clip in enumerate(inputs):
-        network_input = ready.input(clip)
+        network_input = predictor.input(clip)
         units: dict[str, UnitInspection] = {}
         if has_units:
-            units = inspect_units(ready.network, network_input, target=chosen).units
+            units = inspect_units(predictor.network, network_input, target=chosen).units
         heat = None
         if cam:
-            heat = grad_cam(ready.network, network_input, target=chosen, layer=layer)
+            heat = grad_cam(predictor.network, network_input, target=chosen, layer=layer)
         shown = places[number]
         clips.append(
             ClipLook(
@@ -182,6 +187,8 @@ def look(
     return VideoLook(os.fspath(path), times, square, chosen, probabilities[chosen], tuple(clips))
 
 
-def _square(frames: Tensor, *, ready: ReadyModel) -> Tensor:
+def _square(frames: Tensor, *, predictor: Predictor) -> Tensor:
     """uint8 (frames, height, width, 3) -> the centre view, uint8 (frames, crop, crop, 3)."""
-    return centre_crop(resize_short_side(frames, ready.short_side), ready.crop_size)
+    return centre_crop(
+        resize_short_side(frames, predictor.views.short_side), predictor.views.crop_size
+    )

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 
 from glore_video.pixels.transforms import resize_short_side
-from glore_video.prediction.loading import ReadyModel
 from glore_video.tasks.video_classification.dataset import VideoViews
 from glore_video.tasks.video_classification.prediction import best, probabilities_of
+from glore_video.tasks.video_classification.predictor import Predictor
 from glore_video.video import span
 
 
 def watch(
     frames: Iterable[tuple[float, np.ndarray]],
-    ready: ReadyModel,
+    predictor: Predictor,
     *,
     fps: Fraction,
     every: float = 1.0,
@@ -31,7 +31,7 @@ def watch(
 
     Args:
         frames: (seconds, uint8 (height, width, 3)), seconds ascending.
-        ready: the network; it sees one centre view.
+        predictor: the network; it sees one centre view.
         fps: frames a second of the source, for the clip's length.
         every: least seconds from one prediction to the next.
         k: how many classes.
@@ -40,13 +40,15 @@ def watch(
         Seconds, and the k most probable (class name, probability). The first when a whole clip has
         been seen.
     """
-    length = float((span(ready.sampling, fps) - 1) / fps)  # from a clip's first frame to its last
-    count = ready.sampling.num_frames
+    length = float(
+        (span(predictor.views.sampling, fps) - 1) / fps
+    )  # from a clip's first frame to its last
+    count = predictor.views.sampling.num_frames
     tolerance = 0.5 / float(fps)
     kept: deque[tuple[float, torch.Tensor]] = deque()
     spoken = -np.inf
     for seconds, picture in frames:
-        small = resize_short_side(torch.from_numpy(picture)[None], ready.short_side)[0]
+        small = resize_short_side(torch.from_numpy(picture)[None], predictor.views.short_side)[0]
         kept.append((seconds, small))
         while len(kept) > 1 and kept[1][0] <= seconds - length + tolerance:
             kept.popleft()
@@ -57,8 +59,13 @@ def watch(
         times = [time for time, _ in kept]
         wanted = [seconds - length + length * i / max(1, count - 1) for i in range(count)]
         clip = torch.stack([kept[_nearest(times, time)][1] for time in wanted])
-        views = VideoViews.cut(clip, [range(count)], num_crops=1, crop_size=ready.crop_size)
-        yield seconds, best(probabilities_of(views, ready, "the camera"), ready.class_names, k)
+        views = VideoViews.cut(
+            clip, [range(count)], num_crops=1, crop_size=predictor.views.crop_size
+        )
+        yield (
+            seconds,
+            best(probabilities_of(views, predictor, "the camera"), predictor.class_names, k),
+        )
 
 
 def _nearest(times: list[float], wanted: float) -> int:

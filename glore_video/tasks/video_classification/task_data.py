@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
-from torch.utils.data import DataLoader
-
-from glore_video.config import Config
+from glore_video.config import Config, flatten
 from glore_video.data.class_lists import names_of
-from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.loader import clip_loader
 from glore_video.data.numbering import Numbering, list_of, number_classes
 from glore_video.data.relations.synthetic import (
     OtherFilesError,
@@ -25,13 +23,26 @@ from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.protocols import TrainingData, ValidationData, Words
 from glore_video.errors import MissingFileError, UsageError, naming
+from glore_video.pixels.augmentation import Framing
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
+from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
 
 logger = logging.getLogger(__name__)
+
+
+WORDS = Words(
+    sample="video",
+    input="clip",
+    validated="centre clip",
+    faster_reading=(
+        "make videos smaller and their GOPs shorter: see glore-video check-data and benchmark-loader"
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ def render_synthetic(config: Config) -> None:
                 raise UsageError(
                     f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
                     "own. To train on what is there: SYNTHETIC.LABELS none; "
-                    "configs/k400_glore_r50_finetune.yaml is made for videos of your own"
+                    "--cfg k400_glore_r50_finetune is made for videos of your own"
                 ) from None
 
 
@@ -156,8 +167,19 @@ def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
     )
 
 
+def check_backend(config: Config) -> None:
+    """Raises UsageError if the package that DATA.DECODING_BACKEND needs is not installed."""
+    package = "av" if config.DATA.DECODING_BACKEND == "pyav" else config.DATA.DECODING_BACKEND
+    if find_spec(package) is None:
+        raise UsageError(
+            f"DATA.DECODING_BACKEND = {config.DATA.DECODING_BACKEND} needs the package {package}, "
+            "which is not installed; pyav is always there"
+        )
+
+
 def load_data(config: Config) -> RunData:
     """The lists that the run needs, and the names of the classes."""
+    check_backend(config)
     numbering = load_numbering(config)
     return RunData(
         train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
@@ -194,24 +216,25 @@ def training_batches(config: Config, num_videos: int, process: Process) -> Train
         seed=config.RNG_SEED,
         rank=process.rank,
         world_size=process.world_size,
+        noun="videos",
     )
 
 
-def build_train_loader(
-    config: Config, videos: VideoList, process: Process
-) -> tuple[DataLoader[Any], TrainingBatches]:
-    """The loader of this process' training clips, and the sampler whose epoch the trainer sets."""
+def build_train_data(config: Config, videos: VideoList, process: Process) -> TrainingData:
+    """This process' training clips."""
     batches = training_batches(config, len(videos), process)
     clips = TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),
-        short_sides=config.DATA.TRAIN_JITTER_SCALES,
-        inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
-        aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
-        areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
-        area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
-        crop_size=config.DATA.TRAIN_CROP_SIZE,
-        flip=config.DATA.RANDOM_FLIP,
+        framing=Framing(
+            short_sides=config.DATA.TRAIN_JITTER_SCALES,
+            inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
+            aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
+            areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
+            area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
+            crop_size=config.DATA.TRAIN_CROP_SIZE,
+            flip=config.DATA.RANDOM_FLIP,
+        ),
         augmentation=build_augmentation(config),
         num_clips=config.AUG.NUM_SAMPLE,
         backend=config.DATA.DECODING_BACKEND,
@@ -219,7 +242,7 @@ def build_train_loader(
         seed=config.RNG_SEED,
         watchdog=build_watchdog(config),
     )
-    return clip_loader(clips, batches=batches, **_workers(config)), batches
+    return TrainingData(clip_loader(clips, batches=batches, **_workers(config)), batches, videos)
 
 
 def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
@@ -227,8 +250,8 @@ def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
     return (numbers[0], numbers[1]) if numbers else None
 
 
-def build_val_loader(config: Config, videos: VideoList, process: Process) -> DataLoader[Any]:
-    """The loader of this process' share of the validation list: centre clips."""
+def build_val_data(config: Config, videos: VideoList, process: Process) -> ValidationData:
+    """This process' share of the validation list: centre clips."""
     clips = CentreClips(
         videos=videos,
         sampling=clip_sampling(config),
@@ -239,12 +262,13 @@ def build_val_loader(config: Config, videos: VideoList, process: Process) -> Dat
         watchdog=build_watchdog(config),
     )
     own = shard(len(videos), rank=process.rank, world_size=process.world_size)
-    return clip_loader(
+    loader = clip_loader(
         clips,
         sampler=ShardSampler(own),
         batch_size=max(1, config.TRAIN.BATCH_SIZE // process.world_size),
         **_workers(config),
     )
+    return ValidationData(loader, videos)
 
 
 def _workers(config: Config) -> dict[str, Any]:
@@ -268,11 +292,10 @@ def eval_short_side(config: Config) -> int:
     return data.TEST_SHORT_SIDE or max(default, data.TEST_CROP_SIZE)
 
 
-def build_test_views(config: Config, videos: VideoList) -> EvalViews:
-    """The views of each test video."""
+def views_of_tests(config: Config) -> EvalViews:
+    """How a test takes the views of a video."""
     data = config.DATA
     return EvalViews(
-        videos=videos,
         sampling=clip_sampling(config),
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
         num_crops=config.TEST.NUM_SPATIAL_CROPS,
@@ -281,14 +304,18 @@ def build_test_views(config: Config, videos: VideoList) -> EvalViews:
         spacing=config.TEST.VIEW_SPACING,
         backend=data.DECODING_BACKEND,
         damaged=data.DAMAGED_VIDEO,
-        watchdog=build_watchdog(config),
     )
 
 
-def build_test_loader(config: Config, views: EvalViews, indices: Sequence[int]) -> DataLoader[Any]:
-    """A loader of the videos at these places of the list, one at a time."""
-    return views_loader(
-        replace(views, indices=indices),
+def build_evaluation(
+    config: Config, videos: VideoList, class_names: tuple[str, ...]
+) -> VideoEvaluation:
+    """The test of these videos."""
+    return VideoEvaluation(
+        samples=videos,
+        class_names=class_names,
+        keys=dict(flatten(config)),
+        views=replace(views_of_tests(config), videos=videos, watchdog=build_watchdog(config)),
         num_workers=num_workers(config),
         stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
     )

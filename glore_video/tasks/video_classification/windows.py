@@ -9,9 +9,9 @@ from fractions import Fraction
 from math import ceil, floor
 
 from glore_video.errors import UsageError
-from glore_video.prediction.loading import ReadyModel
 from glore_video.tasks.video_classification.dataset import VideoViews
 from glore_video.tasks.video_classification.prediction import best, probabilities_of
+from glore_video.tasks.video_classification.predictor import Predictor
 from glore_video.video import (
     ClipSampling,
     Playback,
@@ -106,7 +106,7 @@ def clip_seconds(sampling: ClipSampling, fps: Fraction) -> float:
 
 def window_timeline(
     path: str | os.PathLike[str],
-    ready: ReadyModel,
+    predictor: Predictor,
     *,
     window: float = 0.0,
     hop: float = 0.0,
@@ -116,7 +116,7 @@ def window_timeline(
 
     Args:
         path: video file.
-        ready: the network; its num_clips is the most clips that a window is given.
+        predictor: the network; its num_clips is the most clips that a window is given.
         window: seconds; by default the length of a clip, or more where there would be more than 60
             windows.
         hop: seconds from one window to the next; half a window by default.
@@ -129,11 +129,13 @@ def window_timeline(
     for name, value in (("window", window), ("hop", hop)):
         if value < 0:
             raise UsageError(f"{name} must be above 0 seconds, got {value:g}")
-    with open_video(path, backend=ready.backend, damaged=ready.damaged) as video:
-        clip = playback(video.times, ready.sampling)
+    with open_video(
+        path, backend=predictor.views.backend, damaged=predictor.views.damaged
+    ) as video:
+        clip = playback(video.times, predictor.views.sampling)
         film = video.times.played_at(clip.fps)
         duration = float(video.times.duration)
-        seconds = window or max(clip_seconds(ready.sampling, clip.fps), duration / 30)
+        seconds = window or max(clip_seconds(predictor.views.sampling, clip.fps), duration / 30)
         size = max(1, round(seconds * film.fps))
         step = max(1, round(hop * film.fps) if hop else size // 2)
         bounds = window_bounds(len(film), size, step)
@@ -142,25 +144,27 @@ def window_timeline(
             # Clips may count other frames: those of a video without a constant rate, one by one.
             start, last, end = (film.seconds(place) for place in (each[0], each[1] - 1, each[1]))
             places = (clip.place(start), clip.place(last) + 1)
-            views = _views(video, clip, places, ready)
+            views = _views(video, clip, places, predictor)
             what = f"{os.fspath(path)}, {float(start):.1f} to {float(end):.1f} s"
-            probabilities = probabilities_of(views, ready, what)
+            probabilities = probabilities_of(views, predictor, what)
             windows.append(Window(float(start), float(end), probabilities))
             if progress is not None:
                 progress(number, len(bounds))
-    return Timeline(os.fspath(path), duration, ready.class_names, tuple(windows))
+    return Timeline(os.fspath(path), duration, predictor.class_names, tuple(windows))
 
 
 def _views(
-    video: VideoReader, played: Playback, bounds: tuple[int, int], ready: ReadyModel
+    video: VideoReader, played: Playback, bounds: tuple[int, int], predictor: Predictor
 ) -> VideoViews:
-    clips = window_clips(bounds, len(played), ready.sampling, played.fps, most=ready.num_clips)
+    clips = window_clips(
+        bounds, len(played), predictor.views.sampling, played.fps, most=predictor.views.num_clips
+    )
     return VideoViews.read(
         video,
         [played.frames(clip) for clip in clips],
-        num_crops=ready.num_crops,
-        short_side=ready.short_side,
-        crop_size=ready.crop_size,
+        num_crops=predictor.views.num_crops,
+        short_side=predictor.views.short_side,
+        crop_size=predictor.views.crop_size,
     )
 
 

@@ -1,4 +1,4 @@
-"""The script as it is called: lines, page, JSON, errors."""
+"""The command as it is called: lines, page, JSON, errors."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The script as it is called: output and exit status."""
+"""The command as it is called: output and exit status."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The script as it is called: table, notes, JSON, errors."""
+"""The command as it is called: table, notes, JSON, errors."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""tools/predict.py as it is called."""
+"""`glore-video predict` as it is called."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""tools/export.py as it is called."""
+"""`glore-video export` as it is called."""
 
 import re
 from pathlib import Path

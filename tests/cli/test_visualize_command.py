@@ -1,4 +1,4 @@
-"""tools/visualize.py as it is called."""
+"""`glore-video visualize` as it is called."""
 
 import re
 from pathlib import Path

@@ -1,0 +1,97 @@
+"""The classifier of a network: the layers whose outputs are the logits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from glore_video.models.networks.insertion import inserted_units
+
+
+def head_paths(model: nn.Module) -> tuple[str, ...]:
+    """Paths of the layers whose outputs are the logits; empty if there is none.
+
+    A network of timm has them on record (`pretrained_cfg`). Of others it is the last linear layer or
+    convolution outside of inserted units, and with it those of the same kind and width that stand
+    beside it or end another part of the network: auxiliary and second classifiers. (A linear layer
+    that the network holds itself goes before convolutions that come later.)
+
+    Args:
+        model: any network, also one that a single module wraps (DistributedDataParallel).
+    """
+    prefix = ""
+    while len(children := dict(model.named_children())) == 1 and not _recorded(model):
+        ((name, inside),) = children.items()
+        if not list(inside.children()):
+            break
+        model, prefix = inside, f"{prefix}{name}."
+    return tuple(prefix + path for path in _recorded(model) or _last_layers(model))
+
+
+def head_path(model: nn.Module) -> str | None:
+    """The last of `head_paths`, if there is one."""
+    paths = head_paths(model)
+    return paths[-1] if paths else None
+
+
+def renew_head(model: nn.Module, path: str, width: int) -> None:
+    """Puts a new layer of the same kind, with another number of outputs, in a classifier's place."""
+    old: Any = model.get_submodule(path)
+    if isinstance(old, nn.Linear):
+        new: Any = nn.Linear(old.in_features, width)
+    else:
+        new = type(old)(old.in_channels, width, kernel_size=old.kernel_size)
+    nn.init.normal_(new.weight, std=0.01)
+    nn.init.zeros_(new.bias)
+    parent, _, name = path.rpartition(".")
+    setattr(model.get_submodule(parent), name, new)
+
+
+def _recorded(model: nn.Module) -> tuple[str, ...]:
+    """What timm notes of a network, as far as the network has it."""
+    record = getattr(model, "pretrained_cfg", None)
+    paths = record.get("classifier") if isinstance(record, Mapping) else None
+    paths = (paths,) if isinstance(paths, str) else tuple(paths or ())
+    there = dict(model.named_modules())
+    return tuple(path for path in paths if path in there)
+
+
+def _last_layers(model: nn.Module) -> tuple[str, ...]:
+    units = tuple(f"{path}." for path in inserted_units(model))
+    layers: dict[str, nn.Linear | _ConvNd] = {
+        path: module
+        for path, module in model.named_modules()
+        if path and isinstance(module, (nn.Linear, _ConvNd)) and not path.startswith(units)
+    }
+    if not layers:
+        return ()
+    main = list(layers)[-1]
+    own = [p for p, layer in layers.items() if isinstance(layer, nn.Linear) and "." not in p]
+    if own and not isinstance(layers[main], nn.Linear):
+        main = own[-1]
+    return (*_beside(main, layers), main)
+
+
+def _beside(main: str, layers: Mapping[str, nn.Linear | _ConvNd]) -> list[str]:
+    """Layers that give logits like the main one does."""
+    kind, (into, out) = type(layers[main]), _widths(layers[main])
+    if into == out:  # one that comes before it in a row would look the same
+        return []
+    parts = {path.partition(".")[0]: path for path in layers}  # part -> its last layer
+    return [
+        path
+        for path, layer in layers.items()
+        if path != main
+        and type(layer) is kind
+        and _widths(layer)[1] == out
+        and (path.rpartition(".")[0] == main.rpartition(".")[0] or path in parts.values())
+    ]
+
+
+def _widths(layer: nn.Linear | _ConvNd) -> tuple[int, int]:
+    if isinstance(layer, nn.Linear):
+        return layer.in_features, layer.out_features
+    return layer.in_channels, layer.out_channels

@@ -1,0 +1,58 @@
+"""Networks of timm by name: "timm/resnet50", with a tag "timm/resnet50.a1_in1k"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from glore_video.errors import UsageError
+from glore_video.models.networks.network_info import NetworkInfo, downloads, unknown_network
+
+
+def info(name: str, rest: str) -> NetworkInfo:
+    """What timm has on record; `rest` is the name without "timm/".
+
+    Raises:
+        UsageError: timm is not installed, or does not know the name or its tag.
+    """
+    timm = _timm(name)
+    if not timm.is_model(rest):
+        raise UsageError(unknown_network(name, "timm", rest, timm.list_models()))
+    try:
+        record = timm.get_pretrained_cfg(rest)
+    except RuntimeError:
+        bare, _, tag = rest.partition(".")
+        tags = [each.partition(".")[2] for each in timm.list_pretrained(f"{bare}.*")]
+        named = f"are {', '.join(tags)}" if tags else "have no tags"
+        raise UsageError(f"{name}: its weights {named}, not {tag!r}") from None
+    if record is None:  # a former name, which stands for another
+        with torch.device("meta"):
+            known: dict[str, Any] = timm.create_model(rest).pretrained_cfg
+    else:
+        known = record.to_dict()
+    return NetworkInfo(
+        name=name,
+        input_shape=tuple(known["input_size"]),
+        mean=tuple(known["mean"]),
+        std=tuple(known["std"]),
+        interpolation=known["interpolation"],
+    )
+
+
+def build(name: str, rest: str, num_classes: int | None, pretrained: bool) -> nn.Module:
+    """Builds it, for a name that `info` knows. Raises MissingFileError if weights can't be fetched."""
+    with downloads(name):
+        model = _timm(name).create_model(rest, pretrained=pretrained)
+        if num_classes is not None and num_classes != model.num_classes:
+            model.reset_classifier(num_classes)
+    return model
+
+
+def _timm(name: str) -> Any:
+    try:
+        import timm
+    except ImportError:
+        raise UsageError(f"{name}: timm is not installed; pip install timm") from None
+    return timm

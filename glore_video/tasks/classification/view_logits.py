@@ -1,0 +1,21 @@
+"""All views of a sample through a classifying network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+
+class Views(Protocol):
+    """The views of one sample."""
+
+    def batches(self, size: int) -> Iterable[Tensor]:
+        """uint8 (at most size, 3, *positions), all views in order."""
+
+
+def view_logits(forward: Callable[[Tensor], Any], views: Views, batch_size: int) -> Tensor:
+    """Logits of all views, float32 (views, classes), on the CPU."""
+    return torch.cat([forward(batch).float() for batch in views.batches(batch_size)]).cpu()
