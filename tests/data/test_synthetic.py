@@ -7,7 +7,7 @@ import pytest
 import torch
 from encoded_videos import rgb
 
-from glore_video.data.relations import synthetic
+from glore_video.data.relations import rendered_folder, synthetic
 from glore_video.data.relations.rendering import (
     DIRECTIONS,
     MIN_GAP,
@@ -249,7 +249,7 @@ def test_another_process_may_be_faster(tmp_path, monkeypatch):
 
     def meanwhile(*args):
         monkeypatch.setattr(synthetic.shutil, "copyfile", copyfile)
-        monkeypatch.setattr(synthetic.os, "getpid", lambda: 0)
+        monkeypatch.setattr(rendered_folder.os, "getpid", lambda: 0)
         render_relations(root, labels="same", **SMALL)
         return copyfile(*args)
 

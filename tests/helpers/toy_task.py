@@ -141,6 +141,8 @@ class Meter:
 
     def figures(self, counts: Tensor) -> dict[str, float]:
         loss, correct, counted = counts.tolist()
+        if not counted:
+            return {"loss": float("nan"), "accuracy": float("nan")}
         figures = {"loss": loss / counted} if self.with_loss else {}
         return {**figures, "accuracy": 100 * correct / counted}
 

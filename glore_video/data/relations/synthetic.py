@@ -7,15 +7,13 @@ of video bears one of two labellings:
 - same: whether both move the same way (2 classes). Both directions are uniform in either class,
   so adding up what is seen at each place tells nothing: distant places must be related.
 
-A single frame tells nothing about either label (see synthetic_rendering).
+A single frame tells nothing about either label (see rendering.py).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, combinations_with_replacement
 from pathlib import Path
@@ -26,7 +24,11 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from glore_video.data.folders import listed
+from glore_video.data.relations.rendered_folder import (
+    appearing_whole,
+    is_complete,
+    write_lines,
+)
 from glore_video.data.relations.rendering import DIRECTIONS, check_shape, render_video
 from glore_video.errors import UsageError
 from glore_video.processes.cpus import usable_cpus
@@ -36,7 +38,6 @@ __all__ = ["class_names", "directions_and_label", "render_relations", "render_vi
 
 Labels: TypeAlias = Literal["pair", "same"]
 
-METADATA_NAME = "relations.json"
 _FORMAT = 1  # raised when the same parameters would give other videos
 _PAIRS = tuple(combinations_with_replacement(DIRECTIONS, 2))
 
@@ -66,27 +67,6 @@ def directions_and_label(
         ways = [(d, d) for d in DIRECTIONS] if label else list(combinations(DIRECTIONS, 2))
         pair = ways[index // 2 % len(ways)]
     return (pair if rng.random() < 0.5 else pair[::-1]), label
-
-
-class OtherParametersError(UsageError):
-    """The folder holds a relations dataset of other parameters than are asked for.
-
-    Attributes:
-        root: the folder.
-        differing: name of a parameter -> what the folder has, and what is asked for.
-    """
-
-    def __init__(self, root: Path, differing: dict[str, tuple[object, object]]) -> None:
-        words = "; ".join(f"{name} is {a!r}, not {b!r}" for name, (a, b) in differing.items())
-        super().__init__(
-            f"{root} holds a relations dataset with other parameters: {words}; name another folder"
-        )
-        self.root = root
-        self.differing = differing
-
-
-class OtherFilesError(UsageError):
-    """The folder is there and holds what was not rendered here: it may be somebody's only copy."""
 
 
 def render_relations(
@@ -128,14 +108,7 @@ def render_relations(
     """
     root = Path(root)
     check_shape(num_frames=num_frames, size=size)
-    for name, value, least in (
-        ("num_train", num_train, 1),
-        ("num_val", num_val, 1),
-        ("fps", fps, 1),
-        ("seed", seed, 0),
-    ):
-        if value < least:
-            raise UsageError(f"{name} is {value}, but must be at least {least}")
+    _check_least(num_train=(num_train, 1), num_val=(num_val, 1), fps=(fps, 1), seed=(seed, 0))
     parameters: dict[str, object] = {
         "dataset": "relations",
         "format": _FORMAT,
@@ -148,12 +121,9 @@ def render_relations(
         "size": size,
         "fps": fps,
     }
-    if _is_complete(root, parameters):
+    if is_complete(root, parameters):
         return root
-    root.parent.mkdir(parents=True, exist_ok=True)
-    partial = root.with_name(f".{root.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with appearing_whole(root, parameters) as partial:
         for split, count in (("train", num_train), ("val", num_val)):
             lines = _render_split(
                 partial,
@@ -166,63 +136,22 @@ def render_relations(
                 fps=fps,
                 progress=progress,
             )
-            _write_lines(partial / f"{split}.csv", lines)
+            write_lines(partial / f"{split}.csv", lines)
         shutil.copyfile(partial / "val.csv", partial / "test.csv")
-        _write_lines(partial / "class_names.txt", class_names(labels))
-        _write_lines(partial / METADATA_NAME, [json.dumps(parameters, indent=2)])
-        try:
-            if root.is_dir():
-                root.rmdir()  # empty, or _is_complete had objected
-            partial.rename(root)
-        except OSError:
-            if not _is_complete(root, parameters):  # another process may have been faster
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        write_lines(partial / "class_names.txt", class_names(labels))
     return root
+
+
+def _check_least(**values: tuple[int, int]) -> None:
+    """Of each name its value and the least that it may be."""
+    for name, (value, least) in values.items():
+        if value < least:
+            raise UsageError(f"{name} is {value}, but must be at least {least}")
 
 
 def _check_labels(labels: str) -> None:
     if labels not in ("pair", "same"):
         raise UsageError(f"labels is {labels!r}, but must be 'pair' or 'same'")
-
-
-def _is_complete(root: Path, parameters: dict[str, object]) -> bool:
-    """True: this very dataset is there. False: nothing is. ValueError: something else is."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    try:
-        found = json.loads((root / METADATA_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        found = None
-    if not isinstance(found, dict) or found.get("dataset") != "relations":
-        raise OtherFilesError(f"{root} is no rendered dataset; there is {_what_is_in(root)}")
-    differing = {
-        name: (found.get(name), value)
-        for name, value in parameters.items()
-        if found.get(name) != value
-    }
-    if differing:
-        raise OtherParametersError(root, differing)
-    needed = ["train.csv", "val.csv", "test.csv", "class_names.txt"]
-    for split in ("train", "val"):
-        if (root / f"{split}.csv").is_file():
-            lines = (root / f"{split}.csv").read_text("utf-8", "replace").splitlines()
-            needed += [line.rpartition(" ")[0] for line in lines]
-    missing = [name for name in needed if not (root / name).is_file()]
-    if missing:
-        raise UsageError(
-            f"{root} holds an incomplete relations dataset: {len(missing)} of {len(needed)} files "
-            f"are missing, such as {missing[0]}; name another folder"
-        )
-    return True
-
-
-def _what_is_in(path: Path) -> str:
-    if not path.is_dir():
-        return "a file of that name"
-    names = sorted(f"{each.name}/" if each.is_dir() else each.name for each in path.iterdir())
-    return f"{listed(names, most=4)} in it"
 
 
 def _render_split(
@@ -273,7 +202,3 @@ def _encode(path: Path, frames: NDArray[np.uint8], *, fps: int) -> None:
         for array in frames:
             container.mux(stream.encode(converter.from_rgb(array, stream.pix_fmt)))
         container.mux(stream.encode())
-
-
-def _write_lines(path: Path, lines: Iterable[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")

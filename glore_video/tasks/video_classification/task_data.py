@@ -12,11 +12,8 @@ from glore_video.config import Config, flatten
 from glore_video.data.class_lists import names_of
 from glore_video.data.loader import clip_loader
 from glore_video.data.numbering import Numbering, list_of, number_classes
-from glore_video.data.relations.synthetic import (
-    OtherFilesError,
-    OtherParametersError,
-    render_relations,
-)
+from glore_video.data.relations.rendered_folder import OtherFilesError, OtherParametersError
+from glore_video.data.relations.synthetic import render_relations
 from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
