@@ -38,6 +38,7 @@ from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.runs.network import build_model
 from glore_video.runs.solver import build_schedule
 from glore_video.runs.training import build_train_step
+from glore_video.tasks.video_classification.task import VideoClassification
 from glore_video.tasks.video_classification.task_data import WORDS
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -130,7 +131,7 @@ def main() -> None:
     clips = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(len(clips)) % config.MODEL.NUM_CLASSES
     batch = Batch(clips, labels, tuple(range(len(clips))), ())
-    step = build_train_step(config, build_model(config), process)
+    step = build_train_step(config, VideoClassification(config), build_model(config), process)
     ready = step.normalize(clips, device)
     with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
         trainer = trainer_of(config, step, batch, Path(folder), args.steps)

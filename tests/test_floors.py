@@ -29,11 +29,11 @@ ALLOWED = {
     "inspection": {"errors", "reports", "models"},
     "tasks": {
         *("errors", "choices", "files", "processes", "config", "statistics", "reports"),
-        *("seeding", "models", "video", "pixels", "data", "engine", "inspection"),
+        *("seeding", "models", "video", "images", "pixels", "data", "engine", "inspection"),
     },
     "prediction": {
         *("errors", "choices", "files", "processes", "config"),
-        *("models", "video", "pixels", "data", "engine", "tasks", "runs"),
+        *("models", "video", "images", "pixels", "data", "engine", "tasks", "runs"),
     },
     "runs": {
         *("errors", "choices", "files", "processes", "config"),

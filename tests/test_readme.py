@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import torch
 from encoded_videos import encode
+from picture_corpus import indices, scene
+from PIL import Image
 
 import glore_video
 from glore_video.config import Config, flatten
@@ -53,6 +55,8 @@ def test_python_snippet(name, tmp_path, monkeypatch, served, tiny_checkpoint):
     # The restricted unpickler has tests of its own; here the name stands for any of the files.
     os.link(served["slow_r50"], tmp_path / "SLOWONLY_8x8_R50.pkl")
     encode(tmp_path / "video.mp4", numbers=range(20))
+    Image.fromarray(scene()).save(tmp_path / "street.jpg")
+    Image.fromarray(indices(19)).save(tmp_path / "street_mask.png")
     run = tmp_path / "outputs" / "quickstart_same_glore"
     shutil.copytree(tiny_checkpoint.parents[1], run)
     inside_checkout = "torch.hub" in SNIPPETS[name]

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from glore_video.engine.launch.processes import Process
+
 Failure = tuple[str, str]
 """A sample's name, and why it can't be read."""
 
@@ -257,3 +259,41 @@ class Evaluation(Protocol):
 
     def report(self, folder: Path, records: Records) -> None:
         """The page about what `write` has written into the folder."""
+
+
+class Task(Protocol):
+    """What a run needs of its task."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def words(self) -> Words: ...
+
+    @property
+    def class_names(self) -> Sequence[str]:
+        """By label."""
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one input in training: (3, *positions)."""
+
+    @property
+    def normalize(self) -> Normalize: ...
+
+    @property
+    def objective(self) -> Objective: ...
+
+    @property
+    def train_meter(self) -> Meter: ...
+
+    @property
+    def val_meter(self) -> Meter:
+        """Its main figure says which checkpoint is best."""
+
+    def train_data(self, process: Process) -> TrainingData: ...
+
+    def val_data(self, process: Process) -> ValidationData: ...
+
+    def evaluation(self) -> Evaluation:
+        """The test of all samples, whatever the process."""

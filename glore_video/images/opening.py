@@ -15,12 +15,14 @@ from PIL import Image, MpoImagePlugin, TiffImagePlugin, UnidentifiedImageError, 
 
 from glore_video.files.regular_files import why_unreadable
 from glore_video.images.errors import PictureError
+from glore_video.images.jpeg import decode_rgb
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 """By their content: what a file is called says nothing."""
 MAX_PIXELS = 100_000_000
 """Width times height; decoding needs some 7 bytes a pixel."""
-_BLOCK = 2**24  # bytes of a JPEG that its decoder is given at once; Pillow's 64 KiB cost 5 to 10 %
+_BLOCK = 2**20  # bytes of a JPEG that its decoder is given at once; Pillow's 64 KiB are slower
+_WHOLE = 2**26  # bytes; a JPEG that is larger is not read whole, whatever follows its pixels
 _ORIENTATION = 0x0112
 
 # What a strange file makes Pillow raise, beside its own errors, which are OSErrors. A TypeError, say,
@@ -36,12 +38,14 @@ class Decoded:
     """The first picture of a file as Pillow decodes it, not yet upright.
 
     Attributes:
-        picture: loaded; its file is closed.
+        picture: loaded, unless there is rgb; its file is closed.
+        rgb: uint8 (height, width, 3), if another decoder than Pillow's gave it.
         raw_mode: how values were stored, in Pillow's words: "L;4" is grey of 4 bits. "" if unknown.
         orientation: EXIF's, 1 to 8; of TIFF always 1, which Pillow turns itself.
     """
 
     picture: Image.Image
+    rgb: np.ndarray | None
     raw_mode: str
     orientation: int
 
@@ -69,10 +73,14 @@ def decode(path: str | os.PathLike[str], max_pixels: int) -> Decoded:
             if picture.width * picture.height > max_pixels:
                 raise PictureError(path, _too_large(max_pixels))
             raw_mode = _raw_mode(picture)
+            rgb = None
             if picture.format in ("JPEG", "MPO"):
                 picture.decodermaxblock = _BLOCK
-            picture.load()
-            return Decoded(picture, raw_mode, _orientation(picture))
+                small = os.fstat(file.fileno()).st_size <= _WHOLE
+                rgb = decode_rgb(file) if small and picture.mode in ("RGB", "L") else None
+            if rgb is None:
+                picture.load()
+            return Decoded(picture, rgb, raw_mode, _orientation(picture))
     except Image.DecompressionBombError as error:
         if max_pixels <= 2 * (Image.MAX_IMAGE_PIXELS or 0):
             raise PictureError(path, _too_large(max_pixels)) from None

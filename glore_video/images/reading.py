@@ -35,7 +35,9 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     """
     decoded = decode(path, max_pixels)
     picture = decoded.picture
-    if picture.mode == "RGB":
+    if decoded.rgb is not None:
+        values = decoded.rgb
+    elif picture.mode == "RGB":
         values = np.array(picture)
     elif picture.mode.startswith("I;16") or (picture.mode == "I" and picture.format != "TIFF"):
         grey = _upper_bits(picture)

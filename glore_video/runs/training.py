@@ -20,6 +20,7 @@ from glore_video.engine.cadence import Cadence
 from glore_video.engine.cpu_bf16 import check_temporal_kernels
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precise_batch_norms import BatchNormPolicy
+from glore_video.engine.protocols import Task
 from glore_video.engine.run_checkpoints import RunCheckpoints
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.train_step import TrainStep
@@ -27,17 +28,8 @@ from glore_video.engine.trainer import Trainer
 from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.errors import UsageError, naming
 from glore_video.models import stage_blocks
-from glore_video.runs.network import build_normalize, build_precision
+from glore_video.runs.network import build_precision
 from glore_video.runs.solver import build_schedule, build_solver
-from glore_video.tasks.classification.meter import TrainingMeter, ValidationMeter
-from glore_video.tasks.classification.objective import CrossEntropy
-from glore_video.tasks.classification.task_augmentation import build_mixing
-from glore_video.tasks.video_classification.task_data import (
-    WORDS,
-    RunData,
-    build_train_data,
-    build_val_data,
-)
 
 logger = logging.getLogger(__name__)
 
@@ -68,20 +60,18 @@ def samples_per_step(config: Config) -> int:
 
 
 def build_trainer(
-    config: Config, data: RunData, model: nn.Module, process: Process, metrics: MetricsLog
+    config: Config, task: Task, model: nn.Module, process: Process, metrics: MetricsLog
 ) -> Trainer:
-    if data.train is None or data.val is None:
-        raise AssertionError("training needs its lists")
-    train_data = build_train_data(config, data.train, process)
-    train_step = build_train_step(config, model, process)
+    train_data = task.train_data(process)
+    train_step = build_train_step(config, task, model, process)
     output_dir = Path(config.OUTPUT_DIR)
     return Trainer(
         train_step=train_step,
         schedule=build_schedule(config, steps_per_epoch=train_data.order.steps_per_epoch),
         train_data=train_data,
-        val_data=build_val_data(config, data.val, process),
-        val_meter=ValidationMeter(),
-        words=WORDS,
+        val_data=task.val_data(process),
+        val_meter=task.val_meter,
+        words=task.words,
         process=process,
         metrics=metrics,
         checkpoints=RunCheckpoints(
@@ -89,11 +79,11 @@ def build_trainer(
             train_step=train_step,
             order=train_data.order,
             process=process,
-            words=WORDS,
+            words=task.words,
             keep=config.TRAIN.KEEP_CHECKPOINTS,
             extras={
                 "config": config.model_dump(mode="json"),
-                "class_names": list(data.class_names),
+                "class_names": list(task.class_names),
             },
         ),
         cadence=Cadence(
@@ -107,19 +97,18 @@ def build_trainer(
             freeze=config.MODEL.FROZEN_BN,
             precise_batches=config.BN.NUM_BATCHES_PRECISE if config.BN.USE_PRECISE_STATS else 0,
         ),
-        unreadable=UnreadableSamples(config.DATA.MAX_BAD_FRACTION, WORDS),
+        unreadable=UnreadableSamples(config.DATA.MAX_BAD_FRACTION, task.words),
         seed=config.RNG_SEED,
     )
 
 
-def build_train_step(config: Config, model: nn.Module, process: Process) -> TrainStep:
+def build_train_step(config: Config, task: Task, model: nn.Module, process: Process) -> TrainStep:
     """What a step does to the model, which is changed to the config's kind of batch norm."""
     check_batch(config, world_size=process.world_size)
     precision = build_precision(config, process.device)
     if process.device.type == "cpu" and precision.amp_dtype == torch.bfloat16:
-        size = config.DATA.TRAIN_CROP_SIZE
-        check_temporal_kernels(model, (3, config.DATA.NUM_FRAMES, size, size))
-    _warn_of_small_groups(config, process)
+        check_temporal_kernels(model, task.input_shape)
+    _warn_of_small_groups(config, task, process)
     convert_batch_norms(model, config.BN.NORM_TYPE, num_splits=config.BN.NUM_SPLITS)
     if config.BN.FREEZE_AFFINE:
         freeze_affine(model)
@@ -137,11 +126,11 @@ def build_train_step(config: Config, model: nn.Module, process: Process) -> Trai
         parallel=parallel,
         compiled=torch.compile(parallel) if config.MODEL.COMPILE else parallel,
         optimizer=build_solver(config, model),
-        normalize=build_normalize(config),
+        normalize=task.normalize,
         precision=precision,
         process=process,
-        objective=CrossEntropy(build_mixing(config)),
-        meter=TrainingMeter(),
+        objective=task.objective,
+        meter=task.train_meter,
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         clip_norm=config.SOLVER.CLIP_GRAD_L2NORM,
         clip_value=config.SOLVER.CLIP_GRAD_VAL,
@@ -149,7 +138,7 @@ def build_train_step(config: Config, model: nn.Module, process: Process) -> Trai
     )
 
 
-def _warn_of_small_groups(config: Config, process: Process) -> None:
+def _warn_of_small_groups(config: Config, task: Task, process: Process) -> None:
     if config.MODEL.FROZEN_BN:
         return
     line = few_inputs_warning(
@@ -158,7 +147,7 @@ def _warn_of_small_groups(config: Config, process: Process) -> None:
         accumulation=config.TRAIN.ACCUMULATION_STEPS,
         kind=config.BN.NORM_TYPE,
         num_splits=config.BN.NUM_SPLITS,
-        words=WORDS,
+        words=task.words,
     )
     if line and process.is_main:
         logger.warning("%s", line)

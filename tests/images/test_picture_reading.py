@@ -18,6 +18,11 @@ IN_TORCHVISION = [
 ]
 
 
+def by_pillow(path):
+    with Image.open(path) as picture:
+        return np.array(picture)
+
+
 @pytest.mark.parametrize("name", PICTURES)
 def test_pixels_are_those_that_were_rendered(pictures, name):
     rendered = pictures[name]
