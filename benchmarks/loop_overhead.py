@@ -25,7 +25,6 @@ from glore_video.config import Config, load_config
 from glore_video.data.batches import Batch
 from glore_video.data.samplers import TrainingBatches
 from glore_video.engine.cadence import Cadence
-from glore_video.engine.interruption import StopSignals
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precise_batch_norms import BatchNormPolicy
 from glore_video.engine.protocols import TrainingData
@@ -35,6 +34,7 @@ from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.train_step import TrainStep
 from glore_video.engine.trainer import Trainer
 from glore_video.engine.unreadable import UnreadableSamples
+from glore_video.processes.stop_signals import StopSignals
 from glore_video.runs.network import build_model
 from glore_video.runs.solver import build_schedule
 from glore_video.runs.training import build_train_step

@@ -57,10 +57,6 @@ ALLOWED = {
     "__init__": {"models", "prediction"},
     "__main__": {"cli"},
 }
-# Arrows that run up, to be turned.
-TO_TURN = {
-    ("processes", "data"),
-}
 # Of data/, which know videos still.
 VIDEO_TO_TURN = {"loader.py", "watchdog.py"}
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
@@ -87,8 +83,7 @@ def test_floor(path):
     for module in imported_names(path):
         parts = module.split(".")
         if parts[0] == "glore_video" and len(parts) > 1 and parts[1] in ALLOWED:
-            seen = parts[1] in {floor, *ALLOWED[floor]} or (floor, parts[1]) in TO_TURN
-            assert seen, module
+            assert parts[1] in {floor, *ALLOWED[floor]}, module
         if parts[:2] == ["glore_video", "config"] and floor != "config":
             assert path.relative_to(PACKAGE).as_posix().startswith(SEES_CONFIG), (
                 "sees a whole Config"

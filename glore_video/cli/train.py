@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from glore_video.cli.arguments import CFG_HELP
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
-from glore_video.engine.interruption import raised_signals
 from glore_video.errors import UsageError
+from glore_video.processes.stop_signals import raised_signals
 
 if TYPE_CHECKING:
     from glore_video.config import Config
@@ -156,4 +156,4 @@ def _process(config: Config, process: Process, *, accept_here: bool) -> int:
             train_and_test(config, process)
         return 0
 
-    return guarded(work, wait=0 if process.is_main else 2, tell=process.fails)
+    return guarded(work, tell=process.fails)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -9,10 +10,15 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from glore_video.data.batches import collate
-from glore_video.data.reading_workers import reading_context, start_worker
+from glore_video.data.reading_workers import (
+    Watched,
+    ending_its_worker,
+    reading_context,
+    start_worker,
+)
 from glore_video.data.samplers import ShardSampler, TrainingBatches
 from glore_video.data.watchdog import is_timeout
-from glore_video.processes.carried_errors import Reports, raise_in_place_of
+from glore_video.processes.records import behind, open_records
 from glore_video.video.errors import VideoError
 
 
@@ -62,25 +68,32 @@ def views_loader(
 class _VideoLoader(DataLoader[Any]):
     """Raises errors of its workers as they were there."""
 
-    def __init__(self, dataset: Dataset[Any], *, stop_on_timeout: bool, **options: Any) -> None:
-        super().__init__(dataset, **options)
+    def __init__(
+        self,
+        dataset: Dataset[Any],
+        *,
+        collate_fn: Callable[[Any], Any],
+        stop_on_timeout: bool,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            Watched(dataset), collate_fn=partial(ending_its_worker, collate_fn), **options
+        )
         self._stop_on_timeout = stop_on_timeout
 
     def __iter__(self) -> Any:
-        batches = None
-        while True:
-            try:
-                batches = batches or super().__iter__()
-                batch = next(batches)
-            except StopIteration:
-                return
-            except Exception as error:
-                raise_in_place_of(error)
-            if self._stop_on_timeout:
-                for path, reason in batch.failures:
-                    if is_timeout(reason):
-                        raise VideoError(path, reason)
-            yield batch
+        try:
+            for batch in super().__iter__():
+                if self._stop_on_timeout:
+                    for path, reason in batch.failures:
+                        if is_timeout(reason):
+                            raise VideoError(path, reason)
+                yield batch
+        except Exception as error:
+            found = behind(error)
+            if found is error:
+                raise
+            raise found from found.__cause__
 
 
 def _first(item: Any) -> Any:
@@ -105,11 +118,10 @@ def _workers(num_workers: int, *, pin_memory: bool, patience: float) -> dict[str
     }
     if not num_workers:
         return common
-    context = reading_context()
     return {
         **common,
-        "multiprocessing_context": context,
+        "multiprocessing_context": reading_context(),
         "persistent_workers": True,
-        "worker_init_fn": partial(start_worker, Reports(context.SimpleQueue())),
+        "worker_init_fn": partial(start_worker, open_records()),
         "timeout": patience,
     }

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from glore_video.errors import UsageError
+from glore_video.errors import SampleError, UsageError
 from glore_video.processes.forked_child import Child, ChildDiedError
+from glore_video.processes.records import note_sample
 from glore_video.video.errors import VideoError
 
+T = TypeVar("T")
 _BUFFER_BYTES = 64 << 20  # holds the frames of 30 views; pages that are never used cost nothing
 _TOO_LONG = "reading took longer than"
 
@@ -86,3 +88,20 @@ class Watchdog:
 
     def __setstate__(self, seconds: float) -> None:
         self.__init__(seconds)  # type: ignore[misc]
+
+
+def watched(watchdog: Watchdog | None, read: Callable[..., T], path: str, *arguments: Any) -> T:
+    """read(*arguments), which reads the file at `path`; within a time limit if there is a watchdog.
+
+    Only SampleError is the file's fault. Other errors are raised as they are, and know the file.
+    """
+    __tracebackhide__ = True
+    try:
+        if watchdog is None:
+            return read(*arguments)
+        return cast("T", watchdog.call(read, path, *arguments))
+    except SampleError:
+        raise
+    except Exception as error:
+        note_sample(error, path)
+        raise

@@ -10,11 +10,11 @@ from collections.abc import Callable, Generator
 import torch
 
 from glore_video.engine.batch_norms import freeze_batch_norms
-from glore_video.engine.interruption import StoppedBySignal
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.protocols import TrainingData
 from glore_video.engine.threads import choose_threads
 from glore_video.engine.train_step import TrainStep
+from glore_video.processes.stop_signals import StoppedBySignal
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from glore_video.engine.batch_norms import freeze_batch_norms
 from glore_video.engine.cadence import Cadence
 from glore_video.engine.divergence import stop_if_diverged
-from glore_video.engine.interruption import StoppedBySignal, StopSignals
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import set_learning_rate
 from glore_video.engine.precise_batch_norms import BatchNormPolicy, settle_batch_norms
@@ -32,6 +31,7 @@ from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.engine.validation import validate
 from glore_video.engine.validation_report import ValidationReport
 from glore_video.models.units.idle_units import refuse_idle_units
+from glore_video.processes.stop_signals import StoppedBySignal, StopSignals
 from glore_video.seeding import generator_for, mixed_seed
 
 

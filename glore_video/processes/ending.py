@@ -1,4 +1,4 @@
-"""How a command ends at an error that nobody foresaw: one line, the traceback in a file, no process left."""
+"""How a command ends at an error: one line, the traceback in a file, no process left."""
 
 from __future__ import annotations
 
@@ -12,26 +12,44 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from multiprocessing.process import BaseProcess
 
-from glore_video.processes.carried_errors import RemoteError, place_of, video_of, what_of
+from glore_video.processes import waiting_times
+from glore_video.processes.records import Record
 
 logger = logging.getLogger("glore_video")
 
 UNFORESEEN = 1
-"""Exit status of such an end."""
-_SECONDS_TO_LEAVE = 1.0
+"""Exit status at an error that nobody foresaw."""
+USERS = 2
+"""Exit status at an error that the user can mend."""
 
 
-def line_of(error: BaseException) -> str:
-    """What happened, where, in which process and at which video."""
-    cause = error.__cause__
-    who = cause.who if isinstance(cause, RemoteError) else ""
-    where = "; ".join(part for part in (place_of(error), who, video_of(error)) if part)
-    return f"{what_of(error)} ({where})" if where else what_of(error)
+def end_at(error: Exception, tell: Callable[[str], bool]) -> int:
+    """Say in one line what happened, keep the traceback, and end this process' children.
+
+    Args:
+        tell: called with the line; False: another process of the run has spoken already.
+
+    Returns the exit status.
+    """
+    record = Record.of(error)
+    line = str(record)
+    speaks = tell(line)
+    if record.for_user:
+        _log_traceback(error, "stopped here")
+    else:
+        text = f"stopped by an error that was not foreseen: {line}"
+        file = _log_traceback(error, text) or (_write_traceback(error) if speaks else "")
+        line += f"; its traceback is in {file}" if file else ""
+    if speaks:
+        print(f"error: {line}", file=sys.stderr, flush=True)
+    end_children()
+    return USERS if record.for_user else UNFORESEEN
 
 
-def log_traceback(error: BaseException, text: str) -> str:
+def _log_traceback(error: BaseException, text: str) -> str:
     """Write the text and the traceback to log.txt, not to the terminal.
 
     Returns the file's name; empty if there is none.
@@ -58,26 +76,7 @@ def _write_traceback(error: BaseException) -> str:
     return file.name
 
 
-def end_unforeseen(error: BaseException, tell: Callable[[str], bool]) -> int:
-    """Say in one line what happened, keep the traceback, and end this process' children.
-
-    Args:
-        tell: called with the line; False: another process of the run has spoken already.
-
-    Returns the exit status.
-    """
-    line = line_of(error)
-    speaks = tell(line)
-    file = log_traceback(error, f"stopped by an error that was not foreseen: {line}")
-    if speaks:
-        file = file or _write_traceback(error)
-        where = f"; its traceback is in {file}" if file else ""
-        print(f"error: {line}{where}", file=sys.stderr, flush=True)
-    end_children()
-    return UNFORESEEN
-
-
-def end_children(seconds: float = 1.0) -> None:
+def end_children(seconds: float = waiting_times.ASK) -> None:
     """End all processes that multiprocessing has started here, also those that hang.
 
     Otherwise Python waits for them as it ends, for each one in turn.
@@ -89,22 +88,30 @@ def end_children(seconds: float = 1.0) -> None:
     quiet = threading.current_thread() is threading.main_thread() and hasattr(signal, "SIGCHLD")
     previous = signal.signal(signal.SIGCHLD, signal.SIG_DFL) if quiet else None
     try:
-        for child in children:
-            child.terminate()
-        deadline = time.monotonic() + seconds
-        for child in children:
-            child.join(max(0.0, deadline - time.monotonic()))
-        for child in children:
-            if child.is_alive():
-                child.kill()
-                child.join(seconds)
+        end_processes(children, seconds)
     finally:
         if quiet:
             signal.signal(signal.SIGCHLD, previous)
 
 
+def end_processes(processes: Sequence[BaseProcess], seconds: float) -> None:
+    """Ask them to end; kill those that have not after so long."""
+    for process in processes:
+        process.terminate()
+    _join(processes, seconds)
+    for process in processes:
+        process.kill()
+    _join(processes, waiting_times.KILL)
+
+
+def _join(processes: Sequence[BaseProcess], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    for process in processes:
+        process.join(max(0.0, deadline - time.monotonic()))
+
+
 def end_anyway() -> None:
     """Have this process end with status 1 in a second, whatever it hangs in by then."""
     faulthandler.dump_traceback_later(
-        _SECONDS_TO_LEAVE, exit=True, file=os.open(os.devnull, os.O_WRONLY)
+        waiting_times.EXIT, exit=True, file=os.open(os.devnull, os.O_WRONLY)
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import io
 import mmap
 import multiprocessing
 import os
@@ -21,13 +20,13 @@ from multiprocessing.connection import Connection
 from typing import Any, ClassVar, NoReturn
 
 import torch
-from torch import Tensor
 
-from glore_video.processes.carried_errors import pack_error, unpack_error
+from glore_video.processes import waiting_times
+from glore_video.processes.messages import pack, pack_error, unpack, unpack_error
 from glore_video.processes.stop_signals import ignore_stop_signals, stop_signals_held_back
 
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 _PR_SET_PDEATHSIG = 1  # of Linux' prctl
-_SILENCE = 10.0  # seconds
 _ANSWER, _ERROR = b"answer", b"error"
 
 
@@ -61,7 +60,6 @@ class Child:
         if not hasattr(os, "fork"):
             raise OSError(f"processes can't be forked on {sys.platform}")
         self._buffer = mmap.mmap(-1, buffer_bytes) if buffer_bytes else None
-        libc = ctypes.CDLL(None) if sys.platform == "linux" else None
         here, there = multiprocessing.Pipe()
         parent = os.getpid()
         with stop_signals_held_back():
@@ -71,7 +69,7 @@ class Child:
                 for sibling in Child._alive:
                     sibling.connection.close()
                 here.close()
-                _serve(function, there, self._buffer, parent, libc)
+                _serve(function, there, self._buffer, parent)
         there.close()
         self.connection: Connection = here
         _limit_silence(here)
@@ -84,9 +82,9 @@ class Child:
             self.connection.send(arguments)
         except BlockingIOError:
             self.kill()
-            raise ChildDiedError(f"it took no arguments for {_SILENCE:g} s") from None
+            raise ChildDiedError(f"it took no arguments for {waiting_times.SILENCE:g} s") from None
         except OSError:
-            raise ChildDiedError(self.kill(patience=1.0)) from None
+            raise ChildDiedError(self.kill(patience=waiting_times.EXIT)) from None
 
     def answers_within(self, seconds: float) -> bool:
         """Wait for the answer, or for the process to die, at most so long."""
@@ -100,13 +98,13 @@ class Child:
         except BlockingIOError:
             self.kill()
             raise ChildDiedError(
-                f"it stood still for {_SILENCE:g} s in the middle of its answer"
+                f"it stood still for {waiting_times.SILENCE:g} s in the middle of its answer"
             ) from None
         except (EOFError, OSError):
-            raise ChildDiedError(self.kill(patience=1.0)) from None
+            raise ChildDiedError(self.kill(patience=waiting_times.EXIT)) from None
         if kind == _ERROR:
             raise unpack_error(data, f"process {self.pid}")
-        return _Unpacker(data, self._buffer).load()
+        return unpack(data, self._buffer)
 
     def kill(self, *, patience: float = 0.0) -> str:
         """End the process, whatever it does. Returns how it ended.
@@ -121,7 +119,7 @@ class Child:
         if status is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-            status = self._reap(2.0)
+            status = self._reap(waiting_times.KILL)
         self._running = False
         if status is None:
             return "it could not be stopped"  # it waits in the kernel, for a dead disk say
@@ -151,13 +149,12 @@ def _serve(
     connection: Connection,
     buffer: mmap.mmap | None,
     parent: int,
-    libc: ctypes.CDLL | None,
 ) -> NoReturn:
     """Answer calls until the parent closes its end."""
+    __tracebackhide__ = True
     try:
         ignore_stop_signals()
-        if libc is not None:
-            die_with_parent(libc)
+        die_with_parent()
         if os.getppid() != parent:
             os._exit(0)
         gc.freeze()  # collecting what came by the fork would copy its pages
@@ -165,7 +162,7 @@ def _serve(
         while True:
             arguments = connection.recv_bytes()
             try:
-                kind, answer = _ANSWER, _pack(function(*pickle.loads(arguments)), buffer)
+                kind, answer = _ANSWER, pack(function(*pickle.loads(arguments)), buffer)
             except BaseException as error:
                 kind, answer = _ERROR, pack_error(error)
             connection.send_bytes(kind)
@@ -176,61 +173,18 @@ def _serve(
         os._exit(1)
 
 
-def die_with_parent(libc: ctypes.CDLL) -> None:
-    """Have the system kill this process when its parent ends, even from within a hung decoder.
+def die_with_parent(number: int = signal.SIGKILL) -> None:
+    """Have the system send this process a signal when its parent ends, even from within a hung decoder.
 
-    Only Linux can. The parent is the thread that forked.
+    Only Linux can. The parent is the thread that started it.
     """
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _LIBC is not None:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, number)
 
 
 def _limit_silence(connection: Connection) -> None:
     """Let a read or write on a socket that nothing goes through fail, with BlockingIOError."""
-    limit = divmod(round(1e6 * _SILENCE), 1_000_000)  # struct timeval
+    limit = divmod(round(1e6 * waiting_times.SILENCE), 1_000_000)  # struct timeval
     with socket.socket(fileno=os.dup(connection.fileno())) as same:
         for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
             same.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", *limit))
-
-
-def _pack(answer: Any, buffer: mmap.mmap | None) -> bytes:
-    file = io.BytesIO()
-    _Packer(file, buffer).dump(answer)
-    return file.getvalue()
-
-
-class _Packer(pickle.Pickler):
-    """Puts the tensors into the buffer, one after the other, and into the pickle if it is full."""
-
-    def __init__(self, file: io.BytesIO, buffer: mmap.mmap | None) -> None:
-        super().__init__(file, protocol=pickle.HIGHEST_PROTOCOL)
-        self._buffer = buffer
-        self._used = 0
-
-    def persistent_id(self, value: Any) -> tuple[int, torch.dtype, tuple[int, ...]] | None:
-        if not isinstance(value, Tensor) or self._buffer is None or not value.numel():
-            return None
-        start = -(-self._used // 64) * 64
-        if start + value.nbytes > len(self._buffer):
-            return None
-        place = torch.frombuffer(self._buffer, dtype=value.dtype, count=value.numel(), offset=start)
-        place.view(value.shape).copy_(value)
-        self._used = start + value.nbytes
-        return start, value.dtype, tuple(value.shape)
-
-
-class _Unpacker(pickle.Unpickler):
-    """Reads what _Packer wrote; tensors are copies."""
-
-    def __init__(self, data: bytes, buffer: mmap.mmap | None) -> None:
-        super().__init__(io.BytesIO(data))
-        self._buffer = buffer
-
-    def persistent_load(self, place: tuple[int, torch.dtype, tuple[int, ...]]) -> Tensor:
-        start, dtype, shape = place
-        assert self._buffer is not None
-        count = int(torch.Size(shape).numel())
-        return (
-            torch.frombuffer(self._buffer, dtype=dtype, count=count, offset=start)
-            .view(shape)
-            .clone()
-        )

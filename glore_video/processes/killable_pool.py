@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from glore_video.processes.carried_errors import set_video
 from glore_video.processes.forked_child import Child, ChildDiedError
+from glore_video.processes.records import note_sample
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def map_killable(
                         idle.remove(child)
                         outcome = Outcome(task, lost=str(death))
                     except Exception as error:
-                        set_video(error, video(task))
+                        note_sample(error, video(task))
                         raise
                     yield outcome
                 elif now >= deadline:

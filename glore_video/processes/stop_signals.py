@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from types import FrameType, TracebackType
+from typing import Any
+
+from glore_video.processes import waiting_times
 
 STOP_SIGNALS = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGUSR1") if hasattr(signal, name)
@@ -33,3 +40,96 @@ def stop_signals_held_back() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class StoppedBySignal(KeyboardInterrupt):
+    """A run stopped as asked. `exit_status` is the shell's for the signal.
+
+    Like Ctrl-C it passes through whatever catches errors.
+    """
+
+    def __init__(self, message: str, number: int) -> None:
+        super().__init__(message)
+        self.exit_status = 128 + number
+
+
+class StopSignals:
+    """While it is entered, a first signal is only noted; one that comes later acts as it always did.
+
+    Args:
+        says: on stderr at once that the signal has come, and what follows.
+
+    Attributes:
+        received: number of the signal; 0 if none has come.
+    """
+
+    def __init__(self, *, says: bool = False) -> None:
+        self.received = 0
+        self._says = says
+        self._at = 0.0
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            for number in STOP_SIGNALS:
+                self._previous[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous.clear()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if not self.received:
+            self.received, self._at = number, time.monotonic()
+            if self._says:
+                _say(
+                    f"{signal.Signals(number).name}: the state is saved as soon as the step, or the "
+                    "batch of a validation, is done; the same again ends this process at once"
+                )
+        elif time.monotonic() - self._at > waiting_times.TWICE:
+            signal.signal(number, self._previous[number])
+            os.kill(os.getpid(), number)
+
+
+@contextmanager
+def raised_signals() -> Iterator[None]:
+    """SIGTERM and SIGUSR1 within it raise StoppedBySignal, as Ctrl-C raises KeyboardInterrupt.
+
+    What comes within two seconds after a first one is that one again, and does not disturb how this
+    process ends.
+    """
+    raised: list[float] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not raised:
+            raised.append(time.monotonic())
+            if number == signal.SIGINT:
+                raise KeyboardInterrupt
+            raise StoppedBySignal(f"stopped by {signal.Signals(number).name}", number)
+        if time.monotonic() - raised[0] > waiting_times.TWICE:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+    previous: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in STOP_SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # a shell's job in the background
+                previous[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _say(line: str) -> None:
+    """Past the logger and Python's streams, in which the signal may have come."""
+    with suppress(OSError):
+        os.write(2, f"{line}\n".encode())

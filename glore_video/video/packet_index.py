@@ -31,6 +31,82 @@ def _reorder_depth(times: Sequence[int]) -> int:
     return max((place - rank for rank, place in enumerate(places)), default=0)
 
 
+class _Scan:
+    """What the packets of a stream tell, taken one after the other in the order of the file."""
+
+    def __init__(self, stream: VideoStream, formats: Sequence[str]) -> None:
+        self._context = stream.codec_context
+        self._codec = self._context.codec.canonical_name
+        self._avi = "avi" in formats
+        self._look = look_for(stream, avi=self._avi)
+        if self._avi:
+            self.exact = self._codec in _IN_ORDER_IN_AVI
+        else:
+            timed = not _TIMED_CONTAINERS.isdisjoint(formats)
+            self.exact = self._codec in _ONE_FRAME_A_PACKET and timed and self._look is not None
+        self.shown: list[int] = []
+        self.keyframes: list[int] = []
+        self.edited = self.open_gop = self.partial = False
+        self.last_dts: int | None = None
+        self._newest: int | None = None  # latest time of a frame that is shown
+        self._last_keyframe: int | None = None
+
+    def take(self, packet: av.Packet) -> None:
+        if packet.size == 0:
+            self.exact &= packet.pts is None and packet.dts is None  # else an empty frame
+            return
+        if packet.is_corrupt:
+            self.partial = True
+            return
+        pts, self.last_dts = packet.pts, packet.dts
+        if self.partial:  # not the end after all; only decoding tells what is left
+            self.partial = self.exact = False
+        if pts is None or (self._avi and pts != self.last_dts):
+            self.exact = False
+            return
+        found = ENTRY
+        if self.exact and self._look is not None:
+            found = self._look(bytes(packet), packet.is_keyframe)
+            self.exact = bool(found & ONE)
+        if packet.is_keyframe:
+            self._take_keyframe(pts, found)
+        elif self._last_keyframe is None or pts < self._last_keyframe:
+            self.open_gop = True
+        if packet.is_discard:
+            self.edited = True
+        else:
+            self.shown.append(pts)
+            if self._newest is None or pts > self._newest:
+                self._newest = pts
+
+    def _take_keyframe(self, pts: int, found: int) -> None:
+        self._last_keyframe = pts
+        if found & ENTRY:
+            self.keyframes.append(pts)
+        self.open_gop |= self._codec == "h264" and not found & CLEAN
+        # Frames that an edit list repeats, or a clock that was set back: decoders show them in the
+        # order in which they are stored.
+        self.exact &= self._newest is None or self._newest < pts
+
+    def index(self, *, cut_off: bool) -> PacketIndex:
+        exact = self.exact
+        if exact and self._codec == "h264":
+            # Decoders hold back so many frames at most: one that comes too late they leave out.
+            exact = _reorder_depth(self.shown) <= self._context.reorder_depth
+        shown, keyframes = sorted(self.shown), sorted(self.keyframes)
+        once = len(set(shown)) == len(shown)
+        # What a decoder shows of frames before the first keyframe is up to it.
+        enters = bool(shown and keyframes) and keyframes[0] <= shown[0]
+        return PacketIndex(
+            pts=tuple(shown),
+            keyframes=tuple(keyframes),
+            exact=exact and once and enters,
+            edited=self.edited,
+            open_gop=self.open_gop,
+            cut_off=cut_off,
+        )
+
+
 def read_packets(
     container: InputContainer, stream: VideoStream, *, cut_off: bool = False
 ) -> tuple[PacketIndex, int]:
@@ -42,76 +118,14 @@ def read_packets(
     was made with. Of a file that was cut off, those are fewer: frames that are stored after the
     cut may be shown before some that lie before it. They can't be shown before they are decoded.
     """
-    formats = container.format.name.split(",")
-    codec = stream.codec_context.codec.canonical_name
-    avi = "avi" in formats
-    exact = (
-        codec in _IN_ORDER_IN_AVI
-        if avi
-        else codec in _ONE_FRAME_A_PACKET and not _TIMED_CONTAINERS.isdisjoint(formats)
-    )
-    look = look_for(stream, avi=avi)
-    exact &= look is not None or avi
-    shown: list[int] = []
-    newest: int | None = None  # latest time of a frame that is shown
-    keyframes: list[int] = []
-    edited = open_gop = partial = False
-    last_keyframe: int | None = None
-    last_dts: int | None = None
+    scan = _Scan(stream, container.format.name.split(","))
     try:
         for packet in container.demux(stream):
-            if packet.size == 0:
-                exact &= packet.pts is None and packet.dts is None  # else an empty frame
-                continue
-            if packet.is_corrupt:
-                partial = True
-                continue
-            pts, last_dts = packet.pts, packet.dts
-            if partial:  # not the end after all; only decoding tells what is left
-                partial = exact = False
-            if pts is None or (avi and pts != last_dts):
-                exact = False
-                continue
-            found, keyframe = ENTRY, packet.is_keyframe
-            if exact and look is not None:
-                found = look(bytes(packet), keyframe)
-                exact = bool(found & ONE)
-            if keyframe:
-                last_keyframe = pts
-                if found & ENTRY:
-                    keyframes.append(pts)
-                open_gop |= codec == "h264" and not found & CLEAN
-                # Frames that an edit list repeats, or a clock that was set back: decoders show them
-                # in the order in which they are stored.
-                exact &= newest is None or newest < pts
-            elif last_keyframe is None or pts < last_keyframe:
-                open_gop = True
-            if packet.is_discard:
-                edited = True
-            else:
-                shown.append(pts)
-                if newest is None or pts > newest:
-                    newest = pts
+            scan.take(packet)
     except av.error.FFmpegError:
-        partial = True
-    cut_off |= partial
-    if exact and codec == "h264":
-        # Decoders hold back so many frames at most: one that comes too late they leave out.
-        exact = _reorder_depth(shown) <= stream.codec_context.reorder_depth
-    shown.sort()
-    keyframes.sort()
-    exact &= bool(shown) and len(set(shown)) == len(shown)
-    # What a decoder shows of frames before the first keyframe is up to it.
-    exact = exact and bool(keyframes) and keyframes[0] <= shown[0]
-    whole = len(shown)
-    if cut_off and last_dts is not None:
-        whole = bisect_right(shown, last_dts)
-    packets = PacketIndex(
-        pts=tuple(shown),
-        keyframes=tuple(keyframes),
-        exact=exact,
-        edited=edited,
-        open_gop=open_gop,
-        cut_off=cut_off,
-    )
+        scan.partial = True
+    packets = scan.index(cut_off=cut_off or scan.partial)
+    whole = len(packets.pts)
+    if packets.cut_off and scan.last_dts is not None:
+        whole = bisect_right(packets.pts, scan.last_dts)
     return packets, whole

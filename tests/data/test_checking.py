@@ -14,7 +14,7 @@ from glore_video.data.video.checking import check_video, check_videos, summary_l
 from glore_video.data.video.manifest import ManifestRow, read_rows
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
-from glore_video.processes.carried_errors import video_of
+from glore_video.processes.records import Record
 from glore_video.video import VideoIndex, read_index
 
 LIMITS = {"processes": 2, "seconds": 30.0}
@@ -275,7 +275,7 @@ def test_a_fault_of_the_code_stops_the_check_and_names_the_video(folder, monkeyp
     monkeypatch.setattr(checking, "read_index", fail)
     with pytest.raises(kind, match="odd") as caught:
         run(folder, check=check_video, seconds=30)
-    assert video_of(caught.value) in [str(path) for path in folder.iterdir()]
+    assert Record.of(caught.value).sample in [str(path) for path in folder.iterdir()]
     assert "in fail" in str(caught.value.__cause__)
 
 

@@ -16,18 +16,14 @@ from glore_video.data.loader import clip_loader
 from glore_video.data.reading_workers import in_words
 from glore_video.data.samplers import ShardSampler
 from glore_video.errors import UsageError
-from glore_video.processes.carried_errors import Reports
-from glore_video.processes.ending import end_children
+from glore_video.processes.records import Record
 from glore_video.processes.stop_signals import STOP_SIGNALS, ignore_stop_signals
 from glore_video.tasks.video_classification.dataset import ClipItem
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only")
-
-
-@pytest.fixture(autouse=True)
-def no_workers_left():
-    yield
-    end_children(0.1)
+pytestmark = [
+    pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only"),
+    pytest.mark.usefixtures("no_workers_left"),
+]
 
 
 class Clips(Dataset):
@@ -43,14 +39,6 @@ class Clips(Dataset):
     def __getitem__(self, index):
         self.action()
         return ClipItem(torch.zeros(1, 3, 1, self.side, 2, dtype=torch.uint8), 0, index)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left_unsaid():
-    """Both workers may fail, and one is heard: the other's error must not meet the next test."""
-    yield
-    while Reports.take() is not None:
-        pass
 
 
 def batches_of(dataset):
@@ -141,7 +129,7 @@ def test_a_batch_that_can_not_be_sent_for_another_reason_is_not_foreseen():
     with pytest.raises(Exception, match=r"pickle|lambda") as caught:
         list(batches_of(Unpicklable()))
     assert not isinstance(caught.value, UsageError)
-    assert caught.value.__cause__.who.startswith("reading worker ")
+    assert Record.of(caught.value).who.startswith("reading worker ")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from encoded_videos import encode, encode_sound, encode_with_text, read_number
 
 from glore_video.data.video import reencoding
 from glore_video.data.video.reencoding import Encoding, reencode, reencode_all, target_size
-from glore_video.processes.carried_errors import video_of
+from glore_video.processes.records import Record
 from glore_video.video import open_video, read_index
 
 FAST = Encoding(short_side=64, gop=8, preset="ultrafast")
@@ -200,7 +200,7 @@ def test_a_fault_of_the_code_stops_it_at_once_and_names_the_video(tmp_path, monk
     with pytest.raises(kind, match="odd") as caught:
         reencode_all(files, FAST, tmp_path / "out", processes=2, seconds=600)
     assert time.monotonic() - start < 10
-    assert video_of(caught.value) == str(tmp_path / "a.mp4")
+    assert Record.of(caught.value).sample == str(tmp_path / "a.mp4")
 
 
 @pytest.mark.parametrize("kind", [ValueError, ZeroDivisionError, av.error.UndefinedError])

@@ -177,7 +177,7 @@ SPAWNED = """
 import os, sys, time
 import torch
 from glore_video.engine.launch.processes import launch, log_processes
-from glore_video.engine.interruption import StopSignals
+from glore_video.processes.stop_signals import StopSignals
 from glore_video.engine.run_log import setup_logging
 
 def main(process):

@@ -1,7 +1,6 @@
 """Who is said to hold a run up, and when."""
 
 import json
-import multiprocessing
 import re
 import subprocess
 import sys
@@ -13,12 +12,11 @@ import pytest
 import torch
 from torch.distributed import HashStore
 
-from glore_video.engine.launch import failures, heartbeat
 from glore_video.engine.launch.activity import Activity, Report, furthest_behind
 from glore_video.engine.launch.failures import Failures
 from glore_video.engine.launch.heartbeat import Heartbeat
 from glore_video.engine.launch.processes import Process
-from glore_video.processes.carried_errors import Reports
+from glore_video.processes import records, waiting_times
 
 
 def report(rank, what="backward", step=5, phase=1, waits=False, seconds=100.0, since=1000.0):
@@ -237,29 +235,33 @@ def test_one_line_a_machine(run, caplog):
 
 def test_a_process_that_waits_ends_after_another_has_failed(run, caplog, monkeypatch):
     """Whatever it is waiting for, long before the time-out; each machine has it said once."""
-    monkeypatch.setattr(heartbeat, "_SECONDS_TO_END", 0.1)
+    monkeypatch.setattr(waiting_times, "LEAVE", 0.1)
     three = run(3, timeout=60)
-    assert Failures(three.store, 1).tell("TypeError: strange")
+    for beat in three.beats:
+        beat._host = "node"
+    assert Failures(three.store, 1, "node").tell("TypeError: strange")
     three.wait_for(3)
     assert three.ended == {0: 1, 1: 1, 2: 1}
     assert caplog.messages == []  # all of them are on the machine of the one that has spoken
 
 
 def test_a_process_on_another_machine_says_who_has_failed(run, caplog, monkeypatch):
-    monkeypatch.setattr(heartbeat, "_SECONDS_TO_END", 0.1)
-    monkeypatch.setattr(failures, "gethostname", lambda: "node9")
+    monkeypatch.setattr(waiting_times, "LEAVE", 0.1)
     two = run(2, timeout=60)
+    for beat in two.beats:
+        beat._host = "node9"
     two.store.set("failed", json.dumps("rank 1 on node1 has failed: TypeError: strange"))
     two.wait_for(2)
     assert caplog.messages == ["rank 1 on node1 has failed: TypeError: strange; this run ends here"]
 
 
 def test_error_of_a_reading_worker_ends_a_process_that_waits(run, monkeypatch, capsys):
-    monkeypatch.setattr(heartbeat, "_SECONDS_TO_END", 0.1)
-    reports = Reports(multiprocessing.SimpleQueue())
+    monkeypatch.setattr(waiting_times, "LEAVE", 0.1)
     one = run(1, timeout=60)
-    reports.send(TypeError("strange"), "reading worker 3")
+    folder = records.open_records()
+    assert records.leave(records.Record.of(TypeError("strange"), "reading worker 3"))
     one.wait_for(1)
+    assert not folder.exists()
     assert one.ended == {0: 1}
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: TypeError: strange (reading worker 3)")
@@ -267,7 +269,7 @@ def test_error_of_a_reading_worker_ends_a_process_that_waits(run, monkeypatch, c
 
 
 def test_a_process_that_ends_by_itself_is_left_to(run, monkeypatch):
-    monkeypatch.setattr(heartbeat, "_SECONDS_TO_END", 60.0)
+    monkeypatch.setattr(waiting_times, "LEAVE", 60.0)
     two = run(2, timeout=60)
     assert Failures(two.store, 1).tell("TypeError: strange")
     time.sleep(0.3)

@@ -10,9 +10,9 @@ import toy_task
 from toy_task import network, train_step, trainer
 
 from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, read_checkpoint
-from glore_video.engine.interruption import StoppedBySignal
 from glore_video.engine.trainer import Trainer
 from glore_video.errors import UsageError
+from glore_video.processes.stop_signals import StoppedBySignal
 
 
 def lines(folder, split):

@@ -121,6 +121,8 @@ def serve():
 
 def be_a_run(question, rank, before):
     """Never returns."""
+    from glore_video.processes import records
+
     status = 1
     try:
         os.setpgid(0, before[0] if before else 0)
@@ -140,6 +142,7 @@ def be_a_run(question, rank, before):
 
         traceback.print_exc()
     finally:
+        records.close_records()
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)

@@ -117,7 +117,7 @@ def test_the_limit_can_be_set(pictures):
         read_image(path, max_pixels=HEIGHT * WIDTH - 1)
 
 
-def test_above_the_limit_of_pillow(pictures, monkeypatch):
+def test_above_the_limit_of_pillow(pictures, monkeypatch, recwarn):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     with pytest.raises(
         PictureError, match=r"PIL\.Image\.MAX_IMAGE_PIXELS is too small: Image size"
@@ -125,3 +125,4 @@ def test_above_the_limit_of_pillow(pictures, monkeypatch):
         read_image(pictures["PNG"].path)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 800)  # above it Pillow only warns, we don't
     assert read_image(pictures["PNG"].path).shape[1:3] == (HEIGHT, WIDTH)
+    assert not recwarn.list

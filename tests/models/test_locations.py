@@ -2,10 +2,10 @@ from functools import cache
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.module_paths import locate, stage_blocks
+from glore_video.models.networks.module_paths import blocks_for_units, locate, stage_blocks
 from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.zoo import build_network
 
@@ -76,3 +76,67 @@ def test_units_are_no_blocks():
 def test_foreign_networks_are_named():
     with pytest.raises(ValueError, match="stages of a Sequential are not known"):
         stage_blocks(nn.Sequential(nn.Conv3d(3, 4, 1)))
+
+
+class _TokensAndSize(nn.Module):
+    """A block like MViT's: tokens and their sizes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(8)
+        self.mlp = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8))
+
+    def forward(self, x: tuple[Tensor, list[int]]) -> tuple[Tensor, list[int]]:
+        return x[0] + self.mlp(self.norm(x[0])), x[1]
+
+
+class _Tokens(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, stride=4)
+        self.blocks = nn.Sequential(_TokensAndSize(), _TokensAndSize())
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.patches(x)
+        return self.blocks((x.flatten(2).transpose(1, 2), list(x.shape[2:])))[0].mean(1)
+
+
+class _Head(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv2d(8, 8, 1) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+def _sequence_of_layers(pooled: bool) -> nn.Module:
+    layers = [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 8, 3), nn.ReLU()]
+    if not pooled:
+        return nn.Sequential(*layers)
+    # As in timm's VGG, whose classifier starts with a block on one position.
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), _Head())
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_single_layers_where_no_block_has_more(pooled):
+    model = _sequence_of_layers(pooled)
+    found = blocks_for_units(model, (3, 9, 12))
+    several = {path: where for path, where in found.items() if where[1] != "1 x 1"}
+    assert several == {
+        "0": ((4, 2, "channels_first"), "7 x 10"),
+        "2": ((8, 2, "channels_first"), "5 x 8"),
+    }
+    insert_glore(model, after=["2"])
+    assert {*blocks_for_units(model, (3, 9, 12))} == {*found}
+
+
+def test_modules_of_two_layers_where_blocks_return_several_tensors():
+    model = _Tokens()
+    found = blocks_for_units(model, (3, 16, 20))
+    assert found == {f"blocks.{i}.mlp": ((8, 1, "channels_last"), "20") for i in range(2)}
+    after = list(found)
+    insert_glore(model, after=after, example=torch.zeros(1, 3, 16, 20))
+    assert model(torch.zeros(2, 3, 16, 20)).shape == (2, 8)

@@ -16,10 +16,12 @@ from torch.distributed import HashStore
 
 from glore_video.cli.guarding import guarded
 from glore_video.engine.launch.failures import Failures
-from glore_video.engine.launch.processes import Process, is_lost_connection
+from glore_video.engine.launch.processes import Process
 from glore_video.engine.run_log import setup_logging
 from glore_video.errors import UsageError
-from glore_video.processes.ending import end_children, line_of
+from glore_video.processes.ending import end_children
+from glore_video.processes.records import Record
+from glore_video.processes.torch_words import is_lost_connection
 from glore_video.video import VideoError
 
 
@@ -166,7 +168,7 @@ def test_processes_that_hang_are_ended(capsys):
 
 
 def test_line_without_a_message():
-    assert line_of(AssertionError()) == "AssertionError"
+    assert str(Record.of(AssertionError())) == "AssertionError"
 
 
 @pytest.mark.parametrize("error", [ValueError("strange"), UsageError("--x 3")], ids=["1", "2"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from glore_video.processes import forked_child as children
+from glore_video.processes import waiting_times
 from glore_video.processes.forked_child import Child, ChildDiedError
 from glore_video.video import VideoError
 
@@ -142,7 +143,7 @@ class Slow:
 
 
 def test_process_that_stands_still_in_its_answer_is_killed(child, monkeypatch):
-    monkeypatch.setattr(children, "_SILENCE", 0.3)
+    monkeypatch.setattr(waiting_times, "SILENCE", 0.3)
     ends = []
     pipe = children.multiprocessing.Pipe
 
@@ -160,7 +161,7 @@ def test_process_that_stands_still_in_its_answer_is_killed(child, monkeypatch):
 
 
 def test_process_that_takes_no_arguments_is_killed(child, monkeypatch):
-    monkeypatch.setattr(children, "_SILENCE", 0.3)
+    monkeypatch.setattr(waiting_times, "SILENCE", 0.3)
     process = child(len)
     os.kill(process.pid, signal.SIGSTOP)
     with pytest.raises(ChildDiedError, match=r"it took no arguments for 0\.3 s"):

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from glore_video.processes.carried_errors import video_of
 from glore_video.processes.killable_pool import map_killable
+from glore_video.processes.records import Record
 
 
 def work(task):
@@ -67,7 +67,7 @@ def test_an_error_of_the_function_stops_it_at_once_and_names_the_video():
             )
         )
     assert time.monotonic() - start < 10
-    assert video_of(caught.value) == "/data/bug"
+    assert Record.of(caught.value).sample == "/data/bug"
     assert "in work" in str(caught.value.__cause__)
 
 

@@ -237,7 +237,7 @@ def real_run(arguments, hook, tmp_path, launcher=()):
 
 
 # Idle machines need 3 to 6 seconds.
-LIMIT_OF_SEVERAL = 20
+LIMIT_OF_SEVERAL = 10
 
 
 @pytest.mark.slow

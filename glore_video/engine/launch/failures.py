@@ -9,8 +9,9 @@ from socket import gethostname
 
 from torch.distributed import Store
 
-_FAILED, _COUNT = "failed", "failures"
-_PATIENCE = timedelta(seconds=3)  # the store may be gone with the machine that has failed
+from glore_video.processes import waiting_times
+
+_FAILED = "failed"
 
 
 class Failures:
@@ -20,25 +21,28 @@ class Failures:
         rank: of this process.
     """
 
-    def __init__(self, store: Store, rank: int) -> None:
+    def __init__(self, store: Store, rank: int, host: str = "") -> None:
         self._store = store
         self._rank = rank
+        self._host = host or gethostname()
 
     def tell(self, line: str) -> bool:
-        """This process has failed. Returns whether it is the first, whose line is the one to show."""
-        host = gethostname()
-        self._store.set_timeout(_PATIENCE)
+        """This process has failed, or if the line is empty, it ends as it was asked to.
+
+        Returns whether it is the one on its machine that speaks.
+        """
+        self._store.set_timeout(timedelta(seconds=waiting_times.STORE))
+        speaks = self.speaks_here()
         with suppress(RuntimeError):
-            if self._store.add(_COUNT, 1) > 1:
-                return False
-            self._store.add(spoken_on(host), 1)
-            self._store.set(_FAILED, json.dumps(f"rank {self._rank} on {host} has failed: {line}"))
-        return True
+            if line and not self._store.check([_FAILED]):
+                who = f"rank {self._rank} on {self._host}"
+                self._store.set(_FAILED, json.dumps(f"{who} has failed: {line}"))
+        return speaks
 
     def speaks_here(self) -> bool:
         """Whether this process is the first on its machine that says why the run ends."""
         with suppress(RuntimeError):
-            return self._store.add(spoken_on(gethostname()), 1) == 1
+            return self._store.add(f"spoken on {self._host}", 1) == 1
         return True
 
     def first(self) -> str:
@@ -47,8 +51,3 @@ class Failures:
             if self._store.check([_FAILED]):
                 return str(json.loads(self._store.get(_FAILED)))
         return ""
-
-
-def spoken_on(host: str) -> str:
-    """Key of the number of processes on a host that have said why the run ends."""
-    return f"spoken on {host}"

@@ -14,14 +14,12 @@ from dataclasses import asdict
 from torch.distributed import Store
 
 from glore_video.engine.launch.activity import FINISHED, Activity, Report, furthest_behind
-from glore_video.engine.launch.failures import Failures, spoken_on
-from glore_video.processes.carried_errors import Reports
-from glore_video.processes.ending import end_unforeseen
+from glore_video.engine.launch.failures import Failures
+from glore_video.processes import records, waiting_times
+from glore_video.processes.ending import UNFORESEEN, end_at
 
 logger = logging.getLogger(__name__)
 
-_EXIT_STATUS = 1
-_SECONDS_TO_END = 3.0
 _BLAMED = "blamed"
 
 
@@ -79,7 +77,7 @@ class Heartbeat:
     def stop(self) -> None:
         """End the thread, after a last report."""
         self._stopped.set()
-        self._thread.join(timeout=1.0)  # the store may be gone by now
+        self._thread.join(timeout=waiting_times.FAREWELL)  # the store may be gone by now
 
     def _run(self) -> None:
         store: Store | None = None
@@ -100,26 +98,27 @@ class Heartbeat:
 
     def _wait_for_next_beat(self, store: Store | None) -> None:
         end = time.monotonic() + self._interval
-        while not self._stopped.wait(max(0.0, min(1.0, end - time.monotonic()))):
+        while not self._stopped.wait(max(0.0, min(waiting_times.LOOK, end - time.monotonic()))):
             if store is not None:
-                self._end_after_failure(Failures(store, self._rank))
+                self._end_after_failure(Failures(store, self._rank, self._host))
             if time.monotonic() >= end:
                 return
 
     def _end_after_failure(self, failures: Failures) -> None:
         """End this process if it fails, or another has failed, and it can't do so itself."""
-        if not (Reports.waiting() or failures.first()):
+        own = records.waiting()
+        if own is None and not failures.first():
             self._failure_seen = None
             return
         self._failure_seen = self._failure_seen or time.monotonic()
-        if time.monotonic() - self._failure_seen < _SECONDS_TO_END:
+        if time.monotonic() - self._failure_seen < waiting_times.LEAVE:
             return
-        error = Reports.take()
-        if error is not None:
-            end_unforeseen(error, failures.tell)
+        if own is not None and own.what:
+            end_at(own.error(), failures.tell)
         elif failures.speaks_here():
             logger.error("%s; this run ends here", failures.first())
-        self._end(_EXIT_STATUS)
+        records.close_records()
+        self._end(UNFORESEEN)
         self._stopped.set()
 
     def _stands_still(self) -> bool:
@@ -195,22 +194,18 @@ class Heartbeat:
         )
 
         def speak() -> None:
-            first = True
-            if store is not None:
-                with suppress(RuntimeError):
-                    first = store.add(spoken_on(self._host), 1) == 1
-            if first:
+            if store is None or Failures(store, self._rank, self._host).speaks_here():
                 logger.error("%s", text + ending)
             for handler in logging.getLogger("glore_video").handlers:
                 handler.flush()
 
         speaker = threading.Thread(target=speak, daemon=True)
         speaker.start()
-        speaker.join(timeout=10.0)
+        speaker.join(timeout=waiting_times.SPEAK)
         if store is not None and behind is not None:
             with suppress(RuntimeError):
                 store.set(_BLAMED, str(behind.rank))
-        self._end(_EXIT_STATUS)
+        self._end(UNFORESEEN)
         self._stopped.set()
 
 

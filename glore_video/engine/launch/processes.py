@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,24 +19,25 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from glore_video.engine.interruption import StoppedBySignal
 from glore_video.engine.launch.activity import Activity
 from glore_video.engine.launch.failures import Failures
 from glore_video.engine.launch.rendezvous import STORE_SERVED, joined
 from glore_video.engine.launch.spawning import (
     environment,
-    rank_error,
+    first_failure,
+    raise_or_status,
     signals_handed_on,
-    wait_for_all,
 )
 from glore_video.engine.threads import bound_threads
 from glore_video.errors import UsageError
+from glore_video.processes import waiting_times
 from glore_video.processes.ending import UNFORESEEN, end_anyway
+from glore_video.processes.forked_child import die_with_parent
+from glore_video.processes.records import Record, join_records, leave, open_records
+from glore_video.processes.stop_signals import StoppedBySignal
+from glore_video.processes.torch_words import is_lost_connection
 
 logger = logging.getLogger(__name__)
-
-# The one that failed has said why, and the launcher ends the others: they need not speak.
-_SECONDS_TO_BE_ENDED = 2.0
 
 
 @dataclass(frozen=True)
@@ -175,29 +177,27 @@ def launch(
     # Its server lives in this process, on a port that the system picks: none can be taken.
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), STORE_SERVED: "1"}
-    # What `main` returned in each of them: another exit status is one that nobody has explained.
-    returned = multiprocessing.get_context("spawn").Array("i", world_size, lock=False)
+    records = open_records()
+    context = multiprocessing.get_context("spawn")
     logger.info("starting %d processes", world_size)
-    with environment(address):
-        context = torch.multiprocessing.spawn(
-            _spawned,
-            args=(main, world_size, num_gpus > 0, cpu_threads, timeout, returned),
-            nprocs=world_size,
-            join=False,
+    processes = [
+        context.Process(
+            target=_spawned,
+            args=(rank, main, world_size, num_gpus > 0, cpu_threads, timeout, records),
         )
-    with signals_handed_on(context.pids()) as received:
-        try:
-            wait_for_all(context)
-        except torch.multiprocessing.ProcessExitedException as error:
-            if -error.exit_code in received:  # before it had anything to save
-                name = signal.Signals(-error.exit_code).name
-                raise StoppedBySignal(f"stopped by {name}", -error.exit_code) from None
-            if error.exit_code in (UNFORESEEN, returned[error.error_index]):
-                return error.exit_code
-            raise rank_error(error) from None
-        except torch.multiprocessing.ProcessRaisedException as error:
-            raise rank_error(error) from None
-    return 0
+        for rank in range(world_size)
+    ]
+    with environment(address):
+        for process in processes:
+            process.start()
+    with signals_handed_on([process.pid for process in processes if process.pid]) as received:
+        failed = first_failure(processes)
+    if failed is None:
+        return 0
+    number = -(processes[failed].exitcode or 0)
+    if number in received:  # before it had anything to save
+        raise StoppedBySignal(f"stopped by {signal.Signals(number).name}", number)
+    return raise_or_status(failed, processes[failed])
 
 
 def _number_in_environment(name: str, default: int | None = None) -> int:
@@ -215,12 +215,17 @@ def _spawned(
     on_gpu: bool,
     cpu_threads: int,
     timeout: float,
-    returned: Any,
+    records: Path,
 ) -> None:
-    returned[rank] = status = _run(
-        main, rank, world_size, rank, world_size, on_gpu, cpu_threads, timeout
-    )
+    join_records(records)
+    die_with_parent(signal.SIGINT)
+    try:
+        status = _run(main, rank, world_size, rank, world_size, on_gpu, cpu_threads, timeout)
+    except Exception as error:
+        leave(Record.of(error, f"rank {rank}"))
+        sys.exit(UNFORESEEN)
     if status:
+        leave(Record())  # it has said why
         sys.exit(status)
 
 
@@ -254,26 +259,21 @@ def _run(
             if not is_lost_connection(error):
                 raise
             logger.debug("stopped here", exc_info=True)
-            if not failures.first():
-                time.sleep(_SECONDS_TO_BE_ENDED)
-            if not failures.first():
+            # The one that failed says why, and the launcher ends the others.
+            deadline = time.monotonic() + waiting_times.HEAR
+            while not failures.first() and time.monotonic() < deadline:
+                time.sleep(0.1)
+            if not failures.first() and failures.speaks_here():
                 logger.error(
                     "rank %d on %s has lost another process, which has failed or is out of reach, "
                     "and ends. Started again, the run goes on from its last checkpoint",
                     *(rank, socket.gethostname()),
                 )
-            status = 1
+            status = UNFORESEEN
         process.activity.end(status)
         if status == UNFORESEEN:
             end_anyway()  # leaving the group may wait for those who wait for this process
         return status
-
-
-def is_lost_connection(error: Exception) -> bool:
-    """Whether it is gloo's or NCCL's way to say that another process does not answer."""
-    if isinstance(error, (dist.DistBackendError, dist.DistNetworkError)):
-        return True
-    return type(error) is RuntimeError and "gloo" in str(error).lower() and dist.is_initialized()
 
 
 def log_processes(process: Process) -> None:

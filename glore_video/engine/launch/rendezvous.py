@@ -16,6 +16,7 @@ from glore_video.engine.launch.activity import Activity
 from glore_video.engine.launch.failures import Failures
 from glore_video.engine.launch.heartbeat import Heartbeat
 from glore_video.errors import UsageError
+from glore_video.processes.torch_words import is_port_taken
 
 # Set for the processes of a launcher that serves the store itself.
 STORE_SERVED = "GLORE_VIDEO_STORE_SERVED"
@@ -151,7 +152,7 @@ def _open_store(host: str, port: int, *, rank: int, seconds: float) -> dist.TCPS
             host, port, is_master=True, timeout=timedelta(seconds=seconds), wait_for_workers=False
         )
     except RuntimeError as error:
-        if "EADDRINUSE" in str(error) or "already in use" in str(error):
+        if is_port_taken(error):
             raise UsageError(
                 f"MASTER_PORT = {port} is taken on {socket.gethostname()}; set another one, the "
                 "same for all processes"

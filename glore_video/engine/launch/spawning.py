@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import connection
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
-import torch
-
-from glore_video.processes.carried_errors import RemoteError, SilentEndError, place_in
-
-_SECONDS_TO_END = 2.0
+from glore_video.processes import waiting_times
+from glore_video.processes.ending import UNFORESEEN, USERS, end_processes
+from glore_video.processes.records import silent_end, take
 
 
 @contextmanager
@@ -32,52 +30,38 @@ def environment(variables: dict[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
-def wait_for_all(context: torch.multiprocessing.SpawnContext) -> None:
-    """Until all processes have ended, or one has failed, at which the others are ended.
+def first_failure(processes: Sequence[BaseProcess]) -> int | None:
+    """Wait until all have ended, or one has failed: its place, once the others are ended too.
 
-    Raises what join() of the context raises. A process that hangs in its reading notes SIGTERM and
-    goes on hanging, so it is killed.
+    One that hangs in its reading notes SIGTERM and goes on hanging, so it is killed.
     """
-    processes = dict(zip(context.sentinels, context.processes, strict=True))
-    while context.sentinels:
-        ended = connection.wait(list(context.sentinels))
-        for sentinel in ended:
-            processes[sentinel].join()
-        failed = [sentinel for sentinel in ended if processes[sentinel].exitcode]
-        if failed:
-            others = [one for sentinel, one in processes.items() if sentinel != failed[0]]
-            for process in others:
-                process.terminate()
-            deadline = time.monotonic() + _SECONDS_TO_END
-            for process in others:
-                process.join(max(0.0, deadline - time.monotonic()))
-                process.kill()
-                process.join(_SECONDS_TO_END)
-            for sentinel in set(context.sentinels) - {failed[0]}:
-                del context.sentinels[sentinel]
-        context.join(timeout=0)
+    running = dict(enumerate(processes))
+    while running:
+        ended = connection.wait([process.sentinel for process in running.values()])
+        for rank in [rank for rank, process in running.items() if process.sentinel in ended]:
+            process = running.pop(rank)
+            process.join()
+            if process.exitcode:
+                end_processes([*running.values()], waiting_times.ASK_RANKS)
+                return rank
+    return None
 
 
-def rank_error(
-    error: torch.multiprocessing.ProcessRaisedException
-    | torch.multiprocessing.ProcessExitedException,
-) -> RuntimeError:
-    """What a process has ended of that did not say so itself, in one line."""
-    who = f"rank {error.error_index}"
-    if isinstance(error, torch.multiprocessing.ProcessRaisedException):
-        trace = str(error).strip()
-        found = RuntimeError(f"{who} has failed")
-        found.__cause__ = RemoteError(trace, trace.rpartition("\n")[2], place_in(trace), who)
-        return found
-    who = f"{who} (process {error.error_pid})"
-    if error.signal_name is None:
-        return SilentEndError(f"{who} ended with exit status {error.exit_code} and did not say why")
-    advice = (
-        ": where the machine ran out of memory (see dmesg), use smaller batches or fewer workers"
-        if error.signal_name == "SIGKILL"
-        else ""
-    )
-    return SilentEndError(f"{who} was killed by {error.signal_name}{advice}")
+def raise_or_status(rank: int, process: BaseProcess) -> int:
+    """Exit status of a process that has said why it has failed; else its error is raised.
+
+    RemoteError if it could not say why.
+    """
+    assert process.pid is not None
+    status = process.exitcode or 0
+    record = take(process.pid)
+    if record is None and status not in (UNFORESEEN, USERS):
+        name = signal.Signals(-status).name if status < 0 else ""
+        who = f"rank {rank} (process {process.pid})"
+        record = silent_end(who, status=status, signal=name, memory=name == "SIGKILL")
+    if record is not None and record.what:
+        raise record.error()
+    return status
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -117,27 +117,41 @@ def blocks_for_units(
 ) -> dict[str, tuple[OutputSize, str]]:
     """Blocks that a unit can stand after, as `insert_glore(after=...)` takes them.
 
-    Blocks are modules with layers in them, which the network calls once and which return one feature
-    map with as many position axes or tokens; stages that are sequences of blocks are left out, since
-    their last block stands for them.
+    Blocks are modules with more than two layers in them, which the network calls once and which
+    return one feature map with as many position axes or tokens; stages that are sequences of blocks
+    are left out, since their last block stands for them. Of a network without such a block (VGG, a
+    sequence of single layers; MViT, whose blocks return several tensors), or with one position
+    after each, modules of two layers are taken as well, or else single layers.
 
     Args:
-        model: any network; it is run once on zeros.
+        model: any network; it is run on zeros, up to three times.
         input_shape: of one sample.
 
     Returns:
         path -> (channels and layout, positions as text: "14 x 14").
     """
+    found: dict[str, tuple[OutputSize, str]] = {}
+    for smallest in (3, 2, 1):
+        blocks = {
+            path: module
+            for path, module in model.named_modules()
+            if path and not _in_unit(path) and _is_block(module, smallest)
+        }
+        found = _one_feature_map_each(model, blocks, input_shape)
+        if any(set(positions.split(" x ")) != {"1"} for _, positions in found.values()):
+            break
+    return found
+
+
+def _one_feature_map_each(
+    model: nn.Module, blocks: Mapping[str, nn.Module], input_shape: Sequence[int]
+) -> dict[str, tuple[OutputSize, str]]:
+    """Those of the blocks that run once and return one feature map whose layout can be told."""
     calls: dict[nn.Module, list[Any]] = {}
 
     def note(block: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         calls.setdefault(block, []).append(output)
 
-    blocks = {
-        path: module
-        for path, module in model.named_modules()
-        if path and not _in_unit(path) and _is_block(module)
-    }
     hooks = [block.register_forward_hook(note) for block in blocks.values()]
     like = next(model.parameters())
     try:
@@ -164,13 +178,15 @@ def blocks_for_units(
     return found
 
 
-def _is_block(module: nn.Module) -> bool:
-    """Whether it holds layers at more than one place, and calls them by itself."""
-    layers = [
-        each for each in module.modules() if next(each.parameters(recurse=False), None) is not None
-    ]
+def _is_block(module: nn.Module, smallest: int) -> bool:
+    """Whether it has so many layers, or more, and is not a sequence of blocks."""
+    layers = sum(
+        not _in_unit(path) and next(each.parameters(recurse=False), None) is not None
+        for path, each in module.named_modules()
+    )
     sequence = isinstance(module, (nn.Sequential, nn.ModuleList, nn.ModuleDict))
-    return len(layers) > 2 and not sequence
+    # A sequence of two or one layers, such as the two of a transformer, is no stage.
+    return layers >= smallest and not (sequence and layers > 2)
 
 
 def _in_unit(path: str) -> bool:

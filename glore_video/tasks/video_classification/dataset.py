@@ -19,7 +19,7 @@ from torch.utils.data import Dataset
 from glore_video.choices import Backend, Damaged, ViewSpacing
 from glore_video.data.samples import Failure
 from glore_video.data.video.video_list import VideoList
-from glore_video.data.watchdog import Watchdog
+from glore_video.data.watchdog import Watchdog, watched
 from glore_video.errors import UsageError
 from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.transforms import (
@@ -28,7 +28,6 @@ from glore_video.pixels.transforms import (
     to_clip,
     uniform_crop,
 )
-from glore_video.processes.carried_errors import reported, set_video
 from glore_video.seeding import generator_for, randint
 from glore_video.video.clip_sampling import (
     ClipSampling,
@@ -181,14 +180,13 @@ class TrainingClips(Dataset[ClipItem]):
     def __len__(self) -> int:
         return len(self.videos)
 
-    @reported
     def __getitem__(self, key: tuple[int, int]) -> ClipItem:
         failures: list[Failure] = []
         for attempt in range(self.attempts):
             index = self._draw(*key, attempt)[0] if attempt else key[1]
             path = self.videos.path(index)
             try:
-                clips = _watched(self.watchdog, self._clips, path, *key, attempt)
+                clips = watched(self.watchdog, self._clips, path, *key, attempt)
             except VideoError as error:
                 failures.append((error.path, error.reason))
             else:
@@ -257,11 +255,10 @@ class CentreClips(Dataset[ClipItem]):
     def __len__(self) -> int:
         return len(self.videos)
 
-    @reported
     def __getitem__(self, index: int) -> ClipItem:
         label = self.videos.label(index)
         try:
-            clip = _watched(self.watchdog, self._clip, self.videos.path(index), index)
+            clip = watched(self.watchdog, self._clip, self.videos.path(index), index)
         except VideoError as error:
             return ClipItem(None, label, index, ((error.path, error.reason),))
         return ClipItem(clip[None], label, index)
@@ -329,12 +326,11 @@ class EvalViews(Dataset[ViewsItem]):
     def __len__(self) -> int:
         return len(self.videos) if self.indices is None else len(self.indices)
 
-    @reported
     def __getitem__(self, position: int) -> ViewsItem:
         index = position if self.indices is None else self.indices[position]
         label = self.videos.label(index)
         try:
-            views = _watched(self.watchdog, self._views, self.videos.path(index), index)
+            views = watched(self.watchdog, self._views, self.videos.path(index), index)
         except VideoError as error:
             return ViewsItem(None, label, index, ((error.path, error.reason),))
         return ViewsItem(views, label, index)
@@ -378,17 +374,3 @@ def _again_if_shorter(video: VideoReader, read: Callable[[VideoReader], T], dama
         except VideoError:
             if damaged != "use_prefix" or not 0 < video.num_frames < known:
                 raise
-
-
-def _watched(watchdog: Watchdog | None, read: Callable[..., T], path: str, *key: int) -> T:
-    """read(*key), within the watchdog's time limit if there is one.
-
-    Only VideoError is the video's fault; other errors are raised as they are, and know the video.
-    """
-    try:
-        return read(*key) if watchdog is None else watchdog.call(read, path, *key)
-    except VideoError:
-        raise
-    except Exception as error:
-        set_video(error, path)
-        raise

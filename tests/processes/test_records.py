@@ -2,38 +2,34 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
 from torch.utils.data import Dataset
 
 from glore_video.data import loader as loader_module
+from glore_video.data import reading_workers
 from glore_video.data.loader import clip_loader, views_loader
 from glore_video.data.samplers import ShardSampler
 from glore_video.data.watchdog import Watchdog
-from glore_video.processes.carried_errors import (
+from glore_video.errors import UsageError
+from glore_video.processes.messages import pack_error, unpack_error
+from glore_video.processes.records import (
+    Record,
     RemoteError,
-    SilentEndError,
     behind,
-    pack_error,
-    place_in,
-    place_of,
-    reported,
-    set_video,
-    unpack_error,
-    video_of,
-    what_of,
+    leave,
+    note_sample,
+    take,
+    waiting,
 )
-from glore_video.processes.ending import end_children
 from glore_video.tasks.video_classification.dataset import ClipItem
 
-
-@pytest.fixture(autouse=True)
-def no_workers_left():
-    """Or torch would wait for those that hang in another test."""
-    yield
-    end_children(0.1)
+pytestmark = pytest.mark.usefixtures("no_workers_left")
 
 
 class Clips(Dataset):
@@ -48,7 +44,6 @@ class Clips(Dataset):
     def __len__(self):
         return 4
 
-    @reported
     def __getitem__(self, index):
         if index == 0 and self.first_hangs:
             time.sleep(3600)
@@ -59,7 +54,7 @@ class Clips(Dataset):
 
 def fail():
     error = TypeError("strange object\nand more of it")
-    set_video(error, "/data/odd.mp4")
+    note_sample(error, "/data/odd.mp4")
     raise error
 
 
@@ -72,13 +67,13 @@ def clips_of(dataset):
 @pytest.mark.parametrize("load", [clips_of, lambda clips: views_loader(clips, num_workers=2)])
 def test_error_of_a_worker_does_not_wait_for_one_that_hangs(load):
     start = time.monotonic()
-    with pytest.raises(TypeError, match="strange object") as caught:
+    with pytest.raises(RemoteError, match="strange object") as caught:
         list(load(Clips(fail)))
     assert time.monotonic() - start < 10
-    assert what_of(caught.value) == "TypeError: strange object"
-    assert video_of(caught.value) == "/data/odd.mp4"
-    assert caught.value.__cause__.who == "reading worker 1"
-    assert "in fail" in place_of(caught.value)
+    assert Record.of(caught.value).what == "TypeError: strange object"
+    assert Record.of(caught.value).sample == "/data/odd.mp4"
+    assert Record.of(caught.value).who == "reading worker 1"
+    assert "in fail" in Record.of(caught.value).place
 
 
 def test_error_outside_of_a_worker_is_itself():
@@ -101,14 +96,14 @@ def test_error_outside_of_a_worker_is_itself():
 )
 def test_worker_that_dies(action, message):
     start = time.monotonic()
-    with pytest.raises(SilentEndError, match=message):
+    with pytest.raises(RemoteError, match=message):
         list(clips_of(Clips(action)))
     assert time.monotonic() - start < 10
 
 
 def test_worker_that_stands_still(monkeypatch):
     monkeypatch.setattr(loader_module, "_patience", lambda dataset, videos: 0.5)
-    with pytest.raises(SilentEndError, match=r"no reading worker has given anything for 0\.5 s"):
+    with pytest.raises(RemoteError, match=r"no reading worker has given anything for 0\.5 s"):
         list(clips_of(Clips(lambda: os.kill(os.getpid(), signal.SIGSTOP), first_hangs=False)))
 
 
@@ -145,48 +140,96 @@ def test_sent_errors(error, kind, what):
     assert len(data) < 65536, "it would wait for somebody to read it"
     found = unpack_error(data, "worker 7")
     assert type(found) is kind
-    assert what_of(found) == what
-    assert place_of(found).endswith(" in raised")
-    assert found.__cause__.who == "worker 7"
+    assert Record.of(found).what == what
+    assert Record.of(found).place.endswith(" in raised")
+    assert Record.of(found).who == "worker 7"
 
 
 def test_place_is_the_innermost_of_ours():
     with pytest.raises(ValueError, match="time limit") as caught:
         Watchdog(0)
-    assert place_of(caught.value).startswith("glore_video/data/watchdog.py:")
+    assert Record.of(caught.value).place.startswith("glore_video/data/watchdog.py:")
     with pytest.raises(TypeError) as caught:
         torch.zeros(3).view("x")
-    assert "test_carried_errors.py:" in place_of(caught.value)
+    assert "test_records.py:" in Record.of(caught.value).place
 
 
-def test_text_of_torch():
-    """An error that no function of ours has reported comes as text."""
-
-    class Plain(Clips):
-        def __getitem__(self, index):
+class Plain(Clips):
+    def __getitem__(self, index):
+        if index == 0:
             raise KeyError("odd")
+        return super().__getitem__(index)
 
+
+def test_a_data_set_needs_no_line_of_its_own():
+    with pytest.raises(RemoteError) as caught:
+        list(clips_of(Plain(lambda: None)))
+    record = Record.of(caught.value)
+    assert record.what == "KeyError: 'odd'"
+    assert "test_records.py" in record.place
+    assert record.who == "reading worker 0"
+    assert record.sample == "item 0"
+    assert "in __getitem__" in record.trace
+
+
+def test_items_that_make_no_batch_end_the_worker_too(monkeypatch):
+    def stack(items):
+        raise ArithmeticError("odd batch")
+
+    monkeypatch.setattr(loader_module, "collate", stack)
+    with pytest.raises(RemoteError, match="^ArithmeticError: odd batch") as caught:
+        list(clips_of(Clips(lambda: None, first_hangs=False)))
+    assert "in stack" in Record.of(caught.value).place
+
+
+def test_where_a_record_can_not_be_written_torch_carries_the_error(monkeypatch):
+    monkeypatch.setattr(reading_workers, "leave", lambda record: False)
     with pytest.raises(KeyError) as caught:
-        list(clips_of(Plain(fail)))
-    assert what_of(caught.value) == "KeyError: 'odd'"
-    assert "test_carried_errors.py" in place_of(caught.value)
-    assert caught.value.__cause__.who == "DataLoader worker process 0"
+        list(clips_of(Plain(lambda: None)))
+    assert Record.of(caught.value).what == "KeyError: 'odd'"
 
 
-def test_place_in_a_text_with_two_tracebacks():
-    package = loader_module.__file__
-    trace = f"""Traceback (most recent call last):
-  File "{package}", line 3, in first
-    x
-ValueError: a
+def test_a_record_is_found_by_all_who_look_and_taken_once():
+    assert waiting() is None
+    left = Record("TypeError: strange", "a.py:3 in f", "worker 0", "b.mp4", "trace")
+    assert leave(left)
+    assert waiting() == waiting() == left
+    assert take(os.getpid()) == left
+    assert take(os.getpid()) is None
+    assert waiting() is None
 
-Traceback (most recent call last):
-  File "{package}", line 7, in second
-    y
-  File "/lib/torch/nn.py", line 9, in third
-TypeError: b
-"""
-    assert place_in(trace) == "glore_video/data/loader.py:7 in second"
+
+def test_the_folder_is_private_and_goes_with_its_process():
+    script = (
+        "import os\n"
+        "from glore_video.processes.records import Record, leave, open_records, take, waiting\n"
+        "assert not leave(Record('x'))\n"
+        "assert take(3) is waiting() is None\n"
+        "folder = open_records()\n"
+        "assert folder.stat().st_mode & 0o777 == 0o700\n"
+        "if not os.fork():\n"
+        "    assert open_records() == folder and leave(Record('TypeError: x'))\n"
+        "    raise SystemExit\n"
+        "os.wait()\n"
+        "assert waiting().what == 'TypeError: x'\n"
+        "print(folder)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert not Path(done.stdout.strip()).exists()
+
+
+def test_who_has_said_it_itself_is_not_waited_for():
+    assert leave(Record())
+    assert waiting() is None
+    assert take(os.getpid()) == Record()
+
+
+def test_an_error_of_the_user_stays_one_of_the_user():
+    found = Record.of(raised(UsageError("--x 3: too large")), "worker 7").error()
+    assert isinstance(found, UsageError)
+    assert str(found) == str(Record.of(found)) == "--x 3: too large"
+    assert "in raised" in Record.of(found).trace
 
 
 @pytest.mark.parametrize(
@@ -210,5 +253,5 @@ def test_words_of_torch_for_a_death(text, shown):
 def test_other_errors_have_nothing_behind_them():
     for error in (RuntimeError("DataLoader of another kind"), ValueError("x")):
         assert behind(error) is error
-    cause = RemoteError("trace", "TypeError: x", "a.py:3 in f", "worker 0")
-    assert str(cause) == "\ntrace"
+    record = Record("TypeError: x", "a.py:3 in f", "worker 0", trace="trace")
+    assert str(RemoteError(record)) == "TypeError: x\n\ntrace"
