@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from glore_video.config.augmentation_keys import Aug, Mixup
 from glore_video.config.data_keys import Data, DataLoader, Synthetic
@@ -26,8 +26,13 @@ from glore_video.config.model_keys import Glore, Model, NonLocal, ResNet, SlowFa
 from glore_video.config.training_keys import BatchNorm, FinalTest, Solver, TensorBoard, Train
 from glore_video.errors import UsageError
 
+VIDEO_CLASSIFICATION = "video_classification"  # SlowFast's name for it is ""
+
 
 class Config(Section):
+    TASK: Annotated[str, BeforeValidator(lambda value: value or VIDEO_CLASSIFICATION)] = key(
+        VIDEO_CLASSIFICATION, "what the samples are and what is learnt of them"
+    )
     TRAIN: Train = key(Train(), "training")
     TEST: FinalTest = key(FinalTest(), "testing")
     DATA: Data = key(Data(), "videos, clips and crops")

@@ -27,13 +27,13 @@ from glore_video.models.weights.download import fetch, is_url
 from glore_video.pixels.normalize import Normalize
 from glore_video.runs.network import (
     build_model,
-    build_normalize,
     build_precision,
     checkpoint_to_test,
 )
 from glore_video.runs.settling import settled
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.tasks.video_classification.predictor import Predictor
+from glore_video.tasks.video_classification.task import VideoClassification
 from glore_video.tasks.video_classification.task_data import views_of_tests
 from glore_video.video import ClipSampling
 
@@ -226,7 +226,7 @@ def _of_config(
         network=network,
         class_names=names,
         views=views_of_tests(config),
-        normalize=build_normalize(config),
+        normalize=VideoClassification(config).normalize,
         precision=build_precision(config, torch.device("cpu")),
         source="random" if path is None else str(path),
     )

@@ -35,8 +35,8 @@ from glore_video.models import (
     load_weights,
     locate,
 )
-from glore_video.pixels.normalize import Normalize
-from glore_video.runs.named_network import build_named, clip_example
+from glore_video.runs.named_network import build_named, input_example
+from glore_video.tasks import task_of
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ logger = logging.getLogger(__name__)
 def build_model(config: Config) -> nn.Module:
     """The network with its units, initialised anew from torch's current seed."""
     model = build_named(config) if config.MODEL.NAME else _build_arch(config)
-    example = clip_example(config) if is_foreign(config.MODEL.NAME) else None
+    example = input_example(config) if is_foreign(config.MODEL.NAME) else None
     with _places("GLORE", config.GLORE, model) as after:
         if after:
             insert_glore(
@@ -64,7 +64,7 @@ def build_model(config: Config) -> nn.Module:
                 pool=config.NONLOCAL.pool,
                 example=example,
             )
-    return model.to(memory_format=_memory_format(config))
+    return model.to(memory_format=task_of(config).memory_format)
 
 
 def _build_arch(config: Config) -> nn.Module:
@@ -100,16 +100,6 @@ def _places(section: str, keys: Glore | NonLocal, model: nn.Module) -> Iterator[
 def _plain(location: Sequence[Sequence[Sequence[int]]]) -> list[list[list[int]]]:
     """As it is written in YAML."""
     return [[list(blocks) for blocks in pathways] for pathways in location]
-
-
-def build_normalize(config: Config) -> Normalize:
-    return Normalize(
-        mean=config.DATA.MEAN, std=config.DATA.STD, memory_format=_memory_format(config)
-    )
-
-
-def _memory_format(config: Config) -> torch.memory_format:
-    return torch.channels_last_3d if config.MODEL.CHANNELS_LAST else torch.contiguous_format
 
 
 def build_precision(config: Config, device: torch.device) -> Precision:

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import torch
 
 from glore_video.config import Config, with_values
-from glore_video.data.video.video_list import VideoList
 from glore_video.engine.launch.processes import Process, check_gpus
+from glore_video.engine.protocols import SampleList
 from glore_video.errors import UsageError
 from glore_video.runs.network import (
     build_model,
@@ -23,13 +23,7 @@ from glore_video.runs.network import (
 from glore_video.runs.resuming import Resumed, check_resumable
 from glore_video.runs.settling import count_classes
 from glore_video.runs.training import check_batch
-from glore_video.tasks.video_classification.task_data import (
-    has_split,
-    load_list,
-    load_names,
-    render_synthetic,
-    training_batches,
-)
+from glore_video.tasks import task_of
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
@@ -55,38 +49,35 @@ def prepare(
     found = _Mistakes(config)
     if world_size is None:
         found.check(lambda c: check_gpus(c.NUM_GPUS), _fewer_gpus)
-    if found.errors and config.SYNTHETIC.LABELS != "none":
+    task = task_of(config)
+    if task.renders:
         found.report()  # before minutes of rendering
-    if config.SYNTHETIC.LABELS != "none":
-        doing("rendering synthetic videos, where they are not there yet")
-    render_synthetic(config)
-    doing("reading the lists of videos")
+        doing(f"rendering {task.renders}, where they are not there yet")
+    task.render()
+    doing(f"reading the lists of {task.words.samples}")
     splits = ["train", "val"] * config.TRAIN.ENABLE
     splits += [config.TEST.SPLIT] * (config.TEST.ENABLE and config.TEST.SPLIT not in splits)
-    if config.DATA.PATH_TO_DATA_DIR and not any(
-        has_split(Path(config.DATA.PATH_TO_DATA_DIR), split) for split in splits
-    ):
+    if config.DATA.PATH_TO_DATA_DIR and not any(task.has_split(split) for split in splits):
         splits = splits[:1]  # it's the wrong folder: to say so once is enough
     lists = {
         split: found.check(partial(_load, split), partial(_split_mended, split)) for split in splits
     }
-    names = found.check(load_names, _counted_classes)
-    if (videos := lists.get("train")) is not None:
+    names = found.check(lambda c: task_of(c).names(), _counted_classes)
+    if (samples := lists.get("train")) is not None:
         found.check(
-            lambda c: _check_batches(c, len(videos), world_size), partial(_batch, len(videos))
+            lambda c: _check_batches(c, len(samples), world_size), partial(_batch, len(samples))
         )
     doing("building the network and reading its weights")
     resumed = found.check(_check_weights)
     found.report()
     if resumed is not None:
-        resumed.check_data(config, names or (), lists.get("train"))
+        resumed.check_data(config, names or (), lists.get("train"), task.words)
     if not config.TRAIN.ENABLE:
         check_tested_classes(config, names or ())
-    folder = Path(config.DATA.PATH_TO_DATA_DIR)
-    if config.TEST.ENABLE and config.TEST.SPLIT == "val" and has_split(folder, "test"):
+    if config.TEST.ENABLE and config.TEST.SPLIT == "val" and task.has_split("test"):
         logger.warning(
             "%s has a test split, which is not tested: TEST.SPLIT = val (TEST.SPLIT test takes it)",
-            folder,
+            config.DATA.PATH_TO_DATA_DIR,
         )
 
 
@@ -140,8 +131,8 @@ class _Mistakes:
         raise UsageError("\n  ".join(lines))
 
 
-def _load(split: str, config: Config) -> VideoList:
-    return load_list(config, config.TEST.SPLIT if split == "test" else split)
+def _load(split: str, config: Config) -> SampleList:
+    return task_of(config).samples(config.TEST.SPLIT if split == "test" else split)
 
 
 def _check_weights(config: Config) -> Resumed | None:
@@ -171,9 +162,9 @@ def _check_apart(config: Config) -> None:
             )
 
 
-def _check_batches(config: Config, num_videos: int, world_size: int | None) -> None:
+def _check_batches(config: Config, num_samples: int, world_size: int | None) -> None:
     world_size = world_size or _world_size(config)
-    training_batches(config, num_videos, Process(0, world_size, torch.device("cpu")))
+    task_of(config).check_order(num_samples, Process(0, world_size, torch.device("cpu")))
     check_batch(config, world_size=world_size)
 
 
@@ -191,19 +182,19 @@ def _counted_classes(config: Config) -> dict[str, Any]:
 
 
 def _split_mended(split: str, config: Config) -> dict[str, Any]:
-    folder = Path(config.DATA.PATH_TO_DATA_DIR)
-    if split == "test" and not has_split(folder, "test"):
-        return {"TEST.SPLIT": "val"} if has_split(folder, "val") else {}
+    task = task_of(config)
+    if split == "test" and not task.has_split("test"):
+        return {"TEST.SPLIT": "val"} if task.has_split("val") else {}
     return _counted_classes(config)
 
 
-def _batch(num_videos: int, config: Config) -> dict[str, Any]:
-    """The largest batch of a power of two clips a process that the videos suffice for."""
+def _batch(num_samples: int, config: Config) -> dict[str, Any]:
+    """The largest batch of a power of two inputs a process that the samples suffice for."""
     world_size = _world_size(config)
-    if config.TRAIN.BATCH_SIZE <= num_videos or num_videos < world_size:
+    if config.TRAIN.BATCH_SIZE <= num_samples or num_samples < world_size:
         return {}
     values: dict[str, Any] = {
-        "TRAIN.BATCH_SIZE": world_size * 2 ** ((num_videos // world_size).bit_length() - 1)
+        "TRAIN.BATCH_SIZE": world_size * 2 ** ((num_samples // world_size).bit_length() - 1)
     }
     if not config.SOLVER.BASE_LR_BATCH:  # the learning rate is one for the batch that was asked for
         values["SOLVER.BASE_LR_BATCH"] = config.TRAIN.BATCH_SIZE

@@ -10,9 +10,9 @@ from pathlib import Path
 from torch import nn
 
 from glore_video.config import Config, changes
-from glore_video.data.video.video_list import VideoList
 from glore_video.engine.batch_norms import freeze_affine
 from glore_video.engine.checkpoint import latest_readable
+from glore_video.engine.protocols import SampleList, Words
 from glore_video.engine.resume import restore_network, trained_samples
 from glore_video.errors import UsageError
 from glore_video.runs.solver import build_solver
@@ -31,9 +31,13 @@ class Resumed:
     num_samples: int | None
 
     def check_data(
-        self, config: Config, class_names: Sequence[str], train: VideoList | None
+        self,
+        config: Config,
+        class_names: Sequence[str],
+        train: SampleList | None,
+        words: Words,
     ) -> None:
-        """Raises UsageError if the videos or classes are others than those trained on so far."""
+        """Raises UsageError if the samples or classes are others than those trained on so far."""
         differing = []
         if self.class_names is not None and list(self.class_names) != list(class_names):
             pairs = zip(self.class_names, class_names, strict=False)
@@ -44,7 +48,7 @@ class Resumed:
                 else f"class {first} is {class_names[first]!r}, was {self.class_names[first]!r}"
             )
         if train is not None and self.num_samples not in (None, len(train)):
-            differing.append(f"{len(train)} training videos, were {self.num_samples}")
+            differing.append(f"{len(train)} training {words.samples}, were {self.num_samples}")
         _refuse(self.path, differing, config)
 
 

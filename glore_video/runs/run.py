@@ -16,7 +16,7 @@ from glore_video.files.whole_files import replace_file
 from glore_video.runs.network import build_model, load_initial_weights
 from glore_video.runs.testing import run_test
 from glore_video.runs.training import build_trainer, samples_per_step
-from glore_video.tasks.video_classification.task import VideoClassification
+from glore_video.tasks import task_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ def train_and_test(config: Config, process: Process) -> Outcome | None:
         The test's summary on the main process; None on others, or if nothing is tested.
     """
     output_dir = Path(config.OUTPUT_DIR)
-    process.doing("reading the lists of videos")
-    task = VideoClassification(config)
+    task = task_of(config)
+    process.doing(f"reading the lists of {task.words.samples}")
     task.warn_of_lists(is_main=process.is_main)
     with MetricsLog(
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
@@ -38,12 +38,11 @@ def train_and_test(config: Config, process: Process) -> Outcome | None:
             _train(config, task, process, metrics)
         if not config.TEST.ENABLE:
             return None
-        evaluation = task.evaluation()
         if not process.is_main:
-            return run_test(config, evaluation, process, metrics)
+            return run_test(config, task, process, metrics)
         with waited_for(output_dir / "test", process.doing):
             _write_config(config, output_dir / "test")
-            return run_test(config, evaluation, process, metrics)
+            return run_test(config, task, process, metrics)
 
 
 def _train(config: Config, task: Task, process: Process, metrics: MetricsLog) -> None:

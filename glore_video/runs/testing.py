@@ -15,7 +15,7 @@ from torch import nn
 from glore_video.config import Config
 from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, last_checkpoint
 from glore_video.engine.launch.processes import Process
-from glore_video.engine.protocols import Evaluation, Outcome
+from glore_video.engine.protocols import Evaluation, Outcome, Task
 from glore_video.engine.record_shards import RecordShards
 from glore_video.engine.run_log import MetricsLog
 from glore_video.engine.tester import evaluate, fingerprint_of_test
@@ -23,7 +23,6 @@ from glore_video.errors import UsageError
 from glore_video.models import count_complexity
 from glore_video.runs.network import (
     build_model,
-    build_normalize,
     build_precision,
     checkpoint_to_test,
     load_test_weights,
@@ -32,9 +31,7 @@ from glore_video.runs.network import (
 logger = logging.getLogger(__name__)
 
 
-def run_test(
-    config: Config, evaluation: Evaluation, process: Process, metrics: MetricsLog
-) -> Outcome | None:
+def run_test(config: Config, task: Task, process: Process, metrics: MetricsLog) -> Outcome | None:
     """Test the weights that the configuration names and write OUTPUT_DIR/test.
 
     Returns:
@@ -44,6 +41,7 @@ def run_test(
         UsageError: nothing could be read, or no score is a number; the files are written before.
     """
     start = time.perf_counter()
+    evaluation = task.evaluation()
     process.doing("reading the weights to test")
     checkpoint = checkpoint_to_test(config)
     network = build_model(config)
@@ -58,7 +56,7 @@ def run_test(
             network,
             evaluation,
             batch_size=max(1, config.TEST.BATCH_SIZE // process.world_size),
-            normalize=build_normalize(config),
+            normalize=task.normalize,
             precision=build_precision(config, process.device),
             process=process,
             shards=shards,

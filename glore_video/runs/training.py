@@ -30,24 +30,26 @@ from glore_video.errors import UsageError, naming
 from glore_video.models import stage_blocks
 from glore_video.runs.network import build_precision
 from glore_video.runs.solver import build_schedule, build_solver
+from glore_video.tasks import task_of
 
 logger = logging.getLogger(__name__)
 
 
 def check_batch(config: Config, *, world_size: int) -> None:
-    """Raises ValueError if a step's clips can't be divided as the config wants."""
+    """Raises UsageError if a step's inputs can't be divided as the config wants."""
+    inputs = task_of(config).words.inputs
     own = samples_per_step(config) // world_size
     parts = config.TRAIN.ACCUMULATION_STEPS
     if own % parts:
         raise UsageError(
-            f"TRAIN.ACCUMULATION_STEPS = {parts} does not divide the {own} clips a step of each "
+            f"TRAIN.ACCUMULATION_STEPS = {parts} does not divide the {own} {inputs} a step of each "
             f"process (TRAIN.BATCH_SIZE = {config.TRAIN.BATCH_SIZE}, AUG.NUM_SAMPLE = "
             f"{config.AUG.NUM_SAMPLE})"
         )
     splits = config.BN.NUM_SPLITS
     if config.BN.NORM_TYPE == "sub_batchnorm" and own // parts % splits:
         raise UsageError(
-            f"BN.NUM_SPLITS = {splits} does not divide the {own // parts} clips that a process "
+            f"BN.NUM_SPLITS = {splits} does not divide the {own // parts} {inputs} that a process "
             "computes at a time"
         )
     if config.BN.NORM_TYPE == "sync_batchnorm" and not config.NUM_GPUS:

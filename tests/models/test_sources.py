@@ -128,7 +128,8 @@ def test_what_is_known_of_a_network_needs_no_network(name, monkeypatch):
     def refuse(*arguments):
         raise AssertionError("a layer was built")
 
-    with torch.device("meta"):
+    # The lowest timm can't build a vision transformer without memory either; this one is small.
+    with torch.device("cpu" if name.startswith("timm/") else "meta"):
         known = build_foreign(name)[1] if "regnet" not in name else None
     monkeypatch.setattr(nn.Module, "register_parameter", refuse)
     info = network_info(name)

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from glore_video.cli.main import main
-from glore_video.engine import batch_norms, validation
+from glore_video.engine import precise_batch_norms
 from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, read_checkpoint
+from glore_video.tasks.classification import meter
 from glore_video.tasks.classification.evaluation import ViewsEvaluation
 
 
@@ -58,10 +59,10 @@ def numbers(folder):
 # Of two epochs of two steps: two batches for precise statistics of the network, two for those of
 # its average, two validation batches for each.
 PLACES = {
-    "precise statistics, first epoch": (batch_norms._Population, "add", 1, 1),
-    "validation, first epoch": (validation, "finite_rows", 1, 1),
-    "validation of the average, first epoch": (validation, "finite_rows", 3, 1),
-    "validation, last epoch": (validation, "finite_rows", 5, 2),
+    "precise statistics, first epoch": (precise_batch_norms._Population, "add", 1, 1),
+    "validation, first epoch": (meter, "finite_rows", 1, 1),
+    "validation of the average, first epoch": (meter, "finite_rows", 3, 1),
+    "validation, last epoch": (meter, "finite_rows", 5, 2),
 }
 
 
@@ -72,7 +73,7 @@ def test_stopped_at(run, tmp_path, monkeypatch, capsys, place):
     with monkeypatch.context() as patch:
         calls = signal_at(patch, module, name, number, signal.SIGINT)
         assert run(tmp_path / "stopped") == 128 + signal.SIGINT
-    if module is validation:
+    if module is meter:
         assert len(calls) == number  # no further batch
     path = checkpoint_path(tmp_path / "stopped", epoch)
     assert f"stopped by SIGINT; {path} is saved, start again to go on" in capsys.readouterr().err

@@ -28,8 +28,12 @@ def info(name: str, rest: str) -> NetworkInfo:
         named = f"are {', '.join(tags)}" if tags else "have no tags"
         raise UsageError(f"{name}: its weights {named}, not {tag!r}") from None
     if record is None:  # a former name, which stands for another
-        with torch.device("meta"):
-            known: dict[str, Any] = timm.create_model(rest).pretrained_cfg
+        known: dict[str, Any]
+        try:
+            with torch.device("meta"):
+                known = timm.create_model(rest).pretrained_cfg
+        except RuntimeError:  # vision transformers of timm 1.0.3 read numbers out of tensors
+            known = timm.create_model(rest).pretrained_cfg
     else:
         known = record.to_dict()
     return NetworkInfo(

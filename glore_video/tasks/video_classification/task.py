@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+from fractions import Fraction
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,20 +19,29 @@ from glore_video.tasks.classification.meter import TrainingMeter, ValidationMete
 from glore_video.tasks.classification.objective import CrossEntropy
 from glore_video.tasks.classification.task_augmentation import build_mixing
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
+from glore_video.tasks.video_classification.task_classes import count_classes
 from glore_video.tasks.video_classification.task_data import (
     WORDS,
     RunData,
     build_evaluation,
     build_train_data,
     build_val_data,
+    clip_sampling,
+    has_split,
     load_data,
+    load_list,
+    load_names,
+    render_synthetic,
+    training_batches,
 )
+from glore_video.tasks.video_classification.task_network import published_input
+from glore_video.video import span
 
 logger = logging.getLogger(__name__)
 
 
 class VideoClassification:
-    """See Task in engine/protocols.py. Lists are read when they are first asked for."""
+    """See RunTask in tasks/protocol.py."""
 
     name = "video_classification"
 
@@ -55,13 +67,18 @@ class VideoClassification:
         return 3, data.NUM_FRAMES, data.TRAIN_CROP_SIZE, data.TRAIN_CROP_SIZE
 
     @property
-    def normalize(self) -> Normalize:
+    def input_keys(self) -> str:
+        return "DATA.NUM_FRAMES, DATA.TRAIN_CROP_SIZE"
+
+    @property
+    def memory_format(self) -> torch.memory_format:
         last = self._config.MODEL.CHANNELS_LAST
-        return Normalize(
-            mean=self._config.DATA.MEAN,
-            std=self._config.DATA.STD,
-            memory_format=torch.channels_last_3d if last else torch.contiguous_format,
-        )
+        return torch.channels_last_3d if last else torch.contiguous_format
+
+    @property
+    def normalize(self) -> Normalize:
+        data = self._config.DATA
+        return Normalize(mean=data.MEAN, std=data.STD, memory_format=self.memory_format)
 
     @property
     def objective(self) -> CrossEntropy:
@@ -88,6 +105,31 @@ class VideoClassification:
         assert self._lists.test is not None, "the run does not test"
         return build_evaluation(self._config, self._lists.test, self.class_names)
 
+    @property
+    def renders(self) -> str:
+        return "synthetic videos" if self._config.SYNTHETIC.LABELS != "none" else ""
+
+    def render(self) -> None:
+        render_synthetic(self._config)
+
+    def published_input(self) -> dict[str, Any]:
+        return published_input(self._config)
+
+    def count_classes(self) -> tuple[int, str]:
+        return count_classes(self._config)
+
+    def has_split(self, split: str) -> bool:
+        return has_split(Path(self._config.DATA.PATH_TO_DATA_DIR), split)
+
+    def samples(self, split: str) -> VideoList:
+        return load_list(self._config, split)
+
+    def names(self) -> tuple[str, ...]:
+        return load_names(self._config)
+
+    def check_order(self, num_samples: int, process: Process) -> None:
+        training_batches(self._config, num_samples, process)
+
     def warn_of_lists(self, *, is_main: bool) -> None:
         """Read the lists, and log what the user should know of them."""
         lists = self._lists
@@ -99,6 +141,32 @@ class VideoClassification:
                 for note in videos.notes:
                     logger.warning("%s", note)
                 _warn_of_repeated(videos)
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        data = self._config.DATA
+        test = (3, data.NUM_FRAMES, data.TEST_CROP_SIZE, data.TEST_CROP_SIZE)
+        return {"training clip": self.input_shape, "test clip": test}
+
+    def facts(self) -> dict[str, str]:
+        """Views of a video, and the time that a clip spans."""
+        test, rate = self._config.TEST, self._config.DATA.TARGET_FPS
+        fps = Fraction(str(rate)) if rate else Fraction(30)
+        seconds = float(span(clip_sampling(self._config), fps) / fps)
+        return {
+            "views a video": str(test.NUM_ENSEMBLE_VIEWS * test.NUM_SPATIAL_CROPS),
+            "clip span": f"{seconds:.2f} s{'' if rate else ' of a 30 fps video'}",
+        }
+
+    def training_length(self) -> int | str:
+        config = self._config
+        if not config.DATA.PATH_TO_DATA_DIR:
+            return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
+        if self.renders:
+            return config.SYNTHETIC.NUM_TRAIN
+        try:
+            return len(self.samples("train"))
+        except FileNotFoundError as error:
+            return f"not known: {error}"
 
 
 def _warn_of_repeated(videos: VideoList) -> None:

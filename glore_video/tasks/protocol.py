@@ -1,0 +1,63 @@
+"""A task as a whole run takes it: what the engine knows of it, and what is asked before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import torch
+
+from glore_video.engine.launch.processes import Process
+from glore_video.engine.protocols import SampleList, Task
+
+
+class RunTask(Task, Protocol):
+    """Made of a Config. Lists are read when they are first asked for.
+
+    What the user has to mend is a UsageError that names the key.
+    """
+
+    @property
+    def input_keys(self) -> str:
+        """The keys that input_shape follows from, for messages."""
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Of the network and its inputs."""
+
+    @property
+    def renders(self) -> str:
+        """What `render` renders, in words; "" for nothing."""
+
+    def render(self) -> None:
+        """Make the data that are made and not there yet."""
+
+    def published_input(self) -> Mapping[str, Any]:
+        """Keys that are not set and follow from MODEL.NAME, with the values it was published with."""
+
+    def count_classes(self) -> tuple[int, str]:
+        """The number of classes in the data, and what tells it."""
+
+    def has_split(self, split: str) -> bool:
+        """Whether there is something of this split, "train", "val" or "test"."""
+
+    def samples(self, split: str) -> SampleList:
+        """Read and check the list of a split."""
+
+    def names(self) -> tuple[str, ...]:
+        """Read and check the names of the classes."""
+
+    def check_order(self, num_samples: int, process: Process) -> None:
+        """Raises UsageError if steps can't be made of so many training samples."""
+
+    def warn_of_lists(self, *, is_main: bool) -> None:
+        """Read the lists that the run needs, and log what the user should know of them."""
+
+    def shapes(self) -> Mapping[str, tuple[int, ...]]:
+        """What the network is shown, in words -> (3, *positions)."""
+
+    def facts(self) -> Mapping[str, str]:
+        """What else follows from the configuration, for --dry-run."""
+
+    def training_length(self) -> int | str:
+        """The number of training samples, or why it is not known."""
