@@ -13,8 +13,3 @@ def mixed_seed(*numbers: int) -> int:
 
 def generator_for(*numbers: int) -> torch.Generator:
     return torch.Generator().manual_seed(mixed_seed(*numbers))
-
-
-def randint(stop: int, generator: torch.Generator) -> int:
-    """A whole number in [0, stop)."""
-    return int(torch.randint(stop, (), generator=generator))

@@ -15,7 +15,7 @@ from glore_video.errors import UsageError, naming
 if TYPE_CHECKING:
     from torch import nn
 
-    from glore_video.models.deployment.complexity_table import Row
+    from glore_video.models.deployment.complexity_table import CostRow
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,7 +82,7 @@ def _print(args: argparse.Namespace) -> int:
     rows = _rows(args)
     if args.markdown:
         total = len(args.model) + len(args.cfg) or len(list_models())
-        done: list[Row] = []
+        done: list[CostRow] = []
         with Bar("networks") as bar:
             bar(0, total)
             for row in rows:
@@ -144,7 +144,7 @@ def _print_blocks(name: str, args: argparse.Namespace) -> None:
         print(f"{path:<{width}}  {size.channels:>5} channels, {positions}{kind}")
 
 
-def _rows(args: argparse.Namespace) -> Iterator[Row]:
+def _rows(args: argparse.Namespace) -> Iterator[CostRow]:
     from glore_video.cli.terminal import check_model_name
     from glore_video.config import load_config, with_values
     from glore_video.models import list_models

@@ -14,6 +14,7 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as tvf
 
 from glore_video.errors import UsageError
+from glore_video.pixels.draws import whole
 
 Interpolation = Literal["bilinear", "bicubic"]
 Transform = Callable[[Tensor], Tensor]
@@ -127,8 +128,8 @@ def random_square(
 ) -> tuple[int, int, int, int]:
     """Top, left, height and width of what `random_crop` shows of frames."""
     rows, columns = _left_over((height, width), size)
-    top = int(torch.randint(rows + 1, (), generator=generator))
-    left = int(torch.randint(columns + 1, (), generator=generator))
+    top = whole(0, rows, generator)
+    left = whole(0, columns, generator)
     return top, left, size, size
 
 

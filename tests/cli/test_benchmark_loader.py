@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -24,24 +25,26 @@ ROOT = Path(__file__).parents[2]
 
 
 class SlowItems(torch.utils.data.Dataset):
-    """An item takes 5 ms, whatever it is; the first one half a second."""
+    """An item takes 5 ms of `seconds`, a clock that nothing else moves; the first one half a second."""
 
-    started = False
+    seconds = 0.0
 
     def __len__(self):
         return 12
 
     def __getitem__(self, key):
-        time.sleep(0.005 if self.started else 0.5)
-        self.started = True
+        self.seconds += 0.005 if self.seconds else 0.5
         return ClipItem(torch.zeros(1, 3, 1, 1, 1, dtype=torch.uint8), 0, key[1])
 
 
-def test_clips_per_second_of_known_items():
+def test_clips_per_second_of_known_items(monkeypatch):
+    items = SlowItems()
+    clock = SimpleNamespace(perf_counter=lambda: items.seconds)
+    monkeypatch.setattr("glore_video.data.video.loader_speed.time", clock)
     batches = TrainingBatches(12, batch_size=4, seed=0)
-    loader = clip_loader(SlowItems(), num_workers=0, pin_memory=False, batches=batches)
+    loader = clip_loader(items, num_workers=0, pin_memory=False, batches=batches)
     speed = clips_per_second(loader, batches, num_batches=7)  # over more than two epochs
-    assert 100 < speed < 200
+    assert speed == pytest.approx(200)
     assert batches.epoch == 2
 
 

@@ -4,7 +4,13 @@ import pytest
 from torch import nn
 
 from glore_video.models.deployment.complexity import Complexity, Cost
-from glore_video.models.deployment.complexity_table import Row, markdown, measure, protocol, text
+from glore_video.models.deployment.complexity_table import (
+    CostRow,
+    markdown,
+    measure,
+    protocol,
+    text,
+)
 from glore_video.models.networks.insertion import glore_units, insert_glore
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.tiny3d import TinyResNet3d
@@ -22,7 +28,7 @@ COUNTED = Complexity(
     elementwise_ops={"add": 26, "relu": 3},
 )
 LABELS = {"stem": "stem", "stage": "Res2 (stage)", "drop": "drop"}
-ROW = Row("net", (3, 8, 256, 256), 30, COUNTED, 28.0, LABELS, PUBLISHED)
+ROW = CostRow("net", (3, 8, 256, 256), 30, COUNTED, 28.0, LABELS, PUBLISHED)
 
 
 def test_text():
@@ -44,7 +50,7 @@ def test_text():
 
 def test_markdown():
     plain = Complexity(Cost(1.0, 2.0, 3_000_000), {}, Cost(), {}, {"add": 1, "silu": 1})
-    lines = markdown([ROW, Row("plain", (3, 32, 224, 224), 1, plain, 1.0, {})]).splitlines()
+    lines = markdown([ROW, CostRow("plain", (3, 32, 224, 224), 1, plain, 1.0, {})]).splitlines()
     columns = {line.count("|") for line in lines[:4]}
     assert columns == {9}
     assert lines[2] == (

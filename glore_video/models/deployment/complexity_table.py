@@ -14,7 +14,7 @@ from glore_video.models.weights.published import BACKBONES, PUBLISHED, Published
 
 
 @dataclass(frozen=True)
-class Row:
+class CostRow:
     """The cost of one network.
 
     Attributes:
@@ -36,7 +36,7 @@ class Row:
     published: Published | None = None
 
 
-def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) -> Row:
+def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) -> CostRow:
     """Counts a network's cost; `name` finds what is published about it."""
     as_run = count_complexity(model, shape)
     layer_by_layer = as_run
@@ -49,7 +49,7 @@ def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) 
         finally:
             for unit, order in orders.items():
                 unit.order = order
-    return Row(
+    return CostRow(
         name=name,
         shape=shape,
         views=views,
@@ -67,7 +67,7 @@ def protocol(name: str) -> tuple[int, int, int]:
     return published.frames, published.crop, published.views
 
 
-def text(row: Row) -> str:
+def text(row: CostRow) -> str:
     """A network's cost by stage, with everything that was not counted."""
     counted = row.complexity
     lines = [
@@ -99,7 +99,7 @@ def text(row: Row) -> str:
     return "\n".join(lines)
 
 
-def markdown(rows: Sequence[Row]) -> str:
+def markdown(rows: Sequence[CostRow]) -> str:
     """A table with a line for each network."""
     lines = [
         "| network | input | parameters M | GMACs x views | activations M | units: parameters M, GMACs "

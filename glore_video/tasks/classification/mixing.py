@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glore_video.errors import UsageError
+from glore_video.pixels.draws import whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ class Mixing:
     def _draw(self, generator: torch.Generator) -> tuple[float, bool]:
         """The weight of a batch's own clips, and whether they are cut instead of blended."""
         # torch has no Beta distribution that takes a generator.
-        numbers = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator)))
+        numbers = np.random.default_rng(whole(0, 2**63 - 2, generator))
         mixes, switches = numbers.random(2)
         if mixes >= self.probability or not (self.alpha or self.cutmix_alpha):
             return 1.0, False
@@ -110,8 +111,8 @@ def cutmix_box(
     """
     share = math.sqrt(1 - weight)
     rows, columns = int(height * share), int(width * share)
-    row = int(torch.randint(height, (), generator=generator))
-    column = int(torch.randint(width, (), generator=generator))
+    row = whole(0, height - 1, generator)
+    column = whole(0, width - 1, generator)
     top, left = row - rows // 2, column - columns // 2
     return (
         max(0, top),

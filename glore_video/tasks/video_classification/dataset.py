@@ -22,13 +22,14 @@ from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, watched
 from glore_video.errors import UsageError
 from glore_video.pixels.augmentation import Augmentation, Framing
+from glore_video.pixels.draws import whole
 from glore_video.pixels.transforms import (
     centre_crop,
     resize_short_side,
     to_clip,
     uniform_crop,
 )
-from glore_video.seeding import generator_for, randint
+from glore_video.seeding import generator_for
 from glore_video.video.clip_sampling import (
     ClipSampling,
     centre_start,
@@ -198,7 +199,7 @@ class TrainingClips(Dataset[ClipItem]):
         if not attempt:
             return index, generator_for(self.seed, epoch, index)
         generator = generator_for(self.seed, epoch, index, attempt)
-        return randint(len(self.videos), generator), generator
+        return whole(0, len(self.videos) - 1, generator), generator
 
     def _clips(self, epoch: int, index: int, attempt: int) -> Tensor:
         """uint8 (num_clips, 3, frames, crop_size, crop_size)."""
@@ -216,7 +217,9 @@ class TrainingClips(Dataset[ClipItem]):
             starts = num_starts(count, self.sampling, fps)
             clips = video.clips(
                 [
-                    played.frames(clip_indices(randint(starts, each), count, self.sampling, fps))
+                    played.frames(
+                        clip_indices(whole(0, starts - 1, each), count, self.sampling, fps)
+                    )
                     for each in generators
                 ],
                 [
