@@ -50,19 +50,16 @@ def _benchmark(args: argparse.Namespace) -> int:
     from glore_video.engine.launch.processes import Process
     from glore_video.processes.cpus import usable_cpus
     from glore_video.runs.settling import settled
-    from glore_video.tasks.video_classification.task_data import (
-        build_train_data,
-        load_list,
-        render_synthetic,
-    )
+    from glore_video.tasks.video_classification.task import VideoClassification
 
     cores = usable_cpus()
     numbers = sorted({min(number, cores) for number in args.workers})
     config = settled(config)
-    render_synthetic(config)
-    videos = load_list(config, "train")
+    task = VideoClassification(config)
+    task.render()
+    videos = task.samples("train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))
-    data = build_train_data(config, videos, process)
+    data = task.training_data_of(videos, process)
     batches = data.order
     keys = [key for batch in islice(batches, 1 + 32 // len(next(iter(batches)))) for key in batch]
     shares = reading_shares(data.loader.dataset, keys[:32])
@@ -71,7 +68,8 @@ def _benchmark(args: argparse.Namespace) -> int:
     speeds: dict[int, float] = {}
     for number in numbers:
         with_workers = with_values(config, {"DATA_LOADER.NUM_WORKERS": number})
-        data = build_train_data(with_workers, videos, process)
+        task = VideoClassification(with_workers)
+        data = task.training_data_of(videos, process)
         speeds[number] = clips_per_second(data.loader, data.order, num_batches=args.batches)
         print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
     print(advice_line(speeds, shares, cores=cores))

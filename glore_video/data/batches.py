@@ -36,6 +36,16 @@ class Item(Protocol):
 
 
 @dataclass(frozen=True)
+class SampleItem:
+    """An Item."""
+
+    inputs: Tensor | None
+    target: int | Tensor
+    index: int
+    failures: Sequence[Failure] = ()
+
+
+@dataclass(frozen=True)
 class Batch:
     """The samples of one step.
 

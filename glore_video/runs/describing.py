@@ -31,7 +31,7 @@ def describe_run(config: Config) -> str:
 
 
 def _line(name: str, value: str) -> str:
-    return f"{name + ':' if name else '':<16}{value}"
+    return f"{name + ':' if name else '':<15} {value}"
 
 
 def _steps(config: Config, task: RunTask) -> str:

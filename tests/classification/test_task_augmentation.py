@@ -13,11 +13,7 @@ from glore_video.pixels.erasing import RandomErasing
 from glore_video.pixels.rand_augment import RandAugment
 from glore_video.tasks.classification.mixing import Mixing
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
-from glore_video.tasks.video_classification.task_data import (
-    build_train_data,
-    build_val_data,
-    training_batches,
-)
+from glore_video.tasks.video_classification.task import VideoClassification
 
 
 def config(*pairs):
@@ -69,7 +65,7 @@ def test_all_keys_reach_the_clips(videos):
         *("DATA.TRAIN_JITTER_ASPECT_RELATIVE", "[0.7, 1.4]"),
         *("TRAIN.BATCH_SIZE", "4", "DATA_LOADER.NUM_WORKERS", "0"),
     )
-    data = build_train_data(config(*keys), videos, process(2))
+    data = VideoClassification(config(*keys)).training_data_of(videos, process(2))
     clips = data.loader.dataset
     assert clips.num_clips == 2
     assert (clips.framing.areas, clips.framing.area_aspects, clips.framing.aspects) == (
@@ -87,15 +83,25 @@ def test_all_keys_reach_the_clips(videos):
 
 def test_aspect_of_short_side_crops_reaches_the_clips(videos):
     keys = ("DATA.TRAIN_JITTER_ASPECT", "[0.8, 1.25]", "TRAIN.BATCH_SIZE", "4")
-    loader = build_train_data(config(*keys), videos, process()).loader
+    loader = VideoClassification(config(*keys)).training_data_of(videos, process()).loader
     assert (loader.dataset.framing.aspects, loader.dataset.framing.areas) == ((0.8, 1.25), None)
 
 
 def test_short_side_in_validation(videos):
     keys = ("DATA.TRAIN_JITTER_SCALES", "[224, 340]", "TRAIN.BATCH_SIZE", "4")
-    assert build_val_data(config(*keys), videos, process()).loader.dataset.short_side == 224
+    assert (
+        VideoClassification(config(*keys))
+        .validation_data_of(videos, process())
+        .loader.dataset.short_side
+        == 224
+    )
     keys = (*keys, "DATA.VAL_SHORT_SIDE", "256")
-    assert build_val_data(config(*keys), videos, process()).loader.dataset.short_side == 256
+    assert (
+        VideoClassification(config(*keys))
+        .validation_data_of(videos, process())
+        .loader.dataset.short_side
+        == 256
+    )
 
 
 def test_mixing():
@@ -143,9 +149,9 @@ def test_what_is_found_before_a_run_starts(videos, keys, world_size, message):
     if "TRAIN.BATCH_SIZE" not in keys:
         keys = (*keys, "TRAIN.BATCH_SIZE", "4")
     with pytest.raises(ValueError, match=re.escape(message)):
-        training_batches(config(*keys), len(videos), process(world_size))
+        VideoClassification(config(*keys)).order(len(videos), process(world_size))
 
 
 def test_two_clips_of_one_video_can_be_mixed(videos):
     keys = ("MIXUP.ENABLE", "True", "TRAIN.BATCH_SIZE", "2", "AUG.NUM_SAMPLE", "2")
-    assert len(training_batches(config(*keys), len(videos), process(2))) == 4
+    assert len(VideoClassification(config(*keys)).order(len(videos), process(2))) == 4

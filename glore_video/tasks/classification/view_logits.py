@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
@@ -14,6 +15,16 @@ class Views(Protocol):
 
     def batches(self, size: int) -> Iterable[Tensor]:
         """uint8 (at most size, 3, *positions), all views in order."""
+
+
+@dataclass(frozen=True)
+class TensorViews:
+    """Views that lie in one tensor, uint8 (views, 3, *positions)."""
+
+    views: Tensor
+
+    def batches(self, size: int) -> Iterable[Tensor]:
+        return self.views.split(size)
 
 
 def view_logits(forward: Callable[[Tensor], Any], views: Views, batch_size: int) -> Tensor:

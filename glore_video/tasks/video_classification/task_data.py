@@ -6,25 +6,22 @@ import logging
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from glore_video.config import Config, flatten
 from glore_video.data.class_lists import names_of
-from glore_video.data.loader import clip_loader
 from glore_video.data.numbering import Numbering, list_of, number_classes
 from glore_video.data.relations.rendered_folder import OtherFilesError, OtherParametersError
 from glore_video.data.relations.synthetic import render_relations
-from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog
-from glore_video.engine.launch.processes import Process
-from glore_video.engine.protocols import TrainingData, ValidationData, Words
+from glore_video.engine.protocols import Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.pixels.augmentation import Framing
 from glore_video.processes.cpus import usable_cpus
-from glore_video.tasks.classification.task_augmentation import build_augmentation, build_mixing
+from glore_video.tasks.classification.task_augmentation import build_augmentation
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
@@ -197,30 +194,9 @@ def build_watchdog(config: Config) -> Watchdog | None:
     return Watchdog(seconds) if seconds and num_workers(config) else None
 
 
-def training_batches(config: Config, num_videos: int, process: Process) -> TrainingBatches:
-    """This process' batches of so many videos; raises what the user has to mend in their size and augmentation."""
-    build_augmentation(config)
-    build_mixing(config)
-    clips = config.TRAIN.BATCH_SIZE // process.world_size * config.AUG.NUM_SAMPLE
-    if config.MIXUP.ENABLE and clips < 2:
-        raise UsageError(
-            f"MIXUP.ENABLE = True mixes the clips of a process in pairs; TRAIN.BATCH_SIZE = "
-            f"{config.TRAIN.BATCH_SIZE} over {process.world_size} processes leaves it one"
-        )
-    return TrainingBatches(
-        num_videos,
-        batch_size=config.TRAIN.BATCH_SIZE,
-        seed=config.RNG_SEED,
-        rank=process.rank,
-        world_size=process.world_size,
-        noun="videos",
-    )
-
-
-def build_train_data(config: Config, videos: VideoList, process: Process) -> TrainingData:
-    """This process' training clips."""
-    batches = training_batches(config, len(videos), process)
-    clips = TrainingClips(
+def training_clips(config: Config, videos: VideoList) -> TrainingClips:
+    """Random clips of these videos."""
+    return TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),
         framing=Framing(
@@ -239,7 +215,6 @@ def build_train_data(config: Config, videos: VideoList, process: Process) -> Tra
         seed=config.RNG_SEED,
         watchdog=build_watchdog(config),
     )
-    return TrainingData(clip_loader(clips, batches=batches, **_workers(config)), batches, videos)
 
 
 def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
@@ -247,9 +222,9 @@ def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
     return (numbers[0], numbers[1]) if numbers else None
 
 
-def build_val_data(config: Config, videos: VideoList, process: Process) -> ValidationData:
-    """This process' share of the validation list: centre clips."""
-    clips = CentreClips(
+def centre_clips(config: Config, videos: VideoList) -> CentreClips:
+    """The clips that are validated."""
+    return CentreClips(
         videos=videos,
         sampling=clip_sampling(config),
         short_side=config.DATA.VAL_SHORT_SIDE or config.DATA.TRAIN_JITTER_SCALES[0],
@@ -258,22 +233,6 @@ def build_val_data(config: Config, videos: VideoList, process: Process) -> Valid
         damaged=config.DATA.DAMAGED_VIDEO,
         watchdog=build_watchdog(config),
     )
-    own = shard(len(videos), rank=process.rank, world_size=process.world_size)
-    loader = clip_loader(
-        clips,
-        sampler=ShardSampler(own),
-        batch_size=max(1, config.TRAIN.BATCH_SIZE // process.world_size),
-        **_workers(config),
-    )
-    return ValidationData(loader, videos)
-
-
-def _workers(config: Config) -> dict[str, Any]:
-    return {
-        "num_workers": num_workers(config),
-        "pin_memory": config.DATA_LOADER.PIN_MEMORY,
-        "stop_on_timeout": config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
-    }
 
 
 def num_workers(config: Config) -> int:
