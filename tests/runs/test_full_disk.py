@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_run import flat
+from run_files import flat
 
 from glore_video.cli.guarding import guarded
 from glore_video.cli.main import main

@@ -7,7 +7,7 @@ import time
 
 import pytest
 import torch
-from test_run import flat, weights_of
+from run_files import flat, weights_of
 
 from glore_video.cli.main import main
 from glore_video.config import load_config

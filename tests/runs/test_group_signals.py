@@ -4,7 +4,7 @@ import signal
 
 import pytest
 import torch
-from test_run import flat
+from run_files import flat
 from test_unforeseen import forked_run, real_run
 
 from glore_video.engine.checkpoint import checkpoint_path, last_checkpoint, read_checkpoint

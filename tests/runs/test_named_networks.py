@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from test_run import flat
+from run_files import flat
 
 from glore_video.cli.main import main
 from glore_video.config import load_config

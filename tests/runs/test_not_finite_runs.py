@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from test_run import flat
+from run_files import flat
 
 from glore_video.cli.main import main
 from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, read_checkpoint

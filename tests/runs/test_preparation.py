@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from encoded_videos import encode
-from test_run import flat
+from run_files import flat
 
 import glore_video
 from glore_video.cli.main import main
