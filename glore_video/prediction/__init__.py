@@ -1,5 +1,6 @@
 """What a network says about a video, a folder of videos, or a camera."""
 
+from glore_video.prediction.loading import load_predictor, predictor_of
 from glore_video.prediction.one_video import predict
 from glore_video.tasks.video_classification.inspection import VideoLook, look
 from glore_video.tasks.video_classification.prediction import Prediction
@@ -12,7 +13,9 @@ __all__ = [
     "Timeline",
     "VideoLook",
     "Window",
+    "load_predictor",
     "look",
     "predict",
+    "predictor_of",
     "window_timeline",
 ]
