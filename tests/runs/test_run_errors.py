@@ -61,7 +61,7 @@ def test_all_test_videos_unreadable(cfg, options, tmp_path, capsys):
         ({"OUTPUT_DIR": ""}, "OUTPUT_DIR is empty"),
         (
             {"TRAIN.CHECKPOINT_FILE_PATH": __file__},
-            "test_run.py is not a checkpoint that torch.load",
+            "test_run_errors.py is not a checkpoint that torch.load",
         ),
         ({"TRAIN.CHECKPOINT_FILE_PATH": "/no.pyth"}, "TRAIN.CHECKPOINT_FILE_PATH = /no.pyth"),
         ({"TEST.CHECKPOINT_FILE_PATH": "/n.pyth", "TRAIN.ENABLE": False}, "TEST.CHECKPOINT_FILE"),
