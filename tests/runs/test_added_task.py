@@ -56,6 +56,7 @@ def test_task(run, tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_task_goes_on_bit_for_bit(run, tmp_path):
     pairs = ("TEST.ENABLE", "False", "TRAIN.CHECKPOINT_PERIOD", "1", "TRAIN.KEEP_CHECKPOINTS", "0")
     assert run("whole", *pairs) == 0
