@@ -67,7 +67,7 @@ def training_clip(path: str, frames: int) -> int:
         sampling=ClipSampling(num_frames=frames, stride=64 // frames),
         framing=Framing(short_sides=(256, 320), crop_size=CROP, flip=True),
     )
-    clip = data[0, 0].clip
+    clip = data[0, 0].first
     assert clip is not None
     return clip.nbytes
 

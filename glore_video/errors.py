@@ -27,6 +27,10 @@ class FileError(UsageError, OSError):
     """A file that the system does not let us read or write; the message says which, and what would do."""
 
 
+Failure = tuple[str, str]
+"""A sample's path, and why it can't be read."""
+
+
 class SampleError(RuntimeError):
     """A sample (video, picture) that can't be read; its message is "<path>: <reason>". Survives pickling.
 

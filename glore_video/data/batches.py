@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from glore_video.data.samples import Failure
+from glore_video.errors import Failure
 
 
 class Item(Protocol):
@@ -43,6 +43,11 @@ class SampleItem:
     target: int | Tensor
     index: int
     failures: Sequence[Failure] = ()
+
+    @property
+    def first(self) -> Tensor | None:
+        """The first or only input, uint8 (3, *positions)."""
+        return None if self.inputs is None else self.inputs[0]
 
 
 @dataclass(frozen=True)

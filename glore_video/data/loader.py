@@ -16,7 +16,7 @@ from glore_video.data.reading_workers import (
     reading_context,
     start_worker,
 )
-from glore_video.data.samplers import ShardSampler, TrainingBatches
+from glore_video.data.samplers import TrainingBatches
 from glore_video.data.watchdog import is_timeout
 from glore_video.processes.records import behind, open_records
 from glore_video.video.errors import VideoError
@@ -28,7 +28,7 @@ def clip_loader(
     num_workers: int,
     pin_memory: bool,
     batches: TrainingBatches | None = None,
-    sampler: ShardSampler | None = None,
+    sampler: range | None = None,
     batch_size: int = 1,
     stop_on_timeout: bool = False,
 ) -> DataLoader[Any]:

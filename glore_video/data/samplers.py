@@ -81,16 +81,3 @@ class TrainingBatches(Sampler[list[tuple[int, int]]]):
 def shard(num_samples: int, *, rank: int, world_size: int) -> range:
     """The samples that process `rank` tests: every one exactly once over all processes."""
     return range(rank, num_samples, world_size)
-
-
-class ShardSampler(Sampler[int]):
-    """The places of `shard` in order, for validation."""
-
-    def __init__(self, indices: range) -> None:
-        self.indices = indices
-
-    def __len__(self) -> int:
-        return len(self.indices)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.indices)

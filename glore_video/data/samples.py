@@ -9,10 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from glore_video.errors import UsageError
-
-Failure = tuple[str, str]
-"""A sample's path, and why it can't be read."""
+from glore_video.errors import Failure, UsageError
 
 
 class SampleList:

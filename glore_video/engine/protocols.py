@@ -18,10 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from glore_video.engine.launch.processes import Process
-
-Failure = tuple[str, str]
-"""A sample's name, and why it can't be read."""
-
+from glore_video.errors import Failure
 
 Normalize = Callable[[Tensor, torch.device], Tensor]
 """uint8 (n, 3, *positions) anywhere -> float32 of the same shape on the device."""

@@ -17,11 +17,11 @@ from torch import nn
 from glore_video.engine.inference import Normalize, forward_pass
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
-from glore_video.engine.protocols import Evaluation, Failure, Records
+from glore_video.engine.protocols import Evaluation, Records
 from glore_video.engine.record_shards import RecordShards
 from glore_video.engine.run_log import progress
 from glore_video.engine.threads import choose_threads, trial_length
-from glore_video.errors import UsageError
+from glore_video.errors import Failure, UsageError
 
 logger = logging.getLogger(__name__)
 

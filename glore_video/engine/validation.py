@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from glore_video.engine.divergence import tensors_of
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
-from glore_video.engine.protocols import Failure, Meter, Normalize, ValidationData
+from glore_video.engine.protocols import Meter, Normalize, ValidationData
 from glore_video.engine.run_log import progress
+from glore_video.errors import Failure
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import torch
 from encoded_videos import encode
 
 from glore_video.cli.benchmark_loader import main
+from glore_video.data.batches import SampleItem
 from glore_video.data.loader import clip_loader
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.loader_speed import (
@@ -18,7 +19,6 @@ from glore_video.data.video.loader_speed import (
     clips_per_second,
     reading_shares,
 )
-from glore_video.tasks.video_classification.dataset import ClipItem
 from glore_video.video import open_video
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +34,7 @@ class SlowItems(torch.utils.data.Dataset):
 
     def __getitem__(self, key):
         self.seconds += 0.005 if self.seconds else 0.5
-        return ClipItem(torch.zeros(1, 3, 1, 1, 1, dtype=torch.uint8), 0, key[1])
+        return SampleItem(torch.zeros(1, 3, 1, 1, 1, dtype=torch.uint8), 0, key[1])
 
 
 def test_clips_per_second_of_known_items(monkeypatch):

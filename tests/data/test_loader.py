@@ -5,10 +5,10 @@ import re
 import pytest
 import torch
 
-from glore_video.data.batches import collate
+from glore_video.data.batches import SampleItem, collate
 from glore_video.data.loader import clip_loader, views_loader
-from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
-from glore_video.tasks.video_classification.dataset import ClipItem, ViewsItem
+from glore_video.data.samplers import TrainingBatches, shard
+from glore_video.tasks.video_classification.dataset import ViewsItem
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_batch_sizes_that_do_not_fit(changes, message):
 def test_collate_leaves_out_what_could_not_be_read():
     clips = torch.arange(12, dtype=torch.uint8).view(1, 3, 1, 2, 2)
     items = [
-        ClipItem(clips, 3, 0, (("x", "bad"),)),
-        ClipItem(None, 4, 1, (("y", "worse"),)),
-        ClipItem(clips + 1, 5, 2),
+        SampleItem(clips, 3, 0, (("x", "bad"),)),
+        SampleItem(None, 4, 1, (("y", "worse"),)),
+        SampleItem(clips + 1, 5, 2),
     ]
     batch = collate(items)
     assert torch.equal(batch.inputs, torch.stack([clips[0], clips[0] + 1]))
@@ -87,7 +87,7 @@ def test_clips_of_a_video_stay_together_with_its_label():
         return torch.tensor(numbers, dtype=torch.uint8).view(-1, 1, 1, 1, 1).expand(-1, 3, 2, 1, 1)
 
     batch = collate(
-        [ClipItem(of(1, 2, 3), 7, 4), ClipItem(None, -1, 5), ClipItem(of(4, 5, 6), 8, 9)]
+        [SampleItem(of(1, 2, 3), 7, 4), SampleItem(None, -1, 5), SampleItem(of(4, 5, 6), 8, 9)]
     )
     assert batch.inputs.shape == (6, 3, 2, 1, 1)
     assert batch.inputs[:, 2, 1, 0, 0].tolist() == [1, 2, 3, 4, 5, 6]
@@ -102,7 +102,7 @@ class Items(torch.utils.data.Dataset):
 
     def __getitem__(self, index):
         clips = torch.full((1, 3, 1, 1, 1), index, dtype=torch.uint8)
-        return ClipItem(clips, index, index)
+        return SampleItem(clips, index, index)
 
 
 class Views(Items):
@@ -112,7 +112,7 @@ class Views(Items):
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_loaders_keep_the_order(workers):
-    sampler = ShardSampler(range(1, 5, 2))
+    sampler = range(1, 5, 2)
     loader = clip_loader(
         Items(), num_workers=workers, pin_memory=False, sampler=sampler, batch_size=1
     )

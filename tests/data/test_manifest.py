@@ -294,7 +294,7 @@ def test_data_sets_give_the_kept_index_to_the_reader(split, monkeypatch):
     clips = CentreClips(
         videos=videos, sampling=ClipSampling(num_frames=2, stride=2), short_side=64, crop_size=64
     )
-    assert clips[1].clip is not None
+    assert clips[1].first is not None
     assert seen == [("d.mp4", read_index(split / "d.mp4"))]
 
 

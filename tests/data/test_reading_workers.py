@@ -12,13 +12,12 @@ import pytest
 import torch
 from torch.utils.data import Dataset
 
+from glore_video.data.batches import SampleItem
 from glore_video.data.loader import clip_loader
 from glore_video.data.reading_workers import in_words
-from glore_video.data.samplers import ShardSampler
 from glore_video.errors import UsageError
 from glore_video.processes.records import Record
 from glore_video.processes.stop_signals import STOP_SIGNALS, ignore_stop_signals
-from glore_video.tasks.video_classification.dataset import ClipItem
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="workers are forked on Linux only"),
@@ -38,13 +37,11 @@ class Clips(Dataset):
 
     def __getitem__(self, index):
         self.action()
-        return ClipItem(torch.zeros(1, 3, 1, self.side, 2, dtype=torch.uint8), 0, index)
+        return SampleItem(torch.zeros(1, 3, 1, self.side, 2, dtype=torch.uint8), 0, index)
 
 
 def batches_of(dataset):
-    return clip_loader(
-        dataset, num_workers=2, pin_memory=False, sampler=ShardSampler(range(4)), batch_size=1
-    )
+    return clip_loader(dataset, num_workers=2, pin_memory=False, sampler=range(4), batch_size=1)
 
 
 def test_signals_to_all_processes_leave_the_workers_reading():

@@ -14,7 +14,7 @@ import torch
 from encoded_videos import encode
 
 from glore_video.data.loader import clip_loader, views_loader
-from glore_video.data.samplers import ShardSampler, TrainingBatches
+from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, is_timeout
 from glore_video.pixels.augmentation import Framing
@@ -128,9 +128,7 @@ def test_validation_goes_on_without_the_videos(videos):
     clips = CentreClips(
         videos=videos, sampling=SAMPLING, short_side=64, crop_size=64, watchdog=Watchdog(LIMIT)
     )
-    loader = clip_loader(
-        clips, num_workers=2, pin_memory=False, sampler=ShardSampler(range(4)), batch_size=2
-    )
+    loader = clip_loader(clips, num_workers=2, pin_memory=False, sampler=range(4), batch_size=2)
     first, second = loader
     assert (first.targets.tolist(), second.targets.tolist()) == ([0], [2])
     ((path, reason),) = first.failures
@@ -138,8 +136,8 @@ def test_validation_goes_on_without_the_videos(videos):
     assert reason.startswith("reading took longer than 1 s")
     assert second.failures == ((videos.path(3), "its decoder crashed (signal SIGKILL)"),)
     plain = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)
-    assert torch.equal(first.inputs[0], plain[0].clip)
-    assert torch.equal(second.inputs[0], plain[2].clip)
+    assert torch.equal(first.inputs[0], plain[0].first)
+    assert torch.equal(second.inputs[0], plain[2].first)
 
 
 def test_stops_at_a_hanging_video_if_wanted(videos):
@@ -149,7 +147,7 @@ def test_stops_at_a_hanging_video_if_wanted(videos):
         clips,
         num_workers=1,
         pin_memory=False,
-        sampler=ShardSampler(range(4)),
+        sampler=range(4),
         stop_on_timeout=True,
     )
     batches = iter(loader)
@@ -197,7 +195,7 @@ def test_training_takes_another_video_and_names_the_one_that_hangs(videos):
     )
     place = batch.indices.index(0)  # read at the first attempt in both
     if batch.failures and batch.indices.count(0) == 1:
-        assert torch.equal(batch.inputs[place], alone[0, 0].clip)
+        assert torch.equal(batch.inputs[place], alone[0, 0].first)
 
 
 def state_and_parent(pid):
@@ -222,7 +220,7 @@ def test_nothing_is_left_of_a_loader_that_is_dropped_while_a_reader_hangs(videos
         videos=videos, sampling=SAMPLING, short_side=64, crop_size=64, watchdog=Watchdog(60)
     )
     before = set(children_of(os.getpid()))
-    loader = clip_loader(clips, num_workers=1, pin_memory=False, sampler=ShardSampler(range(4)))
+    loader = clip_loader(clips, num_workers=1, pin_memory=False, sampler=range(4))
     batches = iter(loader)
     next(batches)
     (worker,) = set(children_of(os.getpid())) - before

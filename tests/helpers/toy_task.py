@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
-from glore_video.data.batches import collate
-from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
+from glore_video.data.batches import SampleItem, collate
+from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.engine.cadence import Cadence
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import GroupRules, build_optimizer, parameter_groups
@@ -33,11 +33,6 @@ CLASSES, POSITIONS, IGNORED = 3, 4, 255
 WORDS = Words(sample="vector", input="vector")
 
 
-class Item:
-    def __init__(self, inputs, target, index, failures=()):
-        self.inputs, self.target, self.index, self.failures = inputs, target, index, failures
-
-
 class Vectors(Dataset):
     """Some of them may be unreadable; in training the next one takes such a sample's place.
 
@@ -55,18 +50,18 @@ class Vectors(Dataset):
     def path(self, index: int) -> str:
         return f"vector_{index}"
 
-    def __getitem__(self, key) -> Item:
+    def __getitem__(self, key) -> SampleItem:
         epoch, index = key if self.training else (0, key)
         failures = []
         while index in self.unreadable:
             failures.append((self.path(index), "torn"))
             if not self.training:
-                return Item(None, target_of(index), index, tuple(failures))
+                return SampleItem(None, target_of(index), index, tuple(failures))
             index = (index + 1) % self.count
             if index == key[1]:
-                return Item(None, target_of(index), index, tuple(failures))
+                return SampleItem(None, target_of(index), index, tuple(failures))
         noise = torch.randint(0, 60, (1, 3, 4), generator=generator_for(9, epoch, index))
-        return Item(
+        return SampleItem(
             (noise + 90 * (index % CLASSES)).to(torch.uint8), target_of(index), index, failures
         )
 
@@ -187,7 +182,7 @@ def train_data(process: Process, *, count=24, batch_size=6, unreadable=(), seed=
 
 def val_data(process: Process, *, count=9, batch_size=4, unreadable=()) -> ValidationData:
     samples = Vectors(count, unreadable=unreadable)
-    own = ShardSampler(shard(count, rank=process.rank, world_size=process.world_size))
+    own = shard(count, rank=process.rank, world_size=process.world_size)
     loader = DataLoader(samples, sampler=own, batch_size=batch_size, collate_fn=collate)
     return ValidationData(loader, samples)
 

@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 
 from glore_video.data import loader as loader_module
 from glore_video.data import reading_workers
+from glore_video.data.batches import SampleItem
 from glore_video.data.loader import clip_loader, views_loader
-from glore_video.data.samplers import ShardSampler
 from glore_video.data.watchdog import Watchdog
 from glore_video.errors import UsageError
 from glore_video.processes.messages import pack_error, unpack_error
@@ -27,7 +27,6 @@ from glore_video.processes.records import (
     take,
     waiting,
 )
-from glore_video.tasks.video_classification.dataset import ClipItem
 
 pytestmark = pytest.mark.usefixtures("no_workers_left")
 
@@ -49,7 +48,7 @@ class Clips(Dataset):
             time.sleep(3600)
         if index == 1:
             self.action()
-        return ClipItem(torch.zeros(1, 3, 1, 2, 2, dtype=torch.uint8), 0, index)
+        return SampleItem(torch.zeros(1, 3, 1, 2, 2, dtype=torch.uint8), 0, index)
 
 
 def fail():
@@ -59,9 +58,7 @@ def fail():
 
 
 def clips_of(dataset):
-    return clip_loader(
-        dataset, num_workers=2, pin_memory=False, sampler=ShardSampler(range(4)), batch_size=1
-    )
+    return clip_loader(dataset, num_workers=2, pin_memory=False, sampler=range(4), batch_size=1)
 
 
 @pytest.mark.parametrize("load", [clips_of, lambda clips: views_loader(clips, num_workers=2)])

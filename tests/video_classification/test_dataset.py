@@ -42,7 +42,7 @@ def training(videos, **changes):
 
 
 def test_training_clip_is_one_the_video_has(videos):
-    clips = [training(videos)[epoch, 0].clip for epoch in range(12)]
+    clips = [training(videos)[epoch, 0].first for epoch in range(12)]
     assert all(clip.shape == (3, 4, 64, 64) and clip.dtype == torch.uint8 for clip in clips)
     with open_video(videos.path(0)) as video:
         frames = video.frames(range(40)).permute(0, 3, 1, 2)  # (frames, 3, height, width)
@@ -63,16 +63,16 @@ def test_training_clip_is_one_the_video_has(videos):
 
 def test_training_draw_depends_on_seed_epoch_and_index_alone(videos):
     item = training(videos)[2, 0]
-    assert torch.equal(item.clip, training(videos)[2, 0].clip)
-    assert not torch.equal(item.clip, training(videos)[3, 0].clip)
-    assert not torch.equal(item.clip, training(videos, seed=4)[2, 0].clip)
+    assert torch.equal(item.first, training(videos)[2, 0].first)
+    assert not torch.equal(item.first, training(videos)[3, 0].first)
+    assert not torch.equal(item.first, training(videos, seed=4)[2, 0].first)
 
 
 def test_flip_mirrors_half_of_the_clips(videos):
     plain, flipped = training(videos), training(videos, flip=True)
     mirrored = 0
     for epoch in range(20):
-        a, b = plain[epoch, 0].clip, flipped[epoch, 0].clip
+        a, b = plain[epoch, 0].first, flipped[epoch, 0].first
         assert torch.equal(a, b) or torch.equal(a.flip(3), b)
         mirrored += not torch.equal(a, b)
     assert 3 < mirrored < 17
@@ -80,7 +80,7 @@ def test_flip_mirrors_half_of_the_clips(videos):
 
 def test_short_sides_vary(videos):
     item = training(videos, short_sides=(40, 80), crop_size=40)[0, 0]
-    assert item.clip.shape == (3, 4, 40, 40)
+    assert item.first.shape == (3, 4, 40, 40)
 
 
 def test_unreadable_training_video_is_replaced_with_its_label(videos):
@@ -94,7 +94,7 @@ def test_unreadable_training_video_is_replaced_with_its_label(videos):
 def test_only_unreadable_training_videos(videos):
     bad = VideoList(videos.source, [videos.path(1)], [6])
     item = training(bad, attempts=3)[0, 0]
-    assert item.clip is None
+    assert item.first is None
     assert len(item.failures) == 3
 
 
@@ -104,12 +104,12 @@ def test_centre_clip(videos):
     assert (item.target, item.index, item.failures) == (5, 0, ())
     with open_video(videos.path(0)) as video:
         expected = video.frames([15, 18, 21, 24])[:, :, 16:80].permute(3, 0, 1, 2)
-    assert torch.equal(item.clip, expected)
+    assert torch.equal(item.first, expected)
 
 
 def test_nothing_takes_the_place_of_an_unreadable_validation_video(videos):
     item = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)[1]
-    assert (item.clip, item.target, item.index) == (None, 6, 1)
+    assert (item.first, item.target, item.index) == (None, 6, 1)
     assert item.failures[0][0] == videos.path(1)
 
 
@@ -149,7 +149,7 @@ def test_views_share_frames(videos):
 def test_views_of_a_short_video(videos):
     views = views_of(videos, num_crops=1)[2].views
     assert len(views) == 4
-    clip = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)[2].clip
+    clip = CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64)[2].first
     assert all(torch.equal(views.view(n), clip) for n in range(4))
 
 
@@ -172,10 +172,10 @@ def damaged(tmp_path_factory):
 
 def kinds(videos, **changes):
     return [
-        training(videos, attempts=1, **changes)[0, 0].clip,
+        training(videos, attempts=1, **changes)[0, 0].first,
         CentreClips(videos=videos, sampling=SAMPLING, short_side=64, crop_size=64, **changes)[
             0
-        ].clip,
+        ].first,
         views_of(videos, **changes)[0].views,
     ]
 
@@ -236,7 +236,7 @@ def test_clips_of_a_variable_rate_span_their_seconds(tmp_path):
     with open_video(path) as video:
         frames = video.frames(range(40)).permute(0, 3, 1, 2)
     size = {"short_side": 64, "crop_size": 64}
-    clip = CentreClips(videos=videos, sampling=sampling, **size)[0].clip
+    clip = CentreClips(videos=videos, sampling=sampling, **size)[0].first
     # 123.2 places, rounded up; the centre start is place (124 - 61 + 1) // 2 = 32: 1.07, 2.07, 3.07 s
     assert torch.equal(clip, frames[[30, 33, 36]].permute(1, 0, 2, 3))
     settings = {"num_clips": 3, "num_crops": 1, "spacing": "ends", **size}
@@ -246,7 +246,7 @@ def test_clips_of_a_variable_rate_span_their_seconds(tmp_path):
     assert torch.equal(views.view(2), frames[[33, 36, 39]].permute(1, 0, 2, 3))
     drawn = training(videos, sampling=sampling)
     for epoch in range(8):
-        clip = drawn[epoch, 0].clip.unbind(1)
+        clip = drawn[epoch, 0].first.unbind(1)
         first, second, third = (
             next(n for n in range(40) if torch.equal(shown, frames[n])) for shown in clip
         )
@@ -309,7 +309,7 @@ def test_several_clips_of_a_video(videos):
         item = several[epoch, 0]
         assert item.inputs.shape == (3, 3, 4, 64, 64)
         assert (item.target, item.index) == (5, 0)
-        assert torch.equal(item.clip, single[epoch, 0].clip)
+        assert torch.equal(item.first, single[epoch, 0].first)
         assert torch.equal(item.inputs[:2], training(videos, num_clips=2)[epoch, 0].inputs)
         for clip in item.inputs:
             [start] = [start for start, window in windows if torch.equal(window, clip)]
@@ -363,8 +363,8 @@ def test_all_clips_of_a_video_that_takes_anothers_place(videos):
     ],
 )
 def test_framing_reaches_the_clips(videos, framing):
-    plain = training(videos)[0, 0].clip
-    clip = training(videos, **framing)[0, 0].clip
+    plain = training(videos)[0, 0].first
+    clip = training(videos, **framing)[0, 0].first
     assert clip.shape == plain.shape
     assert not torch.equal(clip, plain)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from glore_video.data.folders import LeftOut, listed
 from glore_video.data.list_files import OneLabel
 from glore_video.data.numbering import SPLITS, read_names
-from glore_video.data.samples import Failure
 from glore_video.data.video.kinetics import AnnotatedClip, read_annotations
 from glore_video.data.video.kinetics_coverage import (
     Coverage,
@@ -20,7 +19,7 @@ from glore_video.data.video.kinetics_coverage import (
     video_of,
 )
 from glore_video.data.video.reencoding import Encoding, reencode_all
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.errors import Failure, MissingFileError, UsageError
 from glore_video.files.whole_files import replace_file
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from glore_video.data.class_lists import check_label
 from glore_video.data.list_files import OneLabel
-from glore_video.data.samples import Failure
 from glore_video.data.video.manifest import (
     STATUSES,
     ManifestRow,
@@ -19,7 +18,7 @@ from glore_video.data.video.manifest import (
     usable_statuses,
 )
 from glore_video.data.video.video_list import VideoList
-from glore_video.errors import UsageError
+from glore_video.errors import Failure, UsageError
 from glore_video.files.csv_cells import original
 
 

@@ -17,8 +17,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 from tqdm import tqdm
 
-from glore_video.data.samples import Failure
-from glore_video.errors import UsageError, writing
+from glore_video.errors import Failure, UsageError, writing
 from glore_video.processes.killable_pool import map_killable
 from glore_video.video.errors import faults_of_a_file
 from glore_video.video.frame_conversion import FrameConverter

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from glore_video.data.samples import Failure, SampleList
+from glore_video.data.samples import SampleList
+from glore_video.errors import Failure
 from glore_video.video.video_index import VideoIndex
 
 

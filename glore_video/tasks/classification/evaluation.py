@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
-from glore_video.engine.protocols import Failure, Records
+from glore_video.engine.protocols import Records
+from glore_video.errors import Failure
 from glore_video.tasks.classification.report import write_report
 from glore_video.tasks.classification.results import Scores, Summary, summarize, write_results
 from glore_video.tasks.classification.sample_kinds import SampleKind

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from glore_video.config import Config, flatten
 from glore_video.data.loader import clip_loader
-from glore_video.data.samplers import ShardSampler, TrainingBatches, shard
+from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.protocols import Evaluation, TrainingData, ValidationData, Words
@@ -152,25 +152,18 @@ class ClassifyingTask(ABC):
         """Of these samples, this process' share, as the run would validate on them."""
         own = shard(len(samples), rank=process.rank, world_size=process.world_size)
         size = max(1, self.config.TRAIN.BATCH_SIZE // process.world_size)
-        loader = self._loader(
-            self.validation_set(samples), sampler=ShardSampler(own), batch_size=size
-        )
+        loader = self._loader(self.validation_set(samples), sampler=own, batch_size=size)
         return ValidationData(loader, samples)
 
     def _loader(self, dataset: Dataset[Any], **order: Any) -> DataLoader[Any]:
         options = self.config.DATA_LOADER
         return clip_loader(
             dataset,
-            num_workers=self.num_workers,
+            num_workers=num_workers(self.config),
             pin_memory=options.PIN_MEMORY,
             stop_on_timeout=options.VIDEO_TIMEOUT_ACTION == "stop",
             **order,
         )
-
-    @property
-    def num_workers(self) -> int:
-        """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
-        return min(self.config.DATA_LOADER.NUM_WORKERS, usable_cpus())
 
     def render(self) -> None:
         return
@@ -198,3 +191,8 @@ class ClassifyingTask(ABC):
             return len(self.samples("train"))
         except FileNotFoundError as error:
             return f"not known: {error}"
+
+
+def num_workers(config: Config) -> int:
+    """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
+    return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())

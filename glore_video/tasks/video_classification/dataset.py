@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
-from glore_video.data.samples import Failure
+from glore_video.data.batches import SampleItem
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, watched
-from glore_video.errors import UsageError
+from glore_video.errors import Failure, UsageError
 from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.draws import whole
 from glore_video.pixels.transforms import (
@@ -43,28 +43,6 @@ from glore_video.video.opening import open_video
 from glore_video.video.reader import VideoReader
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class ClipItem:
-    """The clips of one video, or why there are none.
-
-    Attributes:
-        inputs: uint8 (clips, 3, frames, height, width); None if no video could be read.
-        target: class of the video that the clips are from.
-        index: its place in the list.
-        failures: videos that were tried and could not be read, each (path, reason).
-    """
-
-    inputs: Tensor | None
-    target: int
-    index: int
-    failures: tuple[Failure, ...] = ()
-
-    @property
-    def clip(self) -> Tensor | None:
-        """The first or only clip, uint8 (3, frames, height, width)."""
-        return None if self.inputs is None else self.inputs[0]
 
 
 @dataclass(frozen=True)
@@ -151,7 +129,7 @@ class ViewsItem:
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingClips(Dataset[ClipItem]):
+class TrainingClips(Dataset[SampleItem]):
     """Random clips: start, framing and augmentation drawn anew for each (epoch, index).
 
     A video that can't be read is replaced by another one of the list with its own label; the item
@@ -181,7 +159,7 @@ class TrainingClips(Dataset[ClipItem]):
     def __len__(self) -> int:
         return len(self.videos)
 
-    def __getitem__(self, key: tuple[int, int]) -> ClipItem:
+    def __getitem__(self, key: tuple[int, int]) -> SampleItem:
         failures: list[Failure] = []
         for attempt in range(self.attempts):
             index = self._draw(*key, attempt)[0] if attempt else key[1]
@@ -191,8 +169,8 @@ class TrainingClips(Dataset[ClipItem]):
             except VideoError as error:
                 failures.append((error.path, error.reason))
             else:
-                return ClipItem(clips, self.videos.label(index), index, tuple(failures))
-        return ClipItem(None, -1, key[1], tuple(failures))
+                return SampleItem(clips, self.videos.label(index), index, tuple(failures))
+        return SampleItem(None, -1, key[1], tuple(failures))
 
     def _draw(self, epoch: int, index: int, attempt: int) -> tuple[int, torch.Generator]:
         """The video that is tried in place of the one at index, and the generator of its clip."""
@@ -244,7 +222,7 @@ class TrainingClips(Dataset[ClipItem]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class CentreClips(Dataset[ClipItem]):
+class CentreClips(Dataset[SampleItem]):
     """The clip in the middle of each video, centre crop: the same at every validation."""
 
     videos: VideoList
@@ -258,13 +236,13 @@ class CentreClips(Dataset[ClipItem]):
     def __len__(self) -> int:
         return len(self.videos)
 
-    def __getitem__(self, index: int) -> ClipItem:
+    def __getitem__(self, index: int) -> SampleItem:
         label = self.videos.label(index)
         try:
             clip = watched(self.watchdog, self._clip, self.videos.path(index), index)
         except VideoError as error:
-            return ClipItem(None, label, index, ((error.path, error.reason),))
-        return ClipItem(clip[None], label, index)
+            return SampleItem(None, label, index, ((error.path, error.reason),))
+        return SampleItem(clip[None], label, index)
 
     def _clip(self, index: int) -> Tensor:
         def scale(frame: Tensor) -> Tensor:

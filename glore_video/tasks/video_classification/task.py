@@ -141,10 +141,7 @@ class VideoClassification(ClassifyingTask):
             return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
         if self.renders:
             return config.SYNTHETIC.NUM_TRAIN
-        try:
-            return len(self.samples("train"))
-        except FileNotFoundError as error:
-            return f"not known: {error}"
+        return super().training_length()
 
 
 def _warn_of_repeated(videos: VideoList) -> None:

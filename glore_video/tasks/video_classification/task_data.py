@@ -20,8 +20,8 @@ from glore_video.data.watchdog import Watchdog
 from glore_video.engine.protocols import Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.pixels.augmentation import Framing
-from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.task_augmentation import build_augmentation
+from glore_video.tasks.classification.task_base import num_workers
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
@@ -233,11 +233,6 @@ def centre_clips(config: Config, videos: VideoList) -> CentreClips:
         damaged=config.DATA.DAMAGED_VIDEO,
         watchdog=build_watchdog(config),
     )
-
-
-def num_workers(config: Config) -> int:
-    """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
-    return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
 
 
 def eval_short_side(config: Config) -> int:
