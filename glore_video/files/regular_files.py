@@ -15,8 +15,10 @@ def why_unreadable(path: str | os.PathLike[str]) -> str:
         status = os.stat(path)
     except FileNotFoundError:
         return "no such file"
-    except (OSError, ValueError) as error:
-        return getattr(error, "strerror", None) or str(error)
+    except OSError as error:
+        return error.strerror or str(error)
+    except ValueError as error:  # Python's words for a null byte differ from version to version
+        return "embedded null byte" if "\0" in os.fsdecode(path) else str(error)
     if stat.S_ISDIR(status.st_mode):
         return "is a folder, not a file"
     if not stat.S_ISREG(status.st_mode):
