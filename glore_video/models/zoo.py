@@ -17,9 +17,9 @@ from glore_video.models.networks import backbones
 from glore_video.models.networks.heads import head_paths
 from glore_video.models.networks.inserted_units import glore_units, is_unit_key
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
-from glore_video.models.networks.module_paths import locate
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
+from glore_video.models.networks.stages import locate
 from glore_video.models.networks.tiny3d import TinyResNet3d
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import to_our_keys
