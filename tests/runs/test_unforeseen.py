@@ -118,8 +118,8 @@ def forked_run(arguments, hook, log):
 @pytest.mark.parametrize(
     ("where", "more", "who"),
     [
-        ("TrainingClips._clips", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
-        ("CentreClips._clip", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("TrainingClips.inputs", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("CentreClips.input", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
         ("EvalViews._views", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
         ("Trainer._step", {}, ""),
     ],
@@ -142,7 +142,7 @@ def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who)
     assert "in faulty" in text
 
 
-@pytest.mark.parametrize("where", ["TrainingClips._clips", "Trainer._step"], ids=["worker", "main"])
+@pytest.mark.parametrize("where", ["TrainingClips.inputs", "Trainer._step"], ids=["worker", "main"])
 @pytest.mark.parametrize(
     ("action", "status", "said"),
     [
@@ -245,7 +245,7 @@ LIMIT_OF_SEVERAL = 10
     ("where", "action", "ranks", "line"),
     [
         (
-            "TrainingClips._clips",
+            "TrainingClips.inputs",
             "raise",
             (),
             r"TypeError: unhashable .*reading worker \d; .*5\.mp4",
@@ -301,7 +301,7 @@ def test_processes_of_torchrun_end_together(arguments, hook, tmp_path, ranks):
 @pytest.mark.slow
 def test_one_process_started_anew(arguments, hook, tmp_path):
     status, seconds, said = real_run(
-        arguments, hook("TrainingClips._clips", "raise", hangs=True), tmp_path
+        arguments, hook("TrainingClips.inputs", "raise", hangs=True), tmp_path
     )
     assert seconds < 10
     assert status == 1

@@ -11,7 +11,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from glore_video.config import Config, flatten
-from glore_video.data.loader import clip_loader
+from glore_video.data.loader import samples_loader
 from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
 from glore_video.engine.launch.processes import Process
@@ -157,7 +157,7 @@ class ClassifyingTask(ABC):
 
     def _loader(self, dataset: Dataset[Any], **order: Any) -> DataLoader[Any]:
         options = self.config.DATA_LOADER
-        return clip_loader(
+        return samples_loader(
             dataset,
             num_workers=num_workers(self.config),
             pin_memory=options.PIN_MEMORY,
