@@ -1,0 +1,1 @@
+"""Whole runs on pictures: what they leave, what changes no bit of them."""
