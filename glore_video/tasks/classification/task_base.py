@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from glore_video.config import Config, flatten
@@ -15,6 +16,7 @@ from glore_video.data.loader import samples_loader
 from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Evaluation, TrainingData, ValidationData, Words
 from glore_video.errors import UsageError
 from glore_video.pixels.normalize import Normalize
@@ -22,6 +24,7 @@ from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.meter import TrainingMeter, ValidationMeter
 from glore_video.tasks.classification.objective import CrossEntropy
 from glore_video.tasks.classification.task_augmentation import build_mixing
+from glore_video.tasks.predictor import Predictor
 
 
 class ClassifyingTask(ABC):
@@ -173,6 +176,12 @@ class ClassifyingTask(ABC):
 
     def count_classes(self) -> tuple[int, str]:
         return len(self.names()), f"TASK = {self.name}"
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> Predictor:
+        """Raises UsageError: a task says itself how single files are shown."""
+        raise UsageError(f"TASK = {self.name}: no predictions for single files")
 
     def has_split(self, split: str) -> bool:
         return True

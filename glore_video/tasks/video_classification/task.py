@@ -6,13 +6,17 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from torch import nn
+
 from glore_video.data.samples import SampleList
 from glore_video.data.video.video_list import VideoList
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists
 from glore_video.tasks.classification.listed_task import ListedTask
 from glore_video.tasks.video_classification.dataset import CentreClips, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
+from glore_video.tasks.video_classification.predictor import VideoPredictor
 from glore_video.tasks.video_classification.task_data import (
     WORDS,
     build_evaluation,
@@ -22,6 +26,7 @@ from glore_video.tasks.video_classification.task_data import (
     render_synthetic,
     training_clips,
     video_lists,
+    views_of_tests,
 )
 from glore_video.tasks.video_classification.task_network import published_input
 from glore_video.video import span
@@ -66,6 +71,18 @@ class VideoClassification(ListedTask[VideoList]):
     def evaluation(self) -> VideoEvaluation:
         """The test of the test list."""
         return build_evaluation(self.config, self.listed("test"), self.class_names)
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> VideoPredictor:
+        return VideoPredictor(
+            network=network,
+            class_names=self.lists.names_of_weights(class_names),
+            views=views_of_tests(self.config),
+            normalize=self.normalize,
+            precision=precision,
+            source=source,
+        )
 
     @property
     def renders(self) -> str:
