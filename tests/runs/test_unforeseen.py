@@ -120,7 +120,7 @@ def forked_run(arguments, hook, log):
     [
         ("TrainingClips.inputs", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
         ("CentreClips.input", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
-        ("EvalViews._views", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("EvalViews.views_of", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
         ("Trainer._step", {}, ""),
     ],
     ids=["training", "validation", "test", "main process"],
@@ -181,7 +181,7 @@ def test_reading_worker_that_dies_is_one_line(arguments, hook, tmp_path, action,
 @pytest.mark.parametrize("action", ["exit", "kill"])
 def test_death_of_the_process_that_decodes_costs_one_video(arguments, hook, tmp_path, action):
     log = tmp_path / "said.txt"
-    status = forked_run(arguments, hook("EvalViews._views", action), log)
+    status = forked_run(arguments, hook("EvalViews.views_of", action), log)
     assert status == 0, log.read_text()
     summary = json.loads((tmp_path / "öut put" / "test" / "summary.json").read_text())
     assert summary["videos_scored"] == 7

@@ -43,7 +43,7 @@ class ClassLists(Generic[_List]):
         kind: what the samples are.
         load: reads and checks a split; takes the folder, the split, num_classes, prefix, separator
             and numbering as data.class_lists.load_split does.
-        has: whether there is a split for which there is neither a list nor a folder of class folders.
+        number: gives classes their labels, as data.numbering.number_classes does.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class ClassLists(Generic[_List]):
         kind: SampleKind,
         load: Callable[..., _List],
         *,
-        has: Callable[[Path, str], bool] = lambda folder, split: False,
+        number: Callable[..., Numbering] = number_classes,
     ) -> None:
         self.config = config
         self.kind = kind
         self._load = load
-        self._has = has
+        self._number = number
 
     @property
     def folder(self) -> Path:
@@ -76,18 +76,14 @@ class ClassLists(Generic[_List]):
     def has_split(self, split: str) -> bool:
         """Whether there is a list or a folder of this split."""
         folder = Path(self.config.DATA.PATH_TO_DATA_DIR)
-        return (
-            list_of(folder, split) is not None
-            or (folder / split).is_dir()
-            or self._has(folder, split)
-        )
+        return list_of(folder, split) is not None or (folder / split).is_dir()
 
     def numbering(self, *, any_number: bool = False) -> Numbering:
         """Which class has which label, in all splits. Raises what the user has to mend.
 
         any_number: of classes; otherwise names must be as many as MODEL.NUM_CLASSES.
         """
-        return number_classes(
+        return self._number(
             self.kind,
             self.folder,
             names_file=self.config.DATA.CLASS_NAMES_PATH,

@@ -15,6 +15,7 @@ from glore_video.config import Config, flatten
 from glore_video.data.loader import samples_loader
 from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
+from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Evaluation, TrainingData, ValidationData, Words
@@ -171,6 +172,9 @@ class ClassifyingTask(ABC):
     def render(self) -> None:
         return
 
+    def check_keys(self) -> None:
+        return
+
     def published_input(self) -> Mapping[str, Any]:
         return {}
 
@@ -205,3 +209,9 @@ class ClassifyingTask(ABC):
 def num_workers(config: Config) -> int:
     """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
     return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
+
+
+def build_watchdog(config: Config) -> Watchdog | None:
+    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
+    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
+    return Watchdog(seconds) if seconds and num_workers(config) else None

@@ -9,11 +9,15 @@ from typing import Any
 from torch import nn
 
 from glore_video.data.samples import SampleList
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
+from glore_video.errors import UsageError
+from glore_video.models.zoo import PICTURE_ARCHITECTURES
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists
 from glore_video.tasks.classification.listed_task import ListedTask
+from glore_video.tasks.keys_of_no_use import refuse_keys
 from glore_video.tasks.video_classification.dataset import CentreClips, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.tasks.video_classification.predictor import VideoPredictor
@@ -30,6 +34,11 @@ from glore_video.tasks.video_classification.task_data import (
 )
 from glore_video.tasks.video_classification.task_network import published_input
 from glore_video.video import span
+
+_OF_PICTURES = (
+    *("DATA.INTERPOLATION", "DATA.CROP_MODE", "DATA.MAX_PIXELS", "DATA.VAL_LABELS_PATH"),
+    *("TEST.SCALES", "TEST.FLIP"),
+)
 
 
 class VideoClassification(ListedTask[VideoList]):
@@ -90,6 +99,17 @@ class VideoClassification(ListedTask[VideoList]):
 
     def render(self) -> None:
         render_synthetic(self.config)
+
+    def check_keys(self) -> None:
+        refuse_keys(self.config, _OF_PICTURES, f"whose samples are {VIDEOS.words}")
+        if self.config.TEST.NUM_SPATIAL_CROPS == 5:
+            raise UsageError("TEST.NUM_SPATIAL_CROPS = 5 is for pictures; of a clip 1 or 3")
+        model = self.config.MODEL
+        if not model.NAME and model.ARCH in PICTURE_ARCHITECTURES:
+            raise UsageError(
+                f"MODEL.ARCH = {model.ARCH} takes pictures, not the clips of a video: for pictures "
+                "TASK image_classification"
+            )
 
     def published_input(self) -> dict[str, Any]:
         return published_input(self.config)

@@ -15,13 +15,11 @@ from glore_video.data.relations.synthetic import render_relations
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
-from glore_video.data.watchdog import Watchdog
 from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError, naming
-from glore_video.pixels.augmentation import Framing
 from glore_video.tasks.classification.class_lists import ClassLists
-from glore_video.tasks.classification.task_augmentation import build_augmentation
-from glore_video.tasks.classification.task_base import num_workers
+from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
+from glore_video.tasks.classification.task_base import build_watchdog, num_workers
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
@@ -110,26 +108,12 @@ def check_backend(config: Config) -> None:
         )
 
 
-def build_watchdog(config: Config) -> Watchdog | None:
-    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
-    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
-    return Watchdog(seconds) if seconds and num_workers(config) else None
-
-
 def training_clips(config: Config, videos: VideoList) -> TrainingClips:
     """Random clips of these videos."""
     return TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),
-        framing=Framing(
-            short_sides=config.DATA.TRAIN_JITTER_SCALES,
-            inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
-            aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
-            areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
-            area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
-            crop_size=config.DATA.TRAIN_CROP_SIZE,
-            flip=config.DATA.RANDOM_FLIP,
-        ),
+        framing=build_framing(config),
         augmentation=build_augmentation(config),
         num_clips=config.AUG.NUM_SAMPLE,
         backend=config.DATA.DECODING_BACKEND,
@@ -137,11 +121,6 @@ def training_clips(config: Config, videos: VideoList) -> TrainingClips:
         seed=config.RNG_SEED,
         watchdog=build_watchdog(config),
     )
-
-
-def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
-    """A key's least and greatest, None if it is empty; Config has made sure that it is two."""
-    return (numbers[0], numbers[1]) if numbers else None
 
 
 def centre_clips(config: Config, videos: VideoList) -> CentreClips:
@@ -167,11 +146,12 @@ def eval_short_side(config: Config) -> int:
 
 def views_of_tests(config: Config) -> EvalViews:
     """How a test takes the views of a video."""
-    data = config.DATA
+    data, crops = config.DATA, config.TEST.NUM_SPATIAL_CROPS
+    assert crops != 5, "VideoClassification.check_keys"
     return EvalViews(
         sampling=clip_sampling(config),
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
-        num_crops=config.TEST.NUM_SPATIAL_CROPS,
+        num_crops=crops,
         short_side=eval_short_side(config),
         crop_size=data.TEST_CROP_SIZE,
         spacing=config.TEST.VIEW_SPACING,
