@@ -124,7 +124,7 @@ class Predictor(Protocol):
         """Of a Look, by what they show; "sheet" is among them. An empty unit: Grad-CAM alone."""
 
     def example(self, path: AnyPath | None, *, size: int, frames: int) -> Tensor:
-        """An input of the network, (1, 3, *positions), of a file or rendered.
+        """A contiguous input of the network, (1, 3, *positions), of a file or rendered.
 
         Args:
             size: pixels of height and width; 0: those of the predictor.

@@ -148,7 +148,7 @@ class VideoPredictor(ClipPredictor):
         """(1, 3, frames, size, size): frames all over the video, a square of its middle."""
         count = frames or self.views.sampling.num_frames
         shown = example_frames(path, count, size or self.views.crop_size)
-        return self.input(shown)
+        return self.input(shown).contiguous()  # as files of networks take them
 
     @property
     def exhibit(self) -> Exhibit:
