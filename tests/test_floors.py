@@ -57,8 +57,6 @@ ALLOWED = {
     "__init__": {"models", "prediction"},
     "__main__": {"cli"},
 }
-# Of data/, which know videos still.
-VIDEO_TO_TURN = {"loader.py", "watchdog.py"}
 SEES_CONFIG = ("cli/", "runs/", "prediction/loading.py", "tasks/")
 
 
@@ -88,7 +86,7 @@ def test_floor(path):
             assert path.relative_to(PACKAGE).as_posix().startswith(SEES_CONFIG), (
                 "sees a whole Config"
             )
-        if path.parent == PACKAGE / "data" and path.name not in VIDEO_TO_TURN:
+        if path.parent == PACKAGE / "data":
             of_video = parts[1:2] == ["video"] or parts[1:3] == ["data", "video"]
             assert not of_video, "data/*.py is for pictures too"
         if parts[0] in ("av", "decord", "torchcodec"):

@@ -24,7 +24,7 @@ class Model(Section):
         "torchvision/video/<name>, pytorchvideo/<name>",
     )
     PRETRAINED: bool = key(False, "start from the published weights of MODEL.NAME")
-    ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny"] = key(
+    ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny", "tiny2d"] = key(
         "preact", "backbone: the paper's pre-activation network, or pytorchvideo's, or the demo's"
     )
     NUM_CLASSES: NonNegative = key(

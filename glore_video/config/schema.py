@@ -35,8 +35,8 @@ class Config(Section):
     )
     TRAIN: Train = key(Train(), "training")
     TEST: FinalTest = key(FinalTest(), "testing")
-    DATA: Data = key(Data(), "videos, clips and crops")
-    AUG: Aug = key(Aug(), "augmentation of training clips")
+    DATA: Data = key(Data(), "videos, pictures, clips and crops")
+    AUG: Aug = key(Aug(), "augmentation of training clips and pictures")
     MIXUP: Mixup = key(Mixup(), "mixup and cutmix")
     SYNTHETIC: Synthetic = key(Synthetic(), "the synthetic data set")
     MODEL: Model = key(Model(), "network")
@@ -99,6 +99,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Config:
+        if self.TASK == VIDEO_CLASSIFICATION:
+            self.DATA.check_training_crop()
         if self.GLORE.LOCATION and self.NONLOCAL.LOCATION:
             glore = {(s, p, b) for s, p, b in _blocks(self.GLORE.LOCATION)}
             shared = sorted(glore & set(_blocks(self.NONLOCAL.LOCATION)))

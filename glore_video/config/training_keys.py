@@ -11,8 +11,9 @@ from glore_video.config.fields import (
     BelowOne,
     NonNegative,
     NonNegativeFloat,
-    OneOrThree,
+    NumCrops,
     Positive,
+    PositiveFloat,
     Section,
     key,
 )
@@ -65,11 +66,19 @@ class FinalTest(Section):
     )
     EMA: bool = key(True, "test the moving average of the weights where a checkpoint has one")
     NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")
-    NUM_SPATIAL_CROPS: OneOrThree = key(3, "crops a clip: 3 along the longer side, or the centre")
+    NUM_SPATIAL_CROPS: NumCrops = key(
+        3,
+        "crops of a clip: 3 along the longer side, or the centre; of a picture: 5, the centre and the "
+        "corners, or the centre",
+    )
     VIEW_SPACING: ViewSpacing = key(
         "slowfast",
         "clip i of N starts at i*delta/N (slowfast) or i*delta/(N-1) (ends: reaches the last frame)",
     )
+    SCALES: tuple[PositiveFloat, ...] = key(
+        (1.0,), "pictures: factors of DATA.TEST_SHORT_SIDE, each gives views of its own"
+    )
+    FLIP: bool = key(False, "pictures: mirror images of all views too")
 
 
 class Solver(Section):

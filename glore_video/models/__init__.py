@@ -8,7 +8,7 @@ from glore_video.models.networks.insertion import insert_glore, insert_nonlocal,
 from glore_video.models.networks.module_paths import locate, match_blocks, stage_blocks
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import is_foreign
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
 from glore_video.models.units.graph_convolution import GraphConvolution
 from glore_video.models.weights.files import save_weights

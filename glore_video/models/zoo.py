@@ -20,7 +20,7 @@ from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 from glore_video.models.networks.module_paths import locate
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet2d, TinyResNet3d
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import to_our_keys
 from glore_video.models.weights.load_report import LoadReport
@@ -31,7 +31,9 @@ _log = logging.getLogger(__name__)
 
 Location = Sequence[Sequence[Sequence[int]]]
 
-ARCHITECTURES = ("preact", *backbones.RESNETS, "slowfast", "tiny")
+ARCHITECTURES = ("preact", *backbones.RESNETS, "slowfast", "tiny", "tiny2d")
+PICTURE_ARCHITECTURES = ("tiny2d",)
+"""Those of ARCHITECTURES that take pictures; the others take clips."""
 
 # +2 units on Res3, +3 on Res4; in SlowFast on the slow pathway.
 _GLORE_R50: Location = [[], [[0, 2]], [[0, 2, 4]]]
@@ -222,6 +224,8 @@ def build_network(
         raise UsageError(f"num_classes must be at least 1, got {num_classes}")
     if arch == "tiny":
         return TinyResNet3d(num_classes, dropout_rate=dropout_rate)
+    if arch == "tiny2d":
+        return TinyResNet2d(num_classes, dropout_rate=dropout_rate)
     if arch == "preact":
         return PreactResNet3d(depth, num_classes=num_classes, dropout_rate=dropout_rate)
     shared: dict[str, Any] = {

@@ -21,9 +21,12 @@ def with_published_input(config: Config) -> Config:
 
     They fill what the configuration leaves unset; other networks' configurations stay as they are.
 
-    Raises UsageError for a network that does not take what the task shows it.
+    Raises UsageError for keys that mean nothing to the task, and for a network that does not take
+    what the task shows it.
     """
-    values = task_of(config).published_input()
+    task = task_of(config)
+    task.check_keys()
+    values = task.published_input()
     return with_values(config, values) if values else config
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from glore_video.errors import UsageError
-from glore_video.video import VideoError
+from glore_video.errors import SampleError, UsageError
 
 logger = logging.getLogger(__name__)
 
@@ -148,7 +147,7 @@ class Jobs:
         job.state = "running"
         try:
             job.result = self._work(job.upload, job.film, job.name, report)
-        except VideoError as error:
+        except SampleError as error:
             job.message = error.reason
         except UsageError as error:  # of the network: its scores are not finite, say
             logger.error("%s", error)

@@ -24,7 +24,7 @@ class Trial:
     def index(self, upload: Path, *, decode: bool) -> VideoIndex:
         """What the file holds, of its packets alone or after decoding all of it.
 
-        Raises VideoError if it can't be read, is damaged, takes too long or crashes the decoder.
+        Raises SampleError if it can't be read, is damaged, takes too long or crashes the decoder.
         """
         path = str(upload)
         with self._lock:

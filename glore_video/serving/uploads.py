@@ -9,9 +9,9 @@ from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
+from glore_video.errors import SampleError
 from glore_video.serving.jobs import FullError, Job, Jobs
 from glore_video.serving.trial import Trial
-from glore_video.video import VideoError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,5 +108,5 @@ def _check(job: Job, limits: Limits, trial: Trial) -> None:
                 422, f"frames of {index.width} x {index.height} pixels are too large"
             )
         trial.index(job.upload, decode=True)
-    except VideoError as error:
+    except SampleError as error:
         raise RefusedError(422, f"this is not a video that can be read: {error.reason}") from None

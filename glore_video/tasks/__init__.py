@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from glore_video.config import Config
     from glore_video.tasks.protocol import RunTask
 
-TASKS = {"video_classification": "glore_video.tasks.video_classification.task:VideoClassification"}
+TASKS = {
+    "video_classification": "glore_video.tasks.video_classification.task:VideoClassification",
+    "image_classification": "glore_video.tasks.image_classification.task:ImageClassification",
+}
 """Name, as the key TASK has it -> module:class that takes a Config. Imported when it is named."""
 
 

@@ -32,6 +32,9 @@ class RunTask(Task, Protocol):
     def render(self) -> None:
         """Make the data that are made and not there yet."""
 
+    def check_keys(self) -> None:
+        """Raises UsageError for keys that are set and mean nothing to the task."""
+
     def published_input(self) -> Mapping[str, Any]:
         """Keys that are not set and follow from MODEL.NAME, with the values it was published with."""
 

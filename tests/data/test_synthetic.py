@@ -21,7 +21,7 @@ from glore_video.data.relations.synthetic import (
     render_relations,
     render_video,
 )
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 
 SMALL = {"num_train": 6, "num_val": 4, "num_frames": 3, "progress": False}
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -42,6 +43,9 @@ def info(name: str, rest: str) -> NetworkInfo:
         mean=tuple(known["mean"]),
         std=tuple(known["std"]),
         interpolation=known["interpolation"],
+        # Rounded down, as timm's transforms for evaluation do it.
+        scaled_side=math.floor(known["input_size"][-1] / known.get("crop_pct", 1.0)),
+        crop_mode=known.get("crop_mode") or "center",
     )
 
 

@@ -39,6 +39,7 @@ def info(name: str, rest: str) -> NetworkInfo:
         mean=tuple(preset.mean),
         std=tuple(preset.std),
         interpolation=preset.interpolation.value,
+        scaled_side=0 if frames else int(preset.resize_size[0]),
     )
 
 

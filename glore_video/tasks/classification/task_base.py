@@ -11,9 +11,10 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from glore_video.config import Config, flatten
-from glore_video.data.loader import clip_loader
+from glore_video.data.loader import samples_loader
 from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
+from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.protocols import Evaluation, TrainingData, ValidationData, Words
 from glore_video.errors import UsageError
@@ -160,7 +161,7 @@ class ClassifyingTask(ABC):
 
     def _loader(self, dataset: Dataset[Any], **order: Any) -> DataLoader[Any]:
         options = self.config.DATA_LOADER
-        return clip_loader(
+        return samples_loader(
             dataset,
             num_workers=num_workers(self.config),
             pin_memory=options.PIN_MEMORY,
@@ -169,6 +170,9 @@ class ClassifyingTask(ABC):
         )
 
     def render(self) -> None:
+        return
+
+    def check_keys(self) -> None:
         return
 
     def published_input(self) -> Mapping[str, Any]:
@@ -199,3 +203,9 @@ class ClassifyingTask(ABC):
 def num_workers(config: Config) -> int:
     """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
     return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
+
+
+def build_watchdog(config: Config) -> Watchdog | None:
+    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
+    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
+    return Watchdog(seconds) if seconds and num_workers(config) else None
