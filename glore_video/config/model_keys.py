@@ -43,6 +43,14 @@ class Model(Section):
     )
     COMPILE: bool = key(False, "training steps through torch.compile")
     DROPOUT_RATE: BelowOne = key(0.5, "dropout before the classifier")
+    LOSS_FUNC: Literal["cross_entropy", "soft_cross_entropy", "bce_logit"] = key(
+        "cross_entropy",
+        "loss in training and validation: cross-entropy (both names, whether targets are soft or "
+        "not), or binary cross-entropy of each class' logit, the mean over classes",
+    )
+    BCE_TARGET_THRESHOLD: BelowOne = key(
+        0.0, "with bce_logit, soft targets above this are 1 and the others 0; 0: as they are"
+    )
 
     @field_validator("NUM_CLASSES")
     @classmethod
@@ -50,6 +58,15 @@ class Model(Section):
         if number == 1:
             raise UsageError("two classes at least, or 0 for as many as the data have")
         return number
+
+    @model_validator(mode="after")
+    def _threshold_has_a_use(self) -> Model:
+        if self.BCE_TARGET_THRESHOLD and self.LOSS_FUNC != "bce_logit":
+            raise UsageError(
+                f"MODEL.BCE_TARGET_THRESHOLD = {self.BCE_TARGET_THRESHOLD:g} is for "
+                f"MODEL.LOSS_FUNC bce_logit (is {self.LOSS_FUNC})"
+            )
+        return self
 
 
 class ResNet(Section):

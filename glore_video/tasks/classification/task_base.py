@@ -23,7 +23,7 @@ from glore_video.errors import UsageError
 from glore_video.pixels.normalize import Normalize
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.meter import TrainingMeter, ValidationMeter
-from glore_video.tasks.classification.objective import CrossEntropy
+from glore_video.tasks.classification.objective import BinaryCrossEntropy, ClassLoss, CrossEntropy
 from glore_video.tasks.classification.task_augmentation import build_mixing
 from glore_video.tasks.predictor import Predictor
 
@@ -103,8 +103,11 @@ class ClassifyingTask(ABC):
         return Normalize(mean=data.MEAN, std=data.STD, memory_format=self.memory_format)
 
     @property
-    def objective(self) -> CrossEntropy:
-        return CrossEntropy(build_mixing(self.config))
+    def objective(self) -> ClassLoss:
+        model, mix = self.config.MODEL, build_mixing(self.config)
+        if model.LOSS_FUNC == "bce_logit":
+            return BinaryCrossEntropy(mix, threshold=model.BCE_TARGET_THRESHOLD)
+        return CrossEntropy(mix)
 
     @property
     def train_meter(self) -> TrainingMeter:
@@ -112,7 +115,7 @@ class ClassifyingTask(ABC):
 
     @property
     def val_meter(self) -> ValidationMeter:
-        return ValidationMeter()
+        return ValidationMeter(self.objective)
 
     def listed(self, split: str) -> SampleList:
         """The list of a split that the run needs."""
