@@ -160,4 +160,6 @@ def changes_scores(key: str) -> bool:
         return False
     if section == "TEST":
         return name not in ("ENABLE", "DATASET", "BATCH_SIZE", "CHECKPOINT_FILE_PATH")
+    if section == "MODEL" and name in ("LOSS_FUNC", "BCE_TARGET_THRESHOLD"):
+        return False
     return not name.startswith(("PATH_", "CLASS_NAMES_PATH", "MAX_BAD_FRACTION"))
