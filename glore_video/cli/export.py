@@ -129,7 +129,7 @@ def pictures(video: str | None, frames: int, crop: int) -> Tensor:
     import numpy as np
     import torch
 
-    from glore_video.data.relations.rendering import render_video
+    from glore_video.data.relations.video_rendering import render_video
     from glore_video.pixels.transforms import centre_crop, resize_short_side
     from glore_video.video import open_video
 

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from functools import partial
 
 import av
 import numpy as np
@@ -7,23 +8,25 @@ import pytest
 import torch
 from encoded_videos import rgb
 
-from glore_video.data.relations import rendered_folder, synthetic
-from glore_video.data.relations.rendering import (
+from glore_video.data.relations import data_set, labels, rendered_folder, videos
+from glore_video.data.relations.scene import MIN_GAP, place_cells
+from glore_video.data.relations.video_rendering import (
     DIRECTIONS,
-    MIN_GAP,
     STEPS,
     moving_object,
-    place_cells,
-)
-from glore_video.data.relations.synthetic import (
-    class_names,
-    directions_and_label,
-    render_relations,
     render_video,
 )
+from glore_video.data.relations.videos import render_relations
 from glore_video.models.networks.tiny import TinyResNet3d
 
 SMALL = {"num_train": 6, "num_val": 4, "num_frames": 3, "progress": False}
+
+
+class_names = partial(labels.class_names, kinds=DIRECTIONS)
+
+
+def directions_and_label(labelling, index, rng):
+    return labels.kinds_and_label(labelling, DIRECTIONS, index, rng)
 
 
 def decode(path):
@@ -33,9 +36,9 @@ def decode(path):
         return np.stack(frames), stream.codec_context.name, stream.average_rate
 
 
-def sample(labels, index):
-    """Video `index` of a split with these labels, without encoding."""
-    directions, label = directions_and_label(labels, index, np.random.default_rng([index, 7]))
+def sample(labelling, index):
+    """Video `index` of a split with this labelling, without encoding."""
+    directions, label = directions_and_label(labelling, index, np.random.default_rng([index, 7]))
     return render_video(directions, seed=[3, index], num_frames=4), label
 
 
@@ -196,7 +199,7 @@ def test_rendering_twice_gives_the_same_bytes(tmp_path):
 
 def test_complete_set_is_reused(tmp_path, monkeypatch):
     root = render_relations(tmp_path / "r", labels="same", **SMALL)
-    monkeypatch.setattr(synthetic, "render_video", None)
+    monkeypatch.setattr(videos, "render_video", None)
     assert render_relations(root, labels="same", **SMALL) == root
 
 
@@ -236,7 +239,7 @@ def test_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(synthetic.shutil, "copyfile", interrupted)
+        patch.setattr(data_set.shutil, "copyfile", interrupted)
         with pytest.raises(KeyboardInterrupt):
             render_relations(tmp_path / "r", labels="same", **SMALL)
     assert list(tmp_path.iterdir()) == []
@@ -245,15 +248,15 @@ def test_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
 
 def test_another_process_may_be_faster(tmp_path, monkeypatch):
     root = tmp_path / "r"
-    copyfile = synthetic.shutil.copyfile
+    copyfile = data_set.shutil.copyfile
 
     def meanwhile(*args):
-        monkeypatch.setattr(synthetic.shutil, "copyfile", copyfile)
+        monkeypatch.setattr(data_set.shutil, "copyfile", copyfile)
         monkeypatch.setattr(rendered_folder.os, "getpid", lambda: 0)
         render_relations(root, labels="same", **SMALL)
         return copyfile(*args)
 
-    monkeypatch.setattr(synthetic.shutil, "copyfile", meanwhile)
+    monkeypatch.setattr(data_set.shutil, "copyfile", meanwhile)
     assert render_relations(root, labels="same", **SMALL) == root
     assert list(tmp_path.iterdir()) == [root]
 
@@ -283,17 +286,17 @@ def test_unknown_direction():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("labels", ["pair", "same"])
-def test_a_classifier_of_single_frames_stays_at_chance(labels):
+@pytest.mark.parametrize("labelling", ["pair", "same"])
+def test_a_classifier_of_single_frames_stays_at_chance(labelling):
     torch.manual_seed(0)
-    videos, answers = zip(*(sample(labels, i) for i in range(1800)), strict=True)
+    videos, answers = zip(*(sample(labelling, i) for i in range(1800)), strict=True)
     frames = torch.from_numpy(np.stack([v[3] for v in videos])).permute(0, 3, 1, 2) / 255 - 0.5
     answers = torch.tensor(answers)
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 16, 5, stride=2), torch.nn.BatchNorm2d(16), torch.nn.ReLU(),
         torch.nn.Conv2d(16, 32, 3, stride=2), torch.nn.BatchNorm2d(32), torch.nn.ReLU(),
         torch.nn.Conv2d(32, 32, 3, stride=2), torch.nn.BatchNorm2d(32), torch.nn.ReLU(),
-        torch.nn.Flatten(), torch.nn.Linear(32 * 36, len(class_names(labels))),
+        torch.nn.Flatten(), torch.nn.Linear(32 * 36, len(class_names(labelling))),
     )  # fmt: skip
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(3):
@@ -305,7 +308,7 @@ def test_a_classifier_of_single_frames_stays_at_chance(labels):
     network.eval()
     with torch.no_grad():
         right = (network(frames[1200:]).argmax(1) == answers[1200:]).sum().item()
-    chance = 600 / len(class_names(labels))
+    chance = 600 / len(class_names(labelling))
     assert abs(right - chance) < 4 * (chance * (1 - chance / 600)) ** 0.5
 
 
@@ -320,14 +323,14 @@ def test_no_feature_of_the_plain_network_sees_both_objects():
 
 
 def test_a_fault_of_the_code_stops_rendering_and_leaves_nothing(tmp_path, monkeypatch):
-    real = synthetic.render_video
+    real = videos.render_video
 
     def render(directions, *, seed, **options):
         if seed[2] == 3:
             raise TypeError("strange object")
         return real(directions, seed=seed, **options)
 
-    monkeypatch.setattr(synthetic, "render_video", render)
+    monkeypatch.setattr(videos, "render_video", render)
     with pytest.raises(TypeError, match="strange object"):
         render_relations(tmp_path / "r", labels="same", num_train=300, num_val=2, num_frames=2)
     assert list(tmp_path.iterdir()) == []

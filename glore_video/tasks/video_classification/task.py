@@ -6,6 +6,7 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
@@ -23,7 +24,7 @@ from glore_video.tasks.video_classification.task_data import (
     centre_clips,
     check_backend,
     clip_sampling,
-    render_synthetic,
+    render_videos,
     training_clips,
     video_lists,
 )
@@ -40,6 +41,7 @@ class VideoClassification(ListedTask[VideoList]):
     """See RunTask in tasks/protocol.py."""
 
     name = "video_classification"
+    for_own = "--cfg k400_glore_r50_finetune is made for videos of your own"
 
     @property
     def words(self) -> Words:
@@ -76,12 +78,8 @@ class VideoClassification(ListedTask[VideoList]):
         """The test of the test list."""
         return build_evaluation(self.config, self.listed("test"), self.class_names)
 
-    @property
-    def renders(self) -> str:
-        return "synthetic videos" if self.config.SYNTHETIC.LABELS != "none" else ""
-
-    def render(self) -> None:
-        render_synthetic(self.config)
+    def render_samples(self, labels: Labels) -> None:
+        render_videos(self.config, labels)
 
     def check_keys(self) -> None:
         refuse_keys(self.config, _OF_PICTURES, f"whose samples are {VIDEOS.words}")
