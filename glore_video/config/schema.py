@@ -68,6 +68,11 @@ class Config(Section):
         name = self.MODEL.NAME
         if self.MODEL.PRETRAINED and not name:
             raise UsageError("MODEL.PRETRAINED = True needs MODEL.NAME, a network by name")
+        if self.MODEL.OPTIONS and "/" not in name:
+            raise UsageError(
+                f"MODEL.OPTIONS = {self.MODEL.OPTIONS}: for networks of timm, torchvision and "
+                f"pytorchvideo, and MODEL.NAME is {name or 'not set'}"
+            )
         if self.MODEL.PRETRAINED and self.TRAIN.CHECKPOINT_FILE_PATH:
             raise UsageError(
                 "MODEL.PRETRAINED = True and TRAIN.CHECKPOINT_FILE_PATH exclude each other"

@@ -82,7 +82,9 @@ class FinalTest(Section):
 
 
 class Solver(Section):
-    OPTIMIZING_METHOD: Literal["sgd", "adam", "adamw"] = key("sgd", "optimiser")
+    OPTIMIZING_METHOD: Literal["sgd", "adam", "adamw", "lamb"] = key(
+        "sgd", "optimiser; lamb is timm's, whose own clipping is CLIP_GRAD_L2NORM 1.0 here"
+    )
     BASE_LR: NonNegativeFloat = key(0.1, "learning rate for TRAIN.BATCH_SIZE, as it is")
     BASE_LR_BATCH: NonNegative = key(
         0,
@@ -110,7 +112,7 @@ class Solver(Section):
     MOMENTUM: BelowOne = key(0.9, "momentum")
     DAMPENING: NonNegativeFloat = key(0.0, "dampening of the momentum")
     NESTEROV: bool = key(True, "Nesterov's momentum")
-    BETAS: tuple[BelowOne, BelowOne] = key((0.9, 0.999), "Adam's running averages")
+    BETAS: tuple[BelowOne, BelowOne] = key((0.9, 0.999), "running averages of Adam and LAMB")
     WEIGHT_DECAY: NonNegativeFloat = key(1e-4, "weight decay (batch norm: BN.WEIGHT_DECAY)")
     ZERO_WD_1D_PARAM: bool = key(False, "no weight decay on biases and other vectors")
     ZERO_WD_BIAS: bool = key(False, "no weight decay on any bias, batch norm's included")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -84,6 +85,7 @@ def create_model(
     num_classes: int | None = None,
     pretrained: bool | str | Path = False,
     glore_after: Sequence[str] = (),
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> nn.Module:
     """Builds a network by name: of the zoo, or of timm, torchvision or pytorchvideo.
 
@@ -101,6 +103,8 @@ def create_model(
         pretrained: True for the published weights, a file or URL of weights for this network (see
             `load_weights`), or False for none.
         glore_after: blocks to insert a GloRe unit after, paths or patterns (see `match_blocks`).
+        options: of another package's network, more arguments for its builder:
+            {"drop_path_rate": 0.05}.
 
     Returns:
         A network that takes (batch, 3, frames, height, width) and returns logits
@@ -113,7 +117,9 @@ def create_model(
     """
     stored = None
     if is_foreign(name):
-        model, info = build_foreign(name, num_classes=num_classes, pretrained=pretrained is True)
+        model, info = build_foreign(
+            name, num_classes=num_classes, pretrained=pretrained is True, options=options
+        )
         if glore_after:
             insert_glore(model, after=glore_after, example=torch.zeros(1, *info.input_shape))
         if pretrained and pretrained is not True:
@@ -125,6 +131,10 @@ def create_model(
             raise UsageError(
                 f"unknown model {name!r}; {hint}list_models() names all, and those of other packages "
                 "begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
+            )
+        if options:
+            raise UsageError(
+                f"options are for networks of other packages, and {name} is of this one"
             )
         if pretrained:
             stored = stored_weights(weights_url(name) if pretrained is True else pretrained)

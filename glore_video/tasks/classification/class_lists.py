@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from glore_video.config import Config
-from glore_video.data.class_lists import names_of
+from glore_video.data.class_lists import load_class_names, names_of
 from glore_video.data.numbering import Numbering, list_of, number_classes
 from glore_video.data.sample_kind import SampleKind
 from glore_video.data.samples import SampleList
@@ -121,6 +121,22 @@ class ClassLists(Generic[_List]):
     def names(self) -> tuple[str, ...]:
         """The names of the classes, by label."""
         return names_of(self.kind, self.numbering(), self.config.MODEL.NUM_CLASSES)
+
+    def names_of_weights(self, stored: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of the classes that weights were trained on, as they say themselves.
+
+        Where they do not, those of the data, if there are any, or the usual ones.
+        """
+        config = self.config
+        if len(stored) == config.MODEL.NUM_CLASSES:
+            return stored
+        return load_class_names(
+            self.kind,
+            config.DATA.PATH_TO_DATA_DIR,
+            num_classes=config.MODEL.NUM_CLASSES,
+            file=config.DATA.CLASS_NAMES_PATH,
+            separator=config.DATA.PATH_LABEL_SEPARATOR,
+        )
 
     def of_run(self) -> RunLists[_List]:
         """The lists that the run needs, and the names of the classes."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from glore_video.config import Config, flatten
@@ -16,13 +17,15 @@ from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Evaluation, TrainingData, ValidationData, Words
 from glore_video.errors import UsageError
 from glore_video.pixels.normalize import Normalize
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.meter import TrainingMeter, ValidationMeter
-from glore_video.tasks.classification.objective import CrossEntropy
+from glore_video.tasks.classification.objective import BinaryCrossEntropy, ClassLoss, CrossEntropy
 from glore_video.tasks.classification.task_augmentation import build_mixing
+from glore_video.tasks.predictor import Predictor
 
 
 class ClassifyingTask(ABC):
@@ -100,8 +103,11 @@ class ClassifyingTask(ABC):
         return Normalize(mean=data.MEAN, std=data.STD, memory_format=self.memory_format)
 
     @property
-    def objective(self) -> CrossEntropy:
-        return CrossEntropy(build_mixing(self.config))
+    def objective(self) -> ClassLoss:
+        model, mix = self.config.MODEL, build_mixing(self.config)
+        if model.LOSS_FUNC == "bce_logit":
+            return BinaryCrossEntropy(mix, threshold=model.BCE_TARGET_THRESHOLD)
+        return CrossEntropy(mix)
 
     @property
     def train_meter(self) -> TrainingMeter:
@@ -109,7 +115,7 @@ class ClassifyingTask(ABC):
 
     @property
     def val_meter(self) -> ValidationMeter:
-        return ValidationMeter()
+        return ValidationMeter(self.objective)
 
     def listed(self, split: str) -> SampleList:
         """The list of a split that the run needs."""
@@ -177,6 +183,12 @@ class ClassifyingTask(ABC):
 
     def count_classes(self) -> tuple[int, str]:
         return len(self.names()), f"TASK = {self.name}"
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> Predictor:
+        """Raises UsageError: a task says itself how single files are shown."""
+        raise UsageError(f"TASK = {self.name}: no predictions for single files")
 
     def has_split(self, split: str) -> bool:
         return True

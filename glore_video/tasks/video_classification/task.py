@@ -6,10 +6,13 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
+from torch import nn
+
 from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
 from glore_video.models.zoo import PICTURE_ARCHITECTURES
@@ -18,6 +21,7 @@ from glore_video.tasks.classification.listed_task import ListedTask
 from glore_video.tasks.keys_of_no_use import refuse_keys
 from glore_video.tasks.video_classification.dataset import CentreClips, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
+from glore_video.tasks.video_classification.predictor import VideoPredictor
 from glore_video.tasks.video_classification.task_data import (
     WORDS,
     build_evaluation,
@@ -27,6 +31,7 @@ from glore_video.tasks.video_classification.task_data import (
     render_videos,
     training_clips,
     video_lists,
+    views_of_tests,
 )
 from glore_video.tasks.video_classification.task_network import published_input
 from glore_video.video import span
@@ -80,6 +85,18 @@ class VideoClassification(ListedTask[VideoList]):
 
     def render_samples(self, labels: Labels) -> None:
         render_videos(self.config, labels)
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> VideoPredictor:
+        return VideoPredictor(
+            network=network,
+            class_names=self.lists.names_of_weights(class_names),
+            views=views_of_tests(self.config),
+            normalize=self.normalize,
+            precision=precision,
+            source=source,
+        )
 
     def check_keys(self) -> None:
         refuse_keys(self.config, _OF_PICTURES, f"whose samples are {VIDEOS.words}")
