@@ -61,12 +61,15 @@ def export(args: argparse.Namespace) -> int:
     if args.format == "aoti" and path.suffix != ".pt2":
         raise UsageError(f"--output {path}: AOTInductor packages end with .pt2")
 
+    from glore_video.cli.terminal import chosen_model
     from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
     from glore_video.models.deployment.export import export_network
-    from glore_video.pixels.transforms import normalize_batch, to_clip
 
-    model, frames, crop, mean, std = network(args)
-    clips = normalize_batch(to_clip(pictures(args.video, frames, crop))[None], mean, std)
+    predictor = chosen_model(
+        argparse.Namespace(**{**vars(args), "untrained": not args.weights, "device": "cpu"})
+    )
+    model = predictor.network
+    clips = predictor.example(args.video, size=args.crop or 0, frames=args.frames or 0)
     unchecked = path.with_name(f"{path.stem}.unchecked{path.suffix}")
     try:
         export_network(
@@ -103,47 +106,6 @@ def check(
         raise UsageError(
             f"--tolerance {args.tolerance:g}: {path} would differ from the network by more: not written"
         )
-
-
-def network(
-    args: argparse.Namespace,
-) -> tuple[nn.Module, int, int, Sequence[float], Sequence[float]]:
-    """The network in eval mode, frames and pixels of its clips, mean and deviation of its input."""
-    from glore_video.cli.terminal import chosen_model
-
-    named = {"untrained": not args.weights, "device": "cpu"}
-    predictor = chosen_model(argparse.Namespace(**{**vars(args), **named}))
-    frames = args.frames or predictor.views.sampling.num_frames
-    colours = predictor.normalize
-    return (
-        predictor.network,
-        frames,
-        args.crop or predictor.views.crop_size,
-        colours.mean,
-        colours.std,
-    )
-
-
-def pictures(video: str | None, frames: int, crop: int) -> Tensor:
-    """uint8 (frames, height, width, 3): frames all over the video, a square of its middle."""
-    import numpy as np
-    import torch
-
-    from glore_video.data.relations.rendering import render_video
-    from glore_video.pixels.transforms import centre_crop, resize_short_side
-    from glore_video.video import open_video
-
-    def square(shown: Tensor) -> Tensor:
-        return centre_crop(resize_short_side(shown, crop), crop)
-
-    if video:
-        with open_video(video) as opened:
-            indices = np.linspace(0, opened.num_frames - 1, frames).astype(int).tolist()
-            return opened.frames(indices, square)
-    size = max(48, crop + crop % 2)
-    return square(
-        torch.from_numpy(render_video(("up", "left"), seed=0, num_frames=frames, size=size))
-    )
 
 
 def fastest(run: Callable[[Tensor], Tensor], clips: Tensor, rounds: int = 5) -> float:

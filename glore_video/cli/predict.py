@@ -14,6 +14,7 @@ from glore_video.cli.arguments import add_model_arguments, not_negative, positiv
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
 from glore_video.errors import UsageError
+from glore_video.files.suffixes import check_suffix
 from glore_video.processes.streams import json_line
 from glore_video.video import VideoError
 
@@ -21,7 +22,7 @@ from glore_video.video import VideoError
 if TYPE_CHECKING:
     from glore_video.engine.launch.processes import Process
     from glore_video.prediction.results_file import Result
-    from glore_video.tasks.video_classification.predictor import Predictor
+    from glore_video.tasks.predictor import FilmPredictor, Predictor
 
 
 def parser() -> argparse.ArgumentParser:
@@ -79,14 +80,13 @@ def run(args: argparse.Namespace) -> int:
     from glore_video.cli.terminal import default_device
     from glore_video.engine.launch.processes import under_torchrun
     from glore_video.engine.run_log import setup_logging
-    from glore_video.tasks.video_classification.timeline_files import check_timeline_path
 
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
     args.device = args.device or default_device()
     source = Path(args.video)
     windowed = args.window or args.hop or args.timeline or args.out
     if args.timeline:
-        check_timeline_path(args.timeline)
+        check_suffix(args.timeline, (".png", ".html"), "a timeline")
     if args.out and source.exists() and Path(args.out).resolve() == source.resolve():
         raise UsageError(f"--out {args.out} is the video itself")
     if source.is_dir():
@@ -99,7 +99,7 @@ def run(args: argparse.Namespace) -> int:
         return camera(args, int(args.video))
     if not source.is_file():
         raise VideoError(args.video, "no such file or folder")
-    return timeline(args, ready(args)) if windowed else one(args, ready(args))
+    return timeline(args, film_predictor(args)) if windowed else one(args, ready(args))
 
 
 def ready(args: argparse.Namespace, device: str = "") -> Predictor:
@@ -110,47 +110,47 @@ def ready(args: argparse.Namespace, device: str = "") -> Predictor:
     return chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
 
 
+def film_predictor(args: argparse.Namespace) -> FilmPredictor:
+    """Raises UsageError if the network takes files that have no length."""
+    from glore_video.tasks.predictor import FilmPredictor
+
+    predictor = ready(args)
+    if not isinstance(predictor, FilmPredictor):
+        raise UsageError(
+            "--window, --hop, --timeline, --out and a camera need a network for videos; this one "
+            f"takes {predictor.kind.words}"
+        )
+    return predictor
+
+
 def one(args: argparse.Namespace, model: Predictor) -> int:
-    from glore_video.prediction import predict
     from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
 
-    prediction = predict(args.video, model)
+    prediction = model.predict(args.video)
     if args.csv:
         row = Result(args.video, fingerprint(model), tuple(prediction.top()))
         file = ResultsFile(args.csv)
         file.known(row.network)
         args.csv.parent.mkdir(parents=True, exist_ok=True)
         file.finish([args.video], {args.video: row})
-    show(args, args.video, prediction.top(args.top), model.views.words)
+    show(args, args.video, prediction.top(args.top), model.words)
     return 0
 
 
-def timeline(args: argparse.Namespace, model: Predictor) -> int:
+def timeline(args: argparse.Namespace, model: FilmPredictor) -> int:
     from glore_video.cli.terminal import Bar
-    from glore_video.prediction import window_timeline
-    from glore_video.tasks.video_classification.timeline_files import (
-        write_annotated,
-        write_timeline,
-    )
 
     for path in filter(None, (args.timeline, args.out)):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Bar("windows") as bar:
-        found = window_timeline(
-            args.video, model, window=args.window or 0.0, hop=args.hop or 0.0, progress=bar
+        found = model.timeline(
+            args.video, window=args.window or 0.0, hop=args.hop or 0.0, progress=bar
         )
     if args.timeline:
-        write_timeline(found, args.timeline)
+        model.write_timeline(found, args.timeline)
     if args.out:
         with Bar("film") as bar:
-            write_annotated(
-                found,
-                args.out,
-                k=min(args.top, 3),
-                backend=model.views.backend,
-                damaged=model.views.damaged,
-                progress=bar,
-            )
+            model.write_annotated(found, args.out, k=min(args.top, 3), progress=bar)
     for window in found.windows:
         top = found.top((window.start + window.end) / 2, args.top if args.json else 1)
         if args.json:
@@ -168,18 +168,18 @@ def folder(args: argparse.Namespace, source: Path) -> int:
     import torch
 
     from glore_video.engine.launch.processes import Process, launch, under_torchrun
-    from glore_video.prediction.folder import predict_videos, videos_below
+    from glore_video.prediction.folder import files_below, predict_files
 
     file = args.csv or Path("outputs/predictions.csv")
-    paths = videos_below(source)
     on_gpu = args.device.startswith("cuda")
 
     def work(process: Process) -> int:
         device = str(process.device) if under_torchrun() else args.device
         try:
-            results = predict_videos(
-                paths,
-                ready(args, device),
+            predictor = ready(args, device)
+            results = predict_files(
+                files_below(predictor.kind, source),
+                predictor,
                 file,
                 process=process,
                 workers=args.workers,
@@ -188,7 +188,7 @@ def folder(args: argparse.Namespace, source: Path) -> int:
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             raise
-        return 0 if results is None else report(args, results, file)
+        return 0 if results is None else report(args, results, file, predictor.kind.words)
 
     if under_torchrun():
         return launch(
@@ -197,12 +197,12 @@ def folder(args: argparse.Namespace, source: Path) -> int:
     return work(Process(0, 1, torch.device(args.device)))
 
 
-def report(args: argparse.Namespace, results: list[Result], file: Path) -> int:
+def report(args: argparse.Namespace, results: list[Result], file: Path, words: str) -> int:
     failed = [result for result in results if result.failed]
     for result in results if args.json or len(results) <= 20 else ():
         if not result.failed:
             show(args, result.path, list(result.top[: args.top]))
-    print(f"wrote {file}: {len(results) - len(failed)} videos", file=sys.stderr)
+    print(f"wrote {file}: {len(results) - len(failed)} {words}", file=sys.stderr)
     if failed:
         print(f"{len(failed)} of {len(results)} failed:", file=sys.stderr)
         for result in failed:
@@ -211,13 +211,13 @@ def report(args: argparse.Namespace, results: list[Result], file: Path) -> int:
 
 
 def camera(args: argparse.Namespace, number: int) -> int:
-    from glore_video.tasks.video_classification.live import watch
     from glore_video.video.camera import Camera
 
+    predictor = film_predictor(args)
     with Camera(number) as source:
         try:
-            for seconds, top in watch(
-                source, ready(args), fps=source.fps, every=args.every, k=args.top
+            for seconds, top in predictor.watch(
+                source, fps=source.fps, every=args.every, k=args.top
             ):
                 if args.json:
                     print(json.dumps({"seconds": seconds, "top": _pairs(top)}), flush=True)

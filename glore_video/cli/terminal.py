@@ -17,7 +17,7 @@ from glore_video.errors import UsageError, naming
 from glore_video.processes.streams import takes
 
 if TYPE_CHECKING:
-    from glore_video.tasks.video_classification.predictor import Predictor
+    from glore_video.tasks.predictor import Predictor
 
 
 def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int = 0) -> Predictor:

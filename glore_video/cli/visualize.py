@@ -14,8 +14,8 @@ from glore_video.cli.programs import command_parser
 from glore_video.errors import UsageError, naming
 
 if TYPE_CHECKING:
-    from glore_video.prediction import VideoLook
-    from glore_video.tasks.video_classification.predictor import Predictor
+    from glore_video.inspection.look import Look
+    from glore_video.tasks.predictor import Predictor
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,9 +67,8 @@ def visualize(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
     import glore_video.prediction  # noqa: F401  before tasks, which look into it
     from glore_video.cli.terminal import Bar, chosen_model
+    from glore_video.inspection.look import find_unit
     from glore_video.models import glore_units
-    from glore_video.tasks.video_classification.inspection import look
-    from glore_video.tasks.video_classification.inspection_pictures import choose_nodes, find_unit
 
     predictor = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
     units = list(glore_units(predictor.network))
@@ -82,9 +81,8 @@ def visualize(args: argparse.Namespace) -> int:
             unit = find_unit(units, args.unit)
     target = None if args.target is None else _label(args.target, predictor.class_names)
     with Bar("clips") as bar:
-        seen = look(
+        seen = predictor.look(
             args.video,
-            predictor,
             target=target,
             most_clips=args.maps,
             layer=args.layer,
@@ -93,11 +91,11 @@ def visualize(args: argparse.Namespace) -> int:
     nodes = []
     if unit:
         with naming("--nodes"):
-            nodes = choose_nodes(seen, unit, args.nodes, args.top)
+            nodes = seen.choose_nodes(unit, args.nodes, args.top)
     paths = _write(args, predictor, seen, unit, nodes)
     print(
-        f"{predictor.class_names[seen.target]} {100 * seen.probability:.1f}% ({predictor.views.words}, as "
-        f"glore-video predict says); maps of {len(seen.clips)} clips{unit and f', {unit}'}"
+        f"{predictor.class_names[seen.target]} {100 * seen.probability:.1f}% ({predictor.words}, as "
+        f"glore-video predict says); maps of {seen.words}{unit and f', {unit}'}"
     )
     if unit:
         print("\n".join(_node_lines(seen, unit, nodes)))
@@ -108,41 +106,26 @@ def visualize(args: argparse.Namespace) -> int:
 
 
 def _write(
-    args: argparse.Namespace, predictor: Predictor, seen: VideoLook, unit: str, nodes: list[int]
+    args: argparse.Namespace, predictor: Predictor, seen: Look, unit: str, nodes: list[int]
 ) -> list[Path]:
     """Pictures and film into --out; returns their paths."""
     from glore_video.cli.terminal import Bar
-    from glore_video.inspection.adjacency_chart import draw_adjacency
     from glore_video.reports.drawing import save
-    from glore_video.tasks.video_classification.inspection_pictures import (
-        activity_chart,
-        film_of,
-        sheet_of,
-    )
+    from glore_video.tasks.predictor import FilmPredictor
 
     args.out.mkdir(parents=True, exist_ok=True)
     stem = f"{Path(args.video).stem}.{unit.removesuffix('.glore') or 'grad_cam'}"
-    names, backend, damaged = (
-        predictor.class_names,
-        predictor.views.backend,
-        predictor.views.damaged,
-    )
-    sheet = sheet_of(seen, unit, nodes, names, backend=backend, damaged=damaged)
-    pictures = {"sheet": sheet}
-    if unit:
-        adjacency = seen.clips[0].units[unit].adjacency
-        pictures["adjacency"] = draw_adjacency(adjacency, title=unit)
-        pictures["activity"] = activity_chart(seen, unit, nodes)
+    pictures = predictor.pictures(seen, unit, nodes)
     paths = [save(image, args.out / f"{stem}.{name}.png") for name, image in pictures.items()]
-    if args.film:
+    if args.film and isinstance(predictor, FilmPredictor):
         path = args.out / f"{stem}.mp4"
         with Bar("film") as bar:
-            film_of(seen, unit, nodes, names, path, progress=bar, backend=backend, damaged=damaged)
+            predictor.film(seen, unit, nodes, path, progress=bar)
         paths.append(path)
     return paths
 
 
-def _node_lines(seen: VideoLook, unit: str, nodes: Sequence[int]) -> Iterator[str]:
+def _node_lines(seen: Look, unit: str, nodes: Sequence[int]) -> Iterator[str]:
     importance, shares = seen.importance(unit), seen.shares(unit)
     if not importance.any():
         yield "  its nodes do not change the logits: the unit was not trained"

@@ -38,7 +38,8 @@ class Aug(Section):
     NUM_SAMPLE: Positive = key(
         1,
         "clips of each training video in a step, from one opening of the file, each from its own "
-        "start; TRAIN.BATCH_SIZE counts videos, so a step has BATCH_SIZE * NUM_SAMPLE clips",
+        "start; TRAIN.BATCH_SIZE counts videos, so a step has BATCH_SIZE * NUM_SAMPLE clips; of "
+        "pictures, crops with augmentation of their own: repeated augmentation",
     )
     COLOR_JITTER: Strength = key(
         0.4,

@@ -28,12 +28,13 @@ class Crops(Section):
     INV_UNIFORM_SAMPLE: bool = key(False, "draw the inverse of the short side evenly, not the side")
     TRAIN_CROP_SIZE: Positive = key(224, "crop in training and validation, pixels")
     VAL_SHORT_SIDE: NonNegative = key(
-        0, "short side in validation, pixels; 0: the training's least"
+        0, "short side in validation, pixels; 0: the training's least; of pictures: 8/7 of the crop"
     )
     TEST_CROP_SIZE: Positive = key(256, "crop in testing, pixels")
     TEST_SHORT_SIDE: NonNegative = key(
         0,
-        "short side in testing, pixels; 0: TEST_CROP_SIZE with 3 crops, else the training's least",
+        "short side in testing, pixels; 0: TEST_CROP_SIZE with 3 crops, else the training's least; of "
+        "pictures: 8/7 of the crop",
     )
     RANDOM_FLIP: bool = key(True, "mirror half of the training clips left to right")
 
@@ -45,11 +46,6 @@ class Crops(Section):
                 f"DATA.TRAIN_JITTER_SCALES = [{low}, {high}]: the first is the greater"
             )
         self._check_pairs()
-        if self.TRAIN_CROP_SIZE > low:
-            raise UsageError(
-                f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into the least short "
-                f"side, DATA.TRAIN_JITTER_SCALES = [{low}, {high}]"
-            )
         if self.VAL_SHORT_SIDE and self.TRAIN_CROP_SIZE > self.VAL_SHORT_SIDE:
             raise UsageError(
                 f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into "
@@ -61,6 +57,15 @@ class Crops(Section):
                 f"DATA.TEST_SHORT_SIDE = {self.TEST_SHORT_SIDE}"
             )
         return self
+
+    def check_training_crop(self) -> None:
+        """Raises UsageError for a crop that does not fit into the frames it is cut out of."""
+        low, high = self.TRAIN_JITTER_SCALES
+        if self.TRAIN_CROP_SIZE > low:
+            raise UsageError(
+                f"DATA.TRAIN_CROP_SIZE = {self.TRAIN_CROP_SIZE} does not fit into the least short "
+                f"side, DATA.TRAIN_JITTER_SCALES = [{low}, {high}]"
+            )
 
     def _check_pairs(self) -> None:
         for name in (

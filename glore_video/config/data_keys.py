@@ -1,4 +1,4 @@
-"""Keys of videos, clips, crops and their reading."""
+"""Keys of videos, clips, pictures, crops and their reading."""
 
 from __future__ import annotations
 
@@ -40,7 +40,12 @@ class _Lists(Section):
     CLASS_NAMES_PATH: str = key(
         "",
         "text file, a class name a line, that of label 0 first, for people and for class folders; "
-        "empty: class_names.txt beside the lists, or Kinetics'",
+        "empty: class_names.txt beside the lists, or Kinetics', or ImageNet's",
+    )
+    VAL_LABELS_PATH: str = key(
+        "",
+        "pictures: file with the classes of a val folder without class folders, as ImageNet's is "
+        "unpacked; empty: looked for in the data folder",
     )
 
 
@@ -76,10 +81,24 @@ class _Colours(Section):
     )
 
 
+class _Pictures(Section):
+    INTERPOLATION: Literal["bilinear", "bicubic"] = key(
+        "bilinear", "pictures: how they are scaled, antialiased as Pillow does it"
+    )
+    CROP_MODE: Literal["center", "squash", "border"] = key(
+        "center",
+        "pictures in validation and testing: the shorter side is scaled (center), both are, whatever "
+        "the shape (squash), or the longer one and the rest is filled (border)",
+    )
+    MAX_PIXELS: Positive = key(
+        100_000_000, "pictures of more pixels (width times height) count as unreadable"
+    )
+
+
 # Keys are listed from the last of these to the first.
-class Data(_Colours, Crops, _Decoding, _Clips, _Lists):
+class Data(_Colours, _Pictures, Crops, _Decoding, _Clips, _Lists):
     MAX_BAD_FRACTION: Fraction01 = key(
-        0.05, "share of unreadable training videos past which the run stops"
+        0.05, "share of unreadable training samples past which the run stops"
     )
 
 
@@ -89,14 +108,14 @@ class Synthetic(Section):
         BeforeValidator(lambda value: "none" if value in ("", None) else value),
     ] = key(
         "none",
-        "render the `relations` videos, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
-        "the videos are there",
+        "render the `relations` samples, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
+        "the samples are there",
     )
-    NUM_TRAIN: Positive = key(2000, "training videos to render")
-    NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")
+    NUM_TRAIN: Positive = key(2000, "training samples to render")
+    NUM_VAL: Positive = key(480, "validation samples to render; they are the test samples too")
     NUM_FRAMES: Positive = key(12, "frames a rendered video")
     SIZE: Annotated[Int, Field(ge=48, multiple_of=2)] = key(
-        64, "height and width of a rendered video, pixels; even, from 48 on"
+        64, "height and width of a rendered sample, pixels; even, from 48 on"
     )
     SEED: Seed = key(0, "seed of the rendering")
 
@@ -108,8 +127,9 @@ class DataLoader(Section):
     PIN_MEMORY: bool = key(True, "page-locked batches, for faster copies to a GPU")
     VIDEO_TIMEOUT: Seconds = key(
         60.0,
-        "seconds a video may take to read before its decoder is killed; 0, or no workers: no limit",
+        "seconds a video or picture may take to read before its decoder is killed; 0, or no workers: "
+        "no limit",
     )
     VIDEO_TIMEOUT_ACTION: Literal["skip", "stop"] = key(
-        "skip", "such a video counts as unreadable and the run goes on, or the run stops"
+        "skip", "such a sample counts as unreadable and the run goes on, or the run stops"
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
@@ -17,6 +18,26 @@ from glore_video.config.fields import (
 )
 from glore_video.errors import UsageError
 
+# Of builders' arguments, those that keys of their own stand for, and those that name weights.
+_OTHER_KEYS = {
+    "num_classes": "MODEL.NUM_CLASSES is",
+    **dict.fromkeys(("pretrained", "weights", "weights_backbone"), "MODEL.PRETRAINED is"),
+    **dict.fromkeys(
+        ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"),
+        "TRAIN.CHECKPOINT_FILE_PATH names a file of weights",
+    ),
+}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (bool, int, str))
+
 
 class Model(Section):
     NAME: str = key(
@@ -24,8 +45,13 @@ class Model(Section):
         "a network by name, in place of ARCH, RESNET and SLOWFAST: of the zoo, "
         "torchvision/video/<name>, pytorchvideo/<name>",
     )
+    OPTIONS: dict[str, Any] = key(
+        {},
+        "options of a network of timm, torchvision or pytorchvideo, as its builder there takes them: "
+        "{drop_path_rate: 0.05}",
+    )
     PRETRAINED: bool = key(False, "start from the published weights of MODEL.NAME")
-    ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny"] = key(
+    ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny", "tiny2d"] = key(
         "preact", "backbone: the paper's pre-activation network, or pytorchvideo's, or the demo's"
     )
     NUM_CLASSES: NonNegative = key(
@@ -44,6 +70,24 @@ class Model(Section):
     )
     COMPILE: bool = key(False, "training steps through torch.compile")
     DROPOUT_RATE: BelowOne = key(0.5, "dropout before the classifier")
+    LOSS_FUNC: Literal["cross_entropy", "soft_cross_entropy", "bce_logit"] = key(
+        "cross_entropy",
+        "loss in training and validation: cross-entropy (both names, whether targets are soft or "
+        "not), or binary cross-entropy of each class' logit, the mean over classes",
+    )
+    BCE_TARGET_THRESHOLD: BelowOne = key(
+        0.0, "with bce_logit, soft targets above this are 1 and the others 0; 0: as they are"
+    )
+
+    @field_validator("OPTIONS")
+    @classmethod
+    def _plain(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name, value in options.items():
+            if name in _OTHER_KEYS:
+                raise UsageError(f"{name!r} is not one of them here: {_OTHER_KEYS[name]}")
+            if not _is_plain(value):
+                raise UsageError(f"{name!r} must be a number, text, True, False, or lists of such")
+        return options
 
     @field_validator("NUM_CLASSES")
     @classmethod
@@ -51,6 +95,15 @@ class Model(Section):
         if number == 1:
             raise UsageError("two classes at least, or 0 for as many as the data have")
         return number
+
+    @model_validator(mode="after")
+    def _threshold_has_a_use(self) -> Model:
+        if self.BCE_TARGET_THRESHOLD and self.LOSS_FUNC != "bce_logit":
+            raise UsageError(
+                f"MODEL.BCE_TARGET_THRESHOLD = {self.BCE_TARGET_THRESHOLD:g} is for "
+                f"MODEL.LOSS_FUNC bce_logit (is {self.LOSS_FUNC})"
+            )
+        return self
 
 
 class ResNet(Section):

@@ -35,8 +35,8 @@ class Config(Section):
     )
     TRAIN: Train = key(Train(), "training")
     TEST: FinalTest = key(FinalTest(), "testing")
-    DATA: Data = key(Data(), "videos, clips and crops")
-    AUG: Aug = key(Aug(), "augmentation of training clips")
+    DATA: Data = key(Data(), "videos, pictures, clips and crops")
+    AUG: Aug = key(Aug(), "augmentation of training clips and pictures")
     MIXUP: Mixup = key(Mixup(), "mixup and cutmix")
     SYNTHETIC: Synthetic = key(Synthetic(), "the synthetic data set")
     MODEL: Model = key(Model(), "network")
@@ -68,6 +68,11 @@ class Config(Section):
         name = self.MODEL.NAME
         if self.MODEL.PRETRAINED and not name:
             raise UsageError("MODEL.PRETRAINED = True needs MODEL.NAME, a network by name")
+        if self.MODEL.OPTIONS and "/" not in name:
+            raise UsageError(
+                f"MODEL.OPTIONS = {self.MODEL.OPTIONS}: for networks of timm, torchvision and "
+                f"pytorchvideo, and MODEL.NAME is {name or 'not set'}"
+            )
         if self.MODEL.PRETRAINED and self.TRAIN.CHECKPOINT_FILE_PATH:
             raise UsageError(
                 "MODEL.PRETRAINED = True and TRAIN.CHECKPOINT_FILE_PATH exclude each other"
@@ -102,6 +107,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Config:
+        if self.TASK == VIDEO_CLASSIFICATION:
+            self.DATA.check_training_crop()
         if self.GLORE.LOCATION and self.NONLOCAL.LOCATION:
             glore = {(s, p, b) for s, p, b in _blocks(self.GLORE.LOCATION)}
             shared = sorted(glore & set(_blocks(self.NONLOCAL.LOCATION)))
@@ -135,7 +142,7 @@ class Config(Section):
         if self.SYNTHETIC.LABELS != "none" and self.DATA.RANDOM_FLIP:
             raise UsageError(
                 f"SYNTHETIC.LABELS = {self.SYNTHETIC.LABELS} needs DATA.RANDOM_FLIP False: a mirrored "
-                "video moves the other way (SYNTHETIC.LABELS none: the videos are your own)"
+                "sample has another label (SYNTHETIC.LABELS none: the samples are your own)"
             )
         return self
 

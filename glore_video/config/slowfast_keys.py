@@ -40,8 +40,6 @@ IGNORED_KEYS = frozenset(
 # Keys whose only value here is the one given: silent when it is that one, else an error.
 FIXED_KEYS: dict[str, tuple[object, ...]] = {
     "DATA.INPUT_CHANNEL_NUM": ([3], [3, 3]),
-    # Which of the two it is follows from MIXUP and AUG.LABEL_SMOOTHING.
-    "MODEL.LOSS_FUNC": ("cross_entropy", "soft_cross_entropy"),
     "MODEL.MODEL_NAME": ("ResNet", "ResNet_nopool", "SlowFast", "PTVResNet", "PTVSlowFast"),
     "NONLOCAL.GROUP": ([[1], [1], [1], [1]], [[1, 1], [1, 1], [1, 1], [1, 1]]),
     "NUM_SHARDS": (1,),

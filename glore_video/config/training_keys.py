@@ -11,8 +11,9 @@ from glore_video.config.fields import (
     BelowOne,
     NonNegative,
     NonNegativeFloat,
-    OneOrThree,
+    NumCrops,
     Positive,
+    PositiveFloat,
     Section,
     key,
 )
@@ -65,15 +66,25 @@ class FinalTest(Section):
     )
     EMA: bool = key(True, "test the moving average of the weights where a checkpoint has one")
     NUM_ENSEMBLE_VIEWS: Positive = key(10, "clips a video, spread evenly over its length")
-    NUM_SPATIAL_CROPS: OneOrThree = key(3, "crops a clip: 3 along the longer side, or the centre")
+    NUM_SPATIAL_CROPS: NumCrops = key(
+        3,
+        "crops of a clip: 3 along the longer side, or the centre; of a picture: 5, the centre and the "
+        "corners, or the centre",
+    )
     VIEW_SPACING: ViewSpacing = key(
         "slowfast",
         "clip i of N starts at i*delta/N (slowfast) or i*delta/(N-1) (ends: reaches the last frame)",
     )
+    SCALES: tuple[PositiveFloat, ...] = key(
+        (1.0,), "pictures: factors of DATA.TEST_SHORT_SIDE, each gives views of its own"
+    )
+    FLIP: bool = key(False, "pictures: mirror images of all views too")
 
 
 class Solver(Section):
-    OPTIMIZING_METHOD: Literal["sgd", "adam", "adamw"] = key("sgd", "optimiser")
+    OPTIMIZING_METHOD: Literal["sgd", "adam", "adamw", "lamb"] = key(
+        "sgd", "optimiser; lamb is timm's, whose own clipping is CLIP_GRAD_L2NORM 1.0 here"
+    )
     BASE_LR: NonNegativeFloat = key(0.1, "learning rate for TRAIN.BATCH_SIZE, as it is")
     BASE_LR_BATCH: NonNegative = key(
         0,
@@ -101,7 +112,7 @@ class Solver(Section):
     MOMENTUM: BelowOne = key(0.9, "momentum")
     DAMPENING: NonNegativeFloat = key(0.0, "dampening of the momentum")
     NESTEROV: bool = key(True, "Nesterov's momentum")
-    BETAS: tuple[BelowOne, BelowOne] = key((0.9, 0.999), "Adam's running averages")
+    BETAS: tuple[BelowOne, BelowOne] = key((0.9, 0.999), "running averages of Adam and LAMB")
     WEIGHT_DECAY: NonNegativeFloat = key(1e-4, "weight decay (batch norm: BN.WEIGHT_DECAY)")
     ZERO_WD_1D_PARAM: bool = key(False, "no weight decay on biases and other vectors")
     ZERO_WD_BIAS: bool = key(False, "no weight decay on any bias, batch norm's included")

@@ -18,11 +18,11 @@ from glore_video.data.reading_workers import (
 )
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.watchdog import is_timeout
+from glore_video.errors import SampleError
 from glore_video.processes.records import behind, open_records
-from glore_video.video.errors import VideoError
 
 
-def clip_loader(
+def samples_loader(
     dataset: Dataset[Any],
     *,
     num_workers: int,
@@ -34,7 +34,7 @@ def clip_loader(
 ) -> DataLoader[Any]:
     """A loader of Batch: by `batches` for training, or by `sampler` and batch_size.
 
-    With stop_on_timeout it raises VideoError for a video that a Watchdog gave up. An error in a
+    With stop_on_timeout it raises SampleError for a sample that a Watchdog gave up. An error in a
     worker is raised at once, whatever other workers do.
     """
     order: dict[str, Any] = (
@@ -42,21 +42,21 @@ def clip_loader(
         if batches is not None
         else {"sampler": sampler, "batch_size": batch_size}
     )
-    videos = batches.batch_size // batches.world_size if batches is not None else batch_size
-    return _VideoLoader(
+    samples = batches.batch_size // batches.world_size if batches is not None else batch_size
+    return _SampleLoader(
         dataset,
         collate_fn=collate,
         stop_on_timeout=stop_on_timeout,
         **order,
-        **_workers(num_workers, pin_memory=pin_memory, patience=_patience(dataset, videos)),
+        **_workers(num_workers, pin_memory=pin_memory, patience=_patience(dataset, samples)),
     )
 
 
 def views_loader(
     dataset: Dataset[Any], *, num_workers: int, stop_on_timeout: bool = False
 ) -> DataLoader[Any]:
-    """A loader of ViewsItem, one video at a time, in order. See clip_loader for stop_on_timeout."""
-    return _VideoLoader(
+    """A loader of the items of one sample at a time, in order. See samples_loader for stop_on_timeout."""
+    return _SampleLoader(
         dataset,
         batch_size=None,
         collate_fn=_first,
@@ -65,7 +65,7 @@ def views_loader(
     )
 
 
-class _VideoLoader(DataLoader[Any]):
+class _SampleLoader(DataLoader[Any]):
     """Raises errors of its workers as they were there."""
 
     def __init__(
@@ -87,7 +87,7 @@ class _VideoLoader(DataLoader[Any]):
                 if self._stop_on_timeout:
                     for path, reason in batch.failures:
                         if is_timeout(reason):
-                            raise VideoError(path, reason)
+                            raise SampleError(path, reason)
                 yield batch
         except Exception as error:
             found = behind(error)
@@ -100,13 +100,13 @@ def _first(item: Any) -> Any:
     return item
 
 
-def _patience(dataset: Dataset[Any], videos: int) -> float:
-    """Seconds within which some worker must give a batch of so many videos; 0: no limit.
+def _patience(dataset: Dataset[Any], samples: int) -> float:
+    """Seconds within which some worker must give a batch of so many samples; 0: no limit.
 
-    The Watchdog of a worker has given up one video after the other by then: the worker hangs itself.
+    The Watchdog of a worker has given up one sample after the other by then: the worker hangs itself.
     """
     watchdog = getattr(dataset, "watchdog", None)
-    return 60 + (1 + videos) * watchdog.seconds if watchdog is not None else 0.0
+    return 60 + (1 + samples) * watchdog.seconds if watchdog is not None else 0.0
 
 
 def _workers(num_workers: int, *, pin_memory: bool, patience: float) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A time limit for reading a video that holds even where the decoder hangs or crashes."""
+"""A time limit for reading a sample that holds even where the decoder hangs or crashes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, TypeVar, cast
 from glore_video.errors import SampleError, UsageError
 from glore_video.processes.forked_child import Child, ChildDiedError
 from glore_video.processes.records import note_sample
-from glore_video.video.errors import VideoError
 
 T = TypeVar("T")
 _BUFFER_BYTES = 64 << 20  # holds the frames of 30 views; pages that are never used cost nothing
@@ -22,7 +21,7 @@ def is_timeout(reason: str) -> bool:
 
 
 class Watchdog:
-    """Calls functions that read videos in a process of its own, which dies if it takes too long.
+    """Calls functions that read samples in a process of its own, which dies if it takes too long.
 
     No signal and no thread gets out of a decoder that loops or waits in C for a file system that is
     gone; killing its process does. The process is forked at the first call and serves all calls
@@ -43,9 +42,9 @@ class Watchdog:
         self._owner = 0
 
     def call(self, function: Callable[..., Any], path: str, *arguments: Any) -> Any:
-        """function(*arguments), which reads the video at `path`.
+        """function(*arguments), which reads the sample at `path`.
 
-        Raises what the function raises, and VideoError if it takes too long or its process dies.
+        Raises what the function raises, and SampleError if it takes too long or its process dies.
         """
         child = self._start(function, arguments)
         try:
@@ -55,12 +54,12 @@ class Watchdog:
             raise
         if not in_time:
             self.close()
-            raise VideoError(path, f"{_TOO_LONG} {self.seconds:g} s and was stopped")
+            raise SampleError(path, f"{_TOO_LONG} {self.seconds:g} s and was stopped")
         try:
             return child.receive()
         except ChildDiedError as death:
             self._child = None
-            raise VideoError(path, f"its decoder crashed ({death})") from None
+            raise SampleError(path, f"its decoder crashed ({death})") from None
 
     def close(self) -> None:
         """End the process, if there is one."""
@@ -75,7 +74,7 @@ class Watchdog:
             try:
                 self._child.send(*arguments)
             except ChildDiedError:
-                self._child = None  # it went between two videos: no fault of this one
+                self._child = None  # it went between two samples: no fault of this one
             else:
                 return self._child
         self._child = Child(function, buffer_bytes=_BUFFER_BYTES)

@@ -10,7 +10,9 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-Method = Literal["sgd", "adam", "adamw"]
+from glore_video.errors import UsageError
+
+Method = Literal["sgd", "adam", "adamw", "lamb"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +98,12 @@ def build_optimizer(
 ) -> torch.optim.Optimizer:
     """torch's optimiser in its fused form, which can leave out an update without waiting for a GPU.
 
-    momentum, dampening and nesterov are SGD's, betas Adam's.
+    LAMB is timm's, without its own clipping of the gradient.
+
+    momentum, dampening and nesterov are SGD's, betas Adam's and LAMB's.
+
+    Raises:
+        UsageError: for LAMB where timm is not installed.
     """
     params = list(groups)
     if method == "sgd":
@@ -105,7 +112,13 @@ def build_optimizer(
         )
     if method == "adam":
         return torch.optim.Adam(params, lr=lr, betas=betas, fused=True)
-    return torch.optim.AdamW(params, lr=lr, betas=betas, fused=True)
+    if method == "adamw":
+        return torch.optim.AdamW(params, lr=lr, betas=betas, fused=True)
+    try:
+        from glore_video.engine.lamb import Lamb
+    except ImportError:
+        raise UsageError("lamb is timm's, which is not installed; pip install timm") from None
+    return Lamb(params, lr=lr, betas=betas, max_grad_norm=None)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -9,7 +9,7 @@ from glore_video.models.networks.module_paths import match_blocks
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import is_foreign
 from glore_video.models.networks.stages import blocks_of_counts, locate, stage_blocks
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
 from glore_video.models.units.graph_convolution import GraphConvolution
 from glore_video.models.weights.files import save_weights

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import torch
@@ -20,7 +21,7 @@ from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
 from glore_video.models.networks.stages import locate
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet2d, TinyResNet3d
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import to_our_keys
 from glore_video.models.weights.load_report import LoadReport
@@ -31,7 +32,9 @@ _log = logging.getLogger(__name__)
 
 Location = Sequence[Sequence[Sequence[int]]]
 
-ARCHITECTURES = ("preact", *backbones.RESNETS, "slowfast", "tiny")
+ARCHITECTURES = ("preact", *backbones.RESNETS, "slowfast", "tiny", "tiny2d")
+PICTURE_ARCHITECTURES = ("tiny2d",)
+"""Those of ARCHITECTURES that take pictures; the others take clips."""
 
 # +2 units on Res3, +3 on Res4; in SlowFast on the slow pathway.
 _GLORE_R50: Location = [[], [[0, 2]], [[0, 2, 4]]]
@@ -83,6 +86,7 @@ def create_model(
     pretrained: bool | str | Path = False,
     glore_after: Sequence[str] = (),
     glore_units: Sequence[int] | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> nn.Module:
     """Builds a network by name: of the zoo, or of timm, torchvision or pytorchvideo.
 
@@ -102,6 +106,8 @@ def create_model(
         glore_after: blocks to insert a GloRe unit after, paths or patterns (see `match_blocks`).
         glore_units: instead of `glore_after`, (n, m): n GloRe units on Res3 and m on Res4 (see
             `blocks_of_counts`).
+        options: of another package's network, more arguments for its builder:
+            {"drop_path_rate": 0.05}.
 
     Returns:
         A network that takes (batch, 3, frames, height, width) and returns logits
@@ -121,7 +127,9 @@ def create_model(
         places = {"units": glore_units}
     stored = None
     if is_foreign(name):
-        model, info = build_foreign(name, num_classes=num_classes, pretrained=pretrained is True)
+        model, info = build_foreign(
+            name, num_classes=num_classes, pretrained=pretrained is True, options=options
+        )
         if places:
             insert_glore(model, example=torch.zeros(1, *info.input_shape), **places)
         if pretrained and pretrained is not True:
@@ -133,6 +141,10 @@ def create_model(
             raise UsageError(
                 f"unknown model {name!r}; {hint}list_models() names all, and those of other packages "
                 "begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
+            )
+        if options:
+            raise UsageError(
+                f"options are for networks of other packages, and {name} is of this one"
             )
         if pretrained:
             stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
@@ -232,6 +244,8 @@ def build_network(
         raise UsageError(f"num_classes must be at least 1, got {num_classes}")
     if arch == "tiny":
         return TinyResNet3d(num_classes, dropout_rate=dropout_rate)
+    if arch == "tiny2d":
+        return TinyResNet2d(num_classes, dropout_rate=dropout_rate)
     if arch == "preact":
         return PreactResNet3d(depth, num_classes=num_classes, dropout_rate=dropout_rate)
     shared: dict[str, Any] = {

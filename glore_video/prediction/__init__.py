@@ -1,17 +1,36 @@
-"""What a network says about a video, a folder of videos, or a camera."""
+"""What a network says about a file, a folder of files, or a camera."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from glore_video.prediction.loading import load_predictor, predictor_of
-from glore_video.prediction.one_video import predict
-from glore_video.tasks.video_classification.inspection import VideoLook, look
-from glore_video.tasks.video_classification.prediction import Prediction
-from glore_video.tasks.video_classification.predictor import Predictor
-from glore_video.tasks.video_classification.windows import Timeline, Window, window_timeline
+from glore_video.prediction.one_file import predict
+from glore_video.tasks.predictor import FilmPredictor, Predictor
+
+if TYPE_CHECKING:
+    from glore_video.tasks.classification.prediction import Prediction
+    from glore_video.tasks.video_classification.inspection import VideoLook, look
+    from glore_video.tasks.video_classification.predictor import VideoPredictor
+    from glore_video.tasks.video_classification.windows import Timeline, Window, window_timeline
+
+# Names that belong to one task: imported when they are asked for.
+_HOMES = {
+    "Prediction": "classification.prediction",
+    "Timeline": "video_classification.windows",
+    "VideoLook": "video_classification.inspection",
+    "VideoPredictor": "video_classification.predictor",
+    "Window": "video_classification.windows",
+    "look": "video_classification.inspection",
+    "window_timeline": "video_classification.windows",
+}
 
 __all__ = [
+    "FilmPredictor",
     "Prediction",
     "Predictor",
     "Timeline",
     "VideoLook",
+    "VideoPredictor",
     "Window",
     "load_predictor",
     "look",
@@ -19,3 +38,13 @@ __all__ = [
     "predictor_of",
     "window_timeline",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"glore_video.tasks.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

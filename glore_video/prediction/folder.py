@@ -1,4 +1,4 @@
-"""Predictions for a folder of videos, however many: shared out to processes, resumable."""
+"""Predictions for a folder of files, however many: shared out to processes, resumable."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from pathlib import Path
 
 from glore_video.data.folders import LeftOut, samples_below
 from glore_video.data.loader import views_loader
-from glore_video.data.video.video_files import VIDEOS
+from glore_video.data.sample_kind import SampleKind
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.run_log import progress
 from glore_video.errors import UsageError
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
-from glore_video.tasks.video_classification.prediction import NotFiniteError, best, probabilities_of
-from glore_video.tasks.video_classification.predictor import Predictor
+from glore_video.tasks.predictor import Predictor
 
 logger = logging.getLogger(__name__)
 
 
-def videos_below(folder: Path) -> list[str]:
-    """Paths of all videos below a folder, through links too; the log says what is passed over.
+def files_below(kind: SampleKind, folder: Path) -> list[str]:
+    """Paths of all files of a kind below a folder, through links too; the log says what is passed over.
 
     Raises UsageError if there are none.
     """
     left_out = LeftOut()
-    found = list(samples_below(VIDEOS, folder, left_out))
+    found = list(samples_below(kind, folder, left_out))
     notes = left_out.notes(folder)
     if not found:
-        suffixes = f"no videos in it or in folders below it ({', '.join(sorted(VIDEOS.suffixes))})"
-        raise UsageError("; ".join((f"{folder}: {suffixes}", *notes)))
+        suffixes = ", ".join(sorted(kind.suffixes))
+        none = f"no {kind.words} in it or in folders below it ({suffixes})"
+        raise UsageError("; ".join((f"{folder}: {none}", *notes)))
     for note in notes:
         logger.warning("%s", note)
     return found
 
 
-def predict_videos(
+def predict_files(
     paths: Sequence[str],
     predictor: Predictor,
     file: Path,
@@ -45,17 +45,17 @@ def predict_videos(
     workers: int = 0,
     timeout: float = 0.0,
 ) -> list[Result] | None:
-    """Predict each video and write `file`, a CSV.
+    """Predict each file and write `file`, a CSV.
 
-    Every finished video is on disk at once; the same call again goes on where a stopped one was,
+    Every finished prediction is on disk at once; the same call again goes on where a stopped one was,
     tries again what failed, and predicts anew where weights or views are others.
 
     Args:
-        paths: videos; of several processes all are given all.
+        paths: files; of several processes all are given all.
         file: on a disk that all processes see.
         process: this process among those that share the work.
-        workers: processes that read videos beside this one.
-        timeout: seconds after which reading a video is given up; 0: never. Needs workers.
+        workers: processes that read files beside this one.
+        timeout: seconds after which reading a file is given up; 0: never. Needs workers.
 
     Returns:
         All results in the order of the paths on the main process, None on the others.
@@ -72,19 +72,20 @@ def predict_videos(
     file.parent.mkdir(parents=True, exist_ok=True)
     watchdog = Watchdog(timeout) if timeout and workers else None
     loader = views_loader(
-        predictor.videos(paths, indices=own, watchdog=watchdog), num_workers=min(workers, len(own))
+        predictor.items(paths, indices=own, watchdog=watchdog), num_workers=min(workers, len(own))
     )
-    for item in progress(loader, total=len(own), name="videos", is_main=process.is_main):
+    for item in progress(
+        loader, total=len(own), name=predictor.kind.words, is_main=process.is_main
+    ):
         path = paths[item.index]
         if item.views is None:
             result = Result(path, network, reason=item.failures[-1][1])
         else:
             try:
-                probabilities = probabilities_of(item.views, predictor, path)
-            except NotFiniteError as error:
+                top = predictor.prediction_of(item.views, path).top(PLACES)
+            except UsageError as error:  # its scores are not finite, say
                 result = Result(path, network, reason=str(error))
             else:
-                top = best(probabilities, predictor.class_names, PLACES)
                 result = Result(path, network, tuple(top))
         results.append([result])
     process.barrier()

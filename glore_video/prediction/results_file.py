@@ -1,4 +1,4 @@
-"""A CSV of predictions that grows video by video, and from which a stopped run goes on."""
+"""A CSV of predictions that grows file by file, and from which a stopped run goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import torch
 from glore_video.errors import UsageError, writing
 from glore_video.files.csv_cells import original, protected
 from glore_video.files.whole_files import replace_file
-from glore_video.tasks.video_classification.predictor import Predictor
+from glore_video.tasks.predictor import Predictor
 
 PLACES = 5
 COLUMNS = (
@@ -29,12 +29,12 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Result:
-    """One video: its most probable classes, or why there are none.
+    """One file: its first classes, or why there are none.
 
     Attributes:
-        path: the video.
+        path: the file.
         network: `fingerprint` of what made the prediction.
-        top: (class name, probability), the most probable first; empty for a video that failed.
+        top: (class name, number in 0..1), the greatest first; empty for a file that failed.
         reason: why it failed.
     """
 
@@ -68,15 +68,7 @@ def fingerprint(predictor: Predictor) -> str:
     for key, tensor in sorted(predictor.network.state_dict().items()):
         digest.update(key.encode())
         digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    views = (
-        predictor.views.sampling,
-        predictor.views.num_clips,
-        predictor.views.num_crops,
-        predictor.views.spacing,
-        predictor.views.short_side,
-    )
-    colours = (predictor.views.crop_size, predictor.normalize.mean, predictor.normalize.std)
-    digest.update(repr((views, colours, predictor.class_names, predictor.views.damaged)).encode())
+    digest.update(predictor.settings.encode())
     return digest.hexdigest()[:8]
 
 
@@ -93,7 +85,7 @@ class ResultsFile:
         self._own = path.with_name(f"{path.name}.partial-{rank}")
 
     def known(self, network: str) -> dict[str, Result]:
-        """Videos that this network was already shown, also by a run that was stopped.
+        """Files that this network was already shown, also by a run that was stopped.
 
         Those that failed are not among them: they are tried again.
 
@@ -124,7 +116,7 @@ class ResultsFile:
     def finish(self, order: Sequence[str], known: dict[str, Result]) -> list[Result]:
         """Puts all processes' results together, in this order, and removes the partial files.
 
-        What FILE.csv knew of other videos stays in it, after them, and is not returned.
+        What FILE.csv knew of other files stays in it, after them, and is not returned.
         """
         asked = set(order)
         others = [r for r in _read(self.path) if r.path not in asked and not r.failed]

@@ -16,6 +16,7 @@ from glore_video.engine.optimizer import (
     parameter_groups,
 )
 from glore_video.engine.schedule import Schedule
+from glore_video.errors import naming
 
 logger = logging.getLogger(__name__)
 
@@ -38,15 +39,16 @@ def build_solver(config: Config, model: nn.Module, *, log: bool = True) -> torch
     if log:
         for line in (f"optimiser: {solver.OPTIMIZING_METHOD}", *group_table(groups).splitlines()):
             logger.info("%s", line)
-    return build_optimizer(
-        solver.OPTIMIZING_METHOD,
-        groups,
-        lr=solver.BASE_LR,
-        momentum=solver.MOMENTUM,
-        dampening=solver.DAMPENING,
-        nesterov=solver.NESTEROV,
-        betas=solver.BETAS,
-    )
+    with naming(f"SOLVER.OPTIMIZING_METHOD = {solver.OPTIMIZING_METHOD}"):
+        return build_optimizer(
+            solver.OPTIMIZING_METHOD,
+            groups,
+            lr=solver.BASE_LR,
+            momentum=solver.MOMENTUM,
+            dampening=solver.DAMPENING,
+            nesterov=solver.NESTEROV,
+            betas=solver.BETAS,
+        )
 
 
 def lr_scale(config: Config) -> float:

@@ -1,1 +1,1 @@
-"""A page to try a network on: drop a video, see what it says and where it looks."""
+"""A page to try a network on: drop a file, see what it says and where it looks."""

@@ -14,15 +14,14 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from glore_video.models import glore_units
-from glore_video.serving.analysis import analyse
 from glore_video.serving.jobs import Jobs
 from glore_video.serving.trial import Trial
 from glore_video.serving.uploads import Limits, RefusedError, take
-from glore_video.tasks.video_classification.predictor import Predictor
+from glore_video.tasks.predictor import Exhibit, Predictor
 
 _POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
-    "media-src 'self' blob:; img-src data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
+    "media-src 'self' blob:; img-src 'self' data:; form-action 'none'; frame-ancestors 'none'; base-uri 'none'"
 )
 
 
@@ -38,14 +37,14 @@ def create_app(
             point a name of theirs at this machine from reading anything.
     """
     limits = limits or Limits()
+    exhibit, word = predictor.exhibit, predictor.kind.word
     jobs = Jobs(
-        lambda upload, film, name, report: analyse(
-            upload, predictor, film, name=name, report=report
-        ),
+        lambda upload, file, name, report: predictor.show(upload, file, name=name, report=report),
         most=limits.waiting,
         keep_seconds=60 * limits.keep_minutes,
+        exhibit=exhibit.file,
+        words=predictor.kind.words,
     )
-
     trial = Trial(limits.decoding_seconds)
 
     @asynccontextmanager
@@ -74,23 +73,33 @@ def create_app(
             "seconds": limits.seconds,
         }
 
-    @app.post("/api/videos")
-    async def receive(request: Request, name: str = "video") -> JSONResponse:
-        job = await take(request, Path(name).name[:200] or "video", jobs, limits, trial)
+    @app.get("/api/page")
+    def page_words() -> dict[str, str]:
+        return {
+            "kind": word,
+            "question": exhibit.question,
+            "accept": exhibit.accept,
+            "file": exhibit.file,
+        }
+
+    @app.post(f"/api/{word}s")
+    async def receive(request: Request, name: str = word) -> JSONResponse:
+        called = Path(name).name[:200] or word
+        job = await take(request, called, jobs, limits, trial, predictor)
         return JSONResponse({"id": job.id}, status_code=202)
 
-    _add_results(app, jobs)
+    _add_results(app, jobs, word, exhibit)
     return app
 
 
-def _add_results(app: FastAPI, jobs: Jobs) -> None:
-    """What came of the videos, under the names that were given out for them."""
+def _add_results(app: FastAPI, jobs: Jobs, word: str, exhibit: Exhibit) -> None:
+    """What came of the files, under the names that were given out for them."""
 
-    @app.get("/api/videos/{identity}")
+    @app.get(f"/api/{word}s/{{identity}}")
     def state(identity: str) -> JSONResponse:
         job = jobs.get(identity)
         if job is None:
-            raise RefusedError(404, "there is no such video here, or no longer")
+            raise RefusedError(404, f"there is no such {word} here, or no longer")
         return JSONResponse(
             {
                 "name": job.name,
@@ -104,14 +113,14 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
             headers={"Cache-Control": "no-store"},
         )
 
-    @app.get("/api/videos/{identity}/film.mp4")
-    def film(identity: str) -> Response:
+    @app.get(f"/api/{word}s/{{identity}}/{exhibit.file}")
+    def shown(identity: str) -> Response:
         job = jobs.get(identity)
-        if job is None or not job.film.is_file():
-            raise RefusedError(404, "there is no such film here, or no longer")
-        return FileResponse(job.film, media_type="video/mp4")
+        if job is None or not job.exhibit.is_file():
+            raise RefusedError(404, f"there is no such {word} here, or no longer")
+        return FileResponse(job.exhibit, media_type=exhibit.media_type)
 
-    @app.delete("/api/videos/{identity}")
+    @app.delete(f"/api/{word}s/{{identity}}")
     def forget(identity: str) -> Response:
         job = jobs.get(identity)
         if job is not None:

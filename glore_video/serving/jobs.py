@@ -1,4 +1,4 @@
-"""Videos that wait for the one thread that runs the network, and what came of them."""
+"""Uploads that wait for the one thread that runs the network, and what came of them."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from glore_video.errors import UsageError
-from glore_video.video import VideoError
+from glore_video.errors import SampleError, UsageError
 
 logger = logging.getLogger(__name__)
 
 Work = Callable[[Path, Path, str, Callable[[str, float], None]], dict[str, Any]]
-"""work(upload, film to write, name, report) -> what the page shows."""
+"""work(upload, file to write for browsers, name, report) -> what the page shows."""
 
 
 class FullError(RuntimeError):
-    """No more videos are taken for now."""
+    """No more files are taken for now."""
 
 
 @dataclass
 class Job:
-    """One video.
+    """One file.
 
     Attributes:
         id: unguessable.
         name: of the file, as the user calls it.
-        folder: its own; holds the upload until it was looked at, and the film.
+        folder: its own; holds the upload until it was looked at.
+        exhibit: in it, what browsers show.
         state: where it stands; a failed one has a `message`.
         stage, share: what is being done, and how much of it is, 0..1.
         result: of a done one.
@@ -44,6 +44,7 @@ class Job:
     id: str
     name: str
     folder: Path
+    exhibit: Path
     state: Literal["uploading", "waiting", "running", "done", "failed"] = "uploading"
     stage: str = ""
     share: float = 0.0
@@ -55,24 +56,32 @@ class Job:
     def upload(self) -> Path:
         return self.folder / "upload"
 
-    @property
-    def film(self) -> Path:
-        return self.folder / "film.mp4"
-
 
 class Jobs:
-    """Takes videos in, has `work` done on them one after the other, and forgets them later.
+    """Takes files in, has `work` done on them one after the other, and forgets them later.
 
     Args:
         work: runs in a thread of its own.
-        most: videos that may be uploading, waiting and running at a time.
+        most: files that may be uploading, waiting and running at a time.
         keep_seconds: how long results stay after they are there.
+        exhibit: name of the file that work writes.
+        words: what the files are, for messages.
     """
 
-    def __init__(self, work: Work, *, most: int = 20, keep_seconds: float = 1800.0) -> None:
+    def __init__(
+        self,
+        work: Work,
+        *,
+        most: int = 20,
+        keep_seconds: float = 1800.0,
+        exhibit: str = "film.mp4",
+        words: str = "videos",
+    ) -> None:
         self._work = work
         self._most = most
         self._keep_seconds = keep_seconds
+        self._exhibit = exhibit
+        self._words = words
         self._root = Path(tempfile.mkdtemp(prefix="glore-video-"))
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
@@ -81,14 +90,15 @@ class Jobs:
         self._thread.start()
 
     def new(self, name: str) -> Job:
-        """A place for a video that is about to be uploaded. Raises FullError if there is none."""
+        """A place for a file that is about to be uploaded. Raises FullError if there is none."""
         self._forget_old()
         with self._lock:
             busy = [job for job in self._jobs.values() if job.state not in ("done", "failed")]
             if len(busy) >= self._most:
-                raise FullError(f"{len(busy)} videos are waiting already; try again later")
+                raise FullError(f"{len(busy)} {self._words} are waiting already; try again later")
             identity = secrets.token_urlsafe(16)
-            job = Job(identity, name, self._root / identity)
+            folder = self._root / identity
+            job = Job(identity, name, folder, folder / self._exhibit)
             job.folder.mkdir()
             self._jobs[identity] = job
         return job
@@ -147,13 +157,13 @@ class Jobs:
 
         job.state = "running"
         try:
-            job.result = self._work(job.upload, job.film, job.name, report)
-        except VideoError as error:
+            job.result = self._work(job.upload, job.exhibit, job.name, report)
+        except SampleError as error:
             job.message = error.reason
         except UsageError as error:  # of the network: its scores are not finite, say
             logger.error("%s", error)
             job.message = str(error).replace(str(job.upload), job.name)
-        except Exception as error:  # one bad video must not end the server
+        except Exception as error:  # one bad file must not end the server
             logger.exception("%s", job.name)
             job.message = f"{type(error).__name__}: {error}".replace(str(job.upload), job.name)
         finally:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from pathlib import Path
+from collections.abc import Callable
+from typing import Any
 
 from glore_video.data.watchdog import Watchdog
-from glore_video.video import VideoError, VideoIndex, read_index
 
 
 class Trial:
@@ -21,25 +21,16 @@ class Trial:
         self._watchdog = Watchdog(seconds)
         self._lock = threading.Lock()
 
-    def index(self, upload: Path, *, decode: bool) -> VideoIndex:
-        """What the file holds, of its packets alone or after decoding all of it.
+    def run(self, function: Callable[..., Any], path: str, *arguments: Any) -> Any:
+        """function(path, *arguments), of the module's top, which looks into the file at `path`.
 
-        Raises VideoError if it can't be read, is damaged, takes too long or crashes the decoder.
+        Raises what it raises, and SampleError if it takes too long or crashes the decoder.
         """
-        path = str(upload)
         with self._lock:
             if not hasattr(os, "fork"):
-                index = read_index(path, decode=decode)
-            else:
-                index = VideoIndex.from_bytes(self._watchdog.call(_read, path, path, decode))
-        if index.damage:
-            raise VideoError(path, f"{index.damage}; {index.num_frames} frames are whole")
-        return index
+                return function(path, *arguments)
+            return self._watchdog.call(function, path, path, *arguments)
 
     def close(self) -> None:
         with self._lock:
             self._watchdog.close()
-
-
-def _read(path: str, decode: bool) -> bytes:
-    return read_index(path, decode=decode).to_bytes()

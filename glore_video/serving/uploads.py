@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
@@ -11,7 +12,7 @@ from starlette.requests import ClientDisconnect
 
 from glore_video.serving.jobs import FullError, Job, Jobs
 from glore_video.serving.trial import Trial
-from glore_video.video import VideoError
+from glore_video.tasks.predictor import Predictor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +22,11 @@ class Limits:
     Attributes:
         megabytes: of an upload.
         seconds: length of a video.
-        pixels: of a frame.
-        waiting: videos at a time.
+        pixels: of a frame or picture.
+        waiting: files at a time.
         keep_minutes: how long results stay.
         upload_seconds: that an upload may take.
-        decoding_seconds: that decoding the whole video may take.
+        decoding_seconds: that decoding a whole file may take.
     """
 
     megabytes: float = 200.0
@@ -45,24 +46,27 @@ class RefusedError(Exception):
         self.status = status
 
 
-async def take(request: Request, name: str, jobs: Jobs, limits: Limits, trial: Trial) -> Job:
-    """The job of the video that a request brings, in the line.
+async def take(
+    request: Request, name: str, jobs: Jobs, limits: Limits, trial: Trial, predictor: Predictor
+) -> Job:
+    """The job of the file that a request brings, in the line.
 
     Raises RefusedError if it is not taken; nothing of it is left then.
     """
     # Not a type that other sites' pages may send without asking first.
     if request.headers.get("content-type") != "application/octet-stream":
+        file = predictor.kind.word + Path(predictor.kind.example).suffix
         raise RefusedError(
             415,
             "send the file itself as application/octet-stream, not a form: curl --data-binary "
-            f"@video.mp4 -H 'Content-Type: application/octet-stream' '{request.url}'",
+            f"@{file} -H 'Content-Type: application/octet-stream' '{request.url}'",
         )
     job: Job | None = None
     taken = False
     try:
         job = jobs.new(name)
         await asyncio.wait_for(_receive(request, job, limits), limits.upload_seconds)
-        await run_in_threadpool(_check, job, limits, trial)
+        await run_in_threadpool(_check, job, limits, trial, predictor)
         jobs.submit(job)
         taken = True
     except FullError as error:
@@ -95,18 +99,9 @@ async def _receive(request: Request, job: Job, limits: Limits) -> None:
         raise RefusedError(422, "the file is empty")
 
 
-def _check(job: Job, limits: Limits, trial: Trial) -> None:
-    try:
-        index = trial.index(job.upload, decode=False)
-        seconds = index.duration
-        if seconds > limits.seconds:
-            raise RefusedError(
-                422, f"the video is {seconds:.0f} s long; {limits.seconds:g} s are the most"
-            )
-        if index.width * index.height > limits.pixels:
-            raise RefusedError(
-                422, f"frames of {index.width} x {index.height} pixels are too large"
-            )
-        trial.index(job.upload, decode=True)
-    except VideoError as error:
-        raise RefusedError(422, f"this is not a video that can be read: {error.reason}") from None
+def _check(job: Job, limits: Limits, trial: Trial, predictor: Predictor) -> None:
+    reason = predictor.refuse(
+        str(job.upload), trial.run, seconds=limits.seconds, pixels=limits.pixels
+    )
+    if reason:
+        raise RefusedError(422, reason)

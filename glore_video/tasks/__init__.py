@@ -9,11 +9,21 @@ from typing import TYPE_CHECKING
 from glore_video.errors import UsageError
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from glore_video.config import Config
+    from glore_video.engine.precision import Precision
+    from glore_video.tasks.predictor import Predictor
     from glore_video.tasks.protocol import RunTask
 
-TASKS = {"video_classification": "glore_video.tasks.video_classification.task:VideoClassification"}
+TASKS = {
+    "video_classification": "glore_video.tasks.video_classification.task:VideoClassification",
+    "image_classification": "glore_video.tasks.image_classification.task:ImageClassification",
+}
 """Name, as the key TASK has it -> module:class that takes a Config. Imported when it is named."""
+
+PUBLISHED = ("glore_video.tasks.video_classification.published",)
+"""Modules that show files to published networks, see `published_predictor`."""
 
 
 def task_of(config: Config) -> RunTask:
@@ -28,3 +38,33 @@ def task_of(config: Config) -> RunTask:
     module, _, name = TASKS[config.TASK].partition(":")
     task: RunTask = getattr(import_module(module), name)(config)
     return task
+
+
+def published_predictor(
+    name: str,
+    network: nn.Module,
+    *,
+    class_names: tuple[str, ...] = (),
+    precision: Precision,
+    source: str = "",
+) -> Predictor:
+    """A network by name in eval mode, shown files as its publishers show them.
+
+    Args:
+        class_names: by default those that it was published with.
+
+    Raises UsageError for a network whose inputs no task makes.
+    """
+    for path in PUBLISHED:
+        module = import_module(path)
+        if module.takes(name):
+            predictor: Predictor = module.published_predictor(
+                name, network, class_names=class_names, precision=precision, source=source
+            )
+            return predictor
+    raise UsageError(f"{name}: no task makes predictions with networks of its kind")
+
+
+def published_name(network: nn.Module) -> str:
+    """A name of networks that are shown what this one is; "" if it is of another kind."""
+    return next(filter(None, (import_module(path).name_of(network) for path in PUBLISHED)), "")

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import SampleList, Task
+from glore_video.tasks.predictor import Predictor
 
 
 class RunTask(Task, Protocol):
@@ -32,11 +35,25 @@ class RunTask(Task, Protocol):
     def render(self) -> None:
         """Make the data that are made and not there yet."""
 
+    def check_keys(self) -> None:
+        """Raises UsageError for keys that are set and mean nothing to the task."""
+
     def published_input(self) -> Mapping[str, Any]:
         """Keys that are not set and follow from MODEL.NAME, with the values it was published with."""
 
     def count_classes(self) -> tuple[int, str]:
         """The number of classes in the data, and what tells it."""
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> Predictor:
+        """A network of the run in eval mode, shown single files as in a test.
+
+        Args:
+            class_names: as the weights' run had them; where they are not as many as classes, names
+                are looked for where the configuration says.
+            source: where the weights are from, in words.
+        """
 
     def has_split(self, split: str) -> bool:
         """Whether there is something of this split, "train", "val" or "test"."""

@@ -11,7 +11,7 @@ from encoded_videos import encode
 
 from glore_video.cli.benchmark_loader import main
 from glore_video.data.batches import SampleItem
-from glore_video.data.loader import clip_loader
+from glore_video.data.loader import samples_loader
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.loader_speed import (
     Shares,
@@ -42,7 +42,7 @@ def test_clips_per_second_of_known_items(monkeypatch):
     clock = SimpleNamespace(perf_counter=lambda: items.seconds)
     monkeypatch.setattr("glore_video.data.video.loader_speed.time", clock)
     batches = TrainingBatches(12, batch_size=4, seed=0)
-    loader = clip_loader(items, num_workers=0, pin_memory=False, batches=batches)
+    loader = samples_loader(items, num_workers=0, pin_memory=False, batches=batches)
     speed = clips_per_second(loader, batches, num_batches=7)  # over more than two epochs
     assert speed == pytest.approx(200)
     assert batches.epoch == 2

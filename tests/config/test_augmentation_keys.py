@@ -29,6 +29,7 @@ MIXUP:
   SWITCH_PROB: 0.5
   LABEL_SMOOTH_VALUE: 0.1
 MODEL:
+  MODEL_NAME: ResNet
   LOSS_FUNC: soft_cross_entropy
 """
 

@@ -112,7 +112,7 @@ def test_resolved_config_reads_back_the_same(tmp_path):
         (["DATA", "3"], "DATA = 3: it is a section"),
         (["DATA.NUM_FRAMES.X", "3"], "DATA.NUM_FRAMES = {'X': 3}"),
         (["MODEL.ARCH", "resnet"], "MODEL.ARCH = 'resnet': Input should be 'preact'"),
-        (["TEST.NUM_SPATIAL_CROPS", "2"], "TEST.NUM_SPATIAL_CROPS = 2: Input should be 1 or 3"),
+        (["TEST.NUM_SPATIAL_CROPS", "2"], "TEST.NUM_SPATIAL_CROPS = 2: Input should be 1, 3 or 5"),
         (["DATA.TRAIN_CROP_SIZE", "300"], "DATA.TRAIN_CROP_SIZE = 300 does not fit"),
         (["DATA.TRAIN_JITTER_SCALES", "[320, 256]"], "the first is the greater"),
         (["SOLVER.LR_POLICY", "steps_with_relative_lrs"], "a rate for each step is needed"),

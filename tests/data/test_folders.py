@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+from functools import partial
 
 import pytest
 from encoded_videos import encode
@@ -17,7 +18,7 @@ from glore_video.data.video.kinetics_coverage import find_video_files
 from glore_video.data.video.kinetics_lists import prepare_kinetics
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
-from glore_video.prediction.folder import videos_below as videos_to_predict
+from glore_video.prediction.folder import files_below
 
 FILES = [
     ".DS_Store",
@@ -44,6 +45,9 @@ FOLDERS = [
     "empty",
     "without videos",
 ]
+
+
+videos_to_predict = partial(files_below, VIDEOS)
 
 
 def touch(path):

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from glore_video.data.batches import SampleItem, collate
-from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.loader import samples_loader, views_loader
 from glore_video.data.samplers import TrainingBatches, shard
-from glore_video.tasks.video_classification.dataset import ViewsItem
+from glore_video.tasks.classification.sample_sets import ViewsItem
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ class Views(Items):
 @pytest.mark.parametrize("workers", [0, 2])
 def test_loaders_keep_the_order(workers):
     sampler = range(1, 5, 2)
-    loader = clip_loader(
+    loader = samples_loader(
         Items(), num_workers=workers, pin_memory=False, sampler=sampler, batch_size=1
     )
     assert [batch.targets.tolist() for batch in loader] == [[1], [3]]

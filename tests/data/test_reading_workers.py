@@ -13,7 +13,7 @@ import torch
 from torch.utils.data import Dataset
 
 from glore_video.data.batches import SampleItem
-from glore_video.data.loader import clip_loader
+from glore_video.data.loader import samples_loader
 from glore_video.data.reading_workers import in_words
 from glore_video.errors import UsageError
 from glore_video.processes.records import Record
@@ -41,7 +41,7 @@ class Clips(Dataset):
 
 
 def batches_of(dataset):
-    return clip_loader(dataset, num_workers=2, pin_memory=False, sampler=range(4), batch_size=1)
+    return samples_loader(dataset, num_workers=2, pin_memory=False, sampler=range(4), batch_size=1)
 
 
 def test_signals_to_all_processes_leave_the_workers_reading():

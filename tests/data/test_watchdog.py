@@ -13,10 +13,11 @@ import pytest
 import torch
 from encoded_videos import encode
 
-from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.loader import samples_loader, views_loader
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.video_list import VideoList
 from glore_video.data.watchdog import Watchdog, is_timeout
+from glore_video.errors import SampleError
 from glore_video.pixels.augmentation import Framing
 from glore_video.tasks.video_classification import dataset as video_dataset
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
@@ -66,7 +67,7 @@ def test_call_answers_raises_and_goes_on():
     assert watchdog.call(read, "p", "z") == (first, "z")
 
     start = time.monotonic()
-    with pytest.raises(VideoError, match=r"^q: reading took longer than 0\.3 s and was") as e:
+    with pytest.raises(SampleError, match=r"^q: reading took longer than 0\.3 s and was") as e:
         watchdog.call(read, "q", "hang")
     assert 0.25 < time.monotonic() - start < 3
     assert is_timeout(e.value.reason)
@@ -75,7 +76,7 @@ def test_call_answers_raises_and_goes_on():
     with pytest.raises(ProcessLookupError):
         os.kill(first, 0)
 
-    with pytest.raises(VideoError, match=r"^p: its decoder crashed \(exit status 1\)$") as e:
+    with pytest.raises(SampleError, match=r"^p: its decoder crashed \(exit status 1\)$") as e:
         watchdog.call(read, "p", "die")
     assert not is_timeout(e.value.reason)
     third, _ = watchdog.call(read, "p", "x")
@@ -128,7 +129,7 @@ def test_validation_goes_on_without_the_videos(videos):
     clips = CentreClips(
         videos=videos, sampling=SAMPLING, short_side=64, crop_size=64, watchdog=Watchdog(LIMIT)
     )
-    loader = clip_loader(clips, num_workers=2, pin_memory=False, sampler=range(4), batch_size=2)
+    loader = samples_loader(clips, num_workers=2, pin_memory=False, sampler=range(4), batch_size=2)
     first, second = loader
     assert (first.targets.tolist(), second.targets.tolist()) == ([0], [2])
     ((path, reason),) = first.failures
@@ -143,7 +144,7 @@ def test_validation_goes_on_without_the_videos(videos):
 def test_stops_at_a_hanging_video_if_wanted(videos):
     settings = {"sampling": SAMPLING, "short_side": 64, "crop_size": 64}
     clips = CentreClips(videos=videos, watchdog=Watchdog(LIMIT), **settings)
-    loader = clip_loader(
+    loader = samples_loader(
         clips,
         num_workers=1,
         pin_memory=False,
@@ -152,7 +153,7 @@ def test_stops_at_a_hanging_video_if_wanted(videos):
     )
     batches = iter(loader)
     assert next(batches).targets.tolist() == [0]
-    with pytest.raises(VideoError, match=r"hangs\.mp4: reading took longer"):
+    with pytest.raises(SampleError, match=r"hangs\.mp4: reading took longer"):
         next(batches)
 
 
@@ -184,7 +185,7 @@ def test_training_takes_another_video_and_names_the_one_that_hangs(videos):
         watchdog=Watchdog(LIMIT),
     )
     batches = TrainingBatches(4, batch_size=4, seed=0)
-    (batch,) = clip_loader(clips, num_workers=1, pin_memory=False, batches=batches)
+    (batch,) = samples_loader(clips, num_workers=1, pin_memory=False, batches=batches)
     assert len(batch.targets) == 4
     assert set(batch.targets.tolist()) == {0, 2}
     assert {path for path, _ in batch.failures} == {videos.path(1), videos.path(3)}
@@ -220,7 +221,7 @@ def test_nothing_is_left_of_a_loader_that_is_dropped_while_a_reader_hangs(videos
         videos=videos, sampling=SAMPLING, short_side=64, crop_size=64, watchdog=Watchdog(60)
     )
     before = set(children_of(os.getpid()))
-    loader = clip_loader(clips, num_workers=1, pin_memory=False, sampler=range(4))
+    loader = samples_loader(clips, num_workers=1, pin_memory=False, sampler=range(4))
     batches = iter(loader)
     next(batches)
     (worker,) = set(children_of(os.getpid())) - before

@@ -4,7 +4,7 @@ from torch import nn
 
 from glore_video.engine.cpu_bf16 import check_temporal_kernels
 from glore_video.models import create_model
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 
 
 @pytest.mark.parametrize(("frames", "kernel"), [(2, 3), (4, 5), (3, 5)])

@@ -1,5 +1,8 @@
 """Groups of parameters, and what drives them."""
 
+import copy
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -84,6 +87,37 @@ def test_table():
         "decay                2        2,002   0.0001          1",
         "batch norm           2            4      0.5          1",
     ]
+
+
+def test_lamb_is_timms():
+    """timm clips the gradient to 1; here TrainStep clips, by SOLVER.CLIP_GRAD_L2NORM."""
+    timm_optim = pytest.importorskip("timm.optim", reason="timm is an extra")
+    torch.manual_seed(0)
+    ours = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
+    theirs = copy.deepcopy(ours)
+    groups = groups_of(ours, weight_decay=0.02, bn_weight_decay=0.0, zero_decay_vectors=True)
+    optimizer = build_optimizer("lamb", groups, lr=0.005, betas=(0.9, 0.99))
+    plain = [
+        {"params": [p for p in theirs.parameters() if p.ndim > 1], "weight_decay": 0.02},
+        {"params": [p for p in theirs.parameters() if p.ndim == 1], "weight_decay": 0.0},
+    ]
+    other = timm_optim.Lamb(plain, lr=0.005, betas=(0.9, 0.99), max_grad_norm=None)
+    for _ in range(5):
+        pictures = torch.randn(4, 3, 4, 4)
+        for network, stepped in ((ours, optimizer), (theirs, other)):
+            stepped.zero_grad()
+            network(pictures).square().sum().backward()
+            stepped.step()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_lamb_without_timm_names_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "glore_video.engine.lamb", None)
+    with pytest.raises(
+        ValueError, match="lamb is timm's, which is not installed; pip install timm"
+    ):
+        build_optimizer("lamb", groups_of(nn.Linear(2, 2)), lr=1.0)
 
 
 @pytest.mark.parametrize("method", ["sgd", "adam", "adamw"])

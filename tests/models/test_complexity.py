@@ -6,7 +6,7 @@ from torch import nn
 from glore_video.models.deployment.complexity import count_complexity
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.glore_unit import GloreUnit3d
 from glore_video.models.zoo import create_model
 

@@ -14,7 +14,7 @@ from glore_video.models.deployment.complexity_table import (
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.insertion import insert_glore
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.weights.published import Published
 from glore_video.models.zoo import list_models
 

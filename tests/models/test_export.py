@@ -7,7 +7,7 @@ from glore_video.models.deployment.export import export_network, load_exported
 from glore_video.models.networks.backbones import slow_frames
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.zoo import create_model, list_models
 
 # Of depth 101 there is nothing that depth 50 has not, but for minutes.

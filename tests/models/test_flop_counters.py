@@ -16,7 +16,7 @@ from glore_video.models import (
     insert_glore,
     list_models,
 )
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.glore_unit_orders import multiply_adds
 
 MODES = pytest.mark.parametrize(

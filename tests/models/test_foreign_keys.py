@@ -6,7 +6,7 @@ from torch import nn
 
 from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import caffe2_to_slowfast, to_our_keys
 from glore_video.models.zoo import create_model

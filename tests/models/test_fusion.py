@@ -12,7 +12,7 @@ from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.insertion import insert_glore
 from glore_video.models.networks.preact_resnet3d import PreactBottleneck, PreactConv3d
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.glore_unit import GloreUnit3d
 from glore_video.models.zoo import create_model, list_models
 

@@ -13,7 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from glore_video.errors import UsageError
 from glore_video.models import glore_units, insert_glore
 from glore_video.models.deployment.complexity import count_complexity
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.idle_units import idle_units, refuse_idle_units
 
 

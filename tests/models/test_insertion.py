@@ -11,7 +11,7 @@ from glore_video.models.networks.backbones import resnet
 from glore_video.models.networks.inserted_units import glore_units, inserted_units, zero_init_units
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 from glore_video.models.networks.preact_resnet3d import PreactBottleneck
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -245,7 +245,7 @@ def test_nonlocal_after_a_glore_unit_in_one_block():
 
 
 def test_nonlocal_errors():
-    with pytest.raises(ValueError, match="needs 3d feature maps, this network's are 1d"):
+    with pytest.raises(ValueError, match="needs 3d or 2d feature maps, this network's are 1d"):
         insert_nonlocal(Toy1d(), after=["first"])
     with pytest.raises(ValueError, match="softmax or dot_product, got 'gaussian'"):
         insert_nonlocal(TinyResNet3d(2), after=["stage2"], instantiation="gaussian")

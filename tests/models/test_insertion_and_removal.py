@@ -14,7 +14,7 @@ from glore_video.models import (
     insert_nonlocal,
     inserted_units,
 )
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 
 AFTER = ["layer1.0", "layer2.1", "layer3"]  # the last one is a Sequential
 

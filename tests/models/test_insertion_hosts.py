@@ -11,7 +11,7 @@ from glore_video.models.deployment.complexity import count_complexity
 from glore_video.models.networks.backbones import resnet
 from glore_video.models.networks.inserted_units import glore_units, inserted_units
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.tiny3d import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.weights.loading import load_weights
 from glore_video.models.zoo import create_model
 

@@ -4,9 +4,10 @@ from dataclasses import replace
 import pytest
 import torch
 
+from glore_video.data.video.video_files import VIDEOS
 from glore_video.engine.launch.processes import Process
 from glore_video.prediction import predict
-from glore_video.prediction.folder import predict_videos, videos_below
+from glore_video.prediction.folder import files_below, predict_files
 from glore_video.prediction.loading import load_predictor
 
 ALONE = Process(0, 1, torch.device("cpu"))
@@ -30,17 +31,17 @@ def names(paths):
 
 
 def test_videos_below(folder, tmp_path):
-    assert names(videos_below(folder)) == ["a bad.mp4", "twö.MP4", "one.mp4"]
+    assert names(files_below(VIDEOS, folder)) == ["a bad.mp4", "twö.MP4", "one.mp4"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="no videos in it or in folders below it"):
-        videos_below(tmp_path / "empty")
+        files_below(VIDEOS, tmp_path / "empty")
 
 
 def test_a_folder(folder, tmp_path, tiny_checkpoint):
     ready = load_predictor(weights=tiny_checkpoint)
-    paths = videos_below(folder)
+    paths = files_below(VIDEOS, folder)
     file = tmp_path / "out" / "p.csv"
-    results = predict_videos(paths, ready, file, process=ALONE)
+    results = predict_files(paths, ready, file, process=ALONE)
     assert [r.path for r in results] == paths
     assert [r.failed for r in results] == [True, False, False]
     assert "can't be opened as video" in results[0].reason
@@ -51,21 +52,21 @@ def test_a_folder(folder, tmp_path, tiny_checkpoint):
 
 def test_goes_on_and_notices_another_network(folder, tmp_path, tiny_checkpoint, monkeypatch):
     ready = load_predictor(weights=tiny_checkpoint)
-    paths = videos_below(folder)
+    paths = files_below(VIDEOS, folder)
     file = tmp_path / "p.csv"
-    predict_videos(paths[1:2], ready, file, process=ALONE)
+    predict_files(paths[1:2], ready, file, process=ALONE)
     before = file.read_text()
     seen = []
     logits = type(ready).logits
     monkeypatch.setattr(
         type(ready), "logits", lambda self, views: seen.append(1) or logits(self, views)
     )
-    results = predict_videos(paths, ready, file, process=ALONE)
+    results = predict_files(paths, ready, file, process=ALONE)
     assert len(seen) == 1  # one is known, one fails, one is new
     assert before.splitlines()[1] in file.read_text()
     assert len(results) == 3
     other = replace(ready, views=replace(ready.views, num_clips=1))
-    predict_videos(paths, other, file, process=ALONE)
+    predict_files(paths, other, file, process=ALONE)
     assert len(seen) == 3
 
 
@@ -76,19 +77,19 @@ class OneOfTwo(Process):
 
 def test_shared_out(folder, tmp_path, tiny_checkpoint):
     ready = load_predictor(weights=tiny_checkpoint)
-    paths = videos_below(folder)
+    paths = files_below(VIDEOS, folder)
     file = tmp_path / "p.csv"
-    assert predict_videos(paths, ready, file, process=OneOfTwo(1, 2, ALONE.device)) is None
+    assert predict_files(paths, ready, file, process=OneOfTwo(1, 2, ALONE.device)) is None
     lines = (tmp_path / "p.csv.partial-1").read_text(encoding="utf-8").splitlines()
     assert [line.split(",")[0] for line in lines] == [paths[1]]
-    results = predict_videos(paths, ready, file, process=OneOfTwo(0, 2, ALONE.device))
+    results = predict_files(paths, ready, file, process=OneOfTwo(0, 2, ALONE.device))
     # Two of three are left, of which the first is this one's.
     assert [result.path for result in results] == paths[:2]
 
 
 def test_killed_within(folder, tmp_path, tiny_checkpoint, monkeypatch):
     ready = load_predictor(weights=tiny_checkpoint)
-    paths = videos_below(folder)[1:]
+    paths = files_below(VIDEOS, folder)[1:]
     file = tmp_path / "p.csv"
     logits = type(ready).logits
 
@@ -100,9 +101,9 @@ def test_killed_within(folder, tmp_path, tiny_checkpoint, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(type(ready), "logits", stop)
         with pytest.raises(KeyboardInterrupt):
-            predict_videos(paths, ready, file, process=ALONE)
+            predict_files(paths, ready, file, process=ALONE)
     assert not file.exists()
-    results = predict_videos(paths, ready, file, process=ALONE)
-    whole = predict_videos(paths, ready, tmp_path / "q.csv", process=ALONE)
+    results = predict_files(paths, ready, file, process=ALONE)
+    whole = predict_files(paths, ready, tmp_path / "q.csv", process=ALONE)
     assert results == whole
     assert file.read_bytes() == (tmp_path / "q.csv").read_bytes()

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from glore_video.models import PreactResNet3d, create_model
-from glore_video.prediction import Predictor
+from glore_video.prediction import VideoPredictor
 from glore_video.prediction.loading import load_predictor, predictor_of
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.video import ClipSampling
@@ -103,7 +103,7 @@ def test_other_networks_must_say_how_clips_are_made():
 
 def test_a_crop_that_does_not_fit():
     with pytest.raises(ValueError, match="crop_size 80 does not fit"):
-        Predictor(
+        VideoPredictor(
             network=nn.Identity(),
             class_names=("a",),
             views=EvalViews(

@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 from glore_video.data import loader as loader_module
 from glore_video.data import reading_workers
 from glore_video.data.batches import SampleItem
-from glore_video.data.loader import clip_loader, views_loader
+from glore_video.data.loader import samples_loader, views_loader
 from glore_video.data.watchdog import Watchdog
 from glore_video.errors import UsageError
 from glore_video.processes.messages import pack_error, unpack_error
@@ -58,7 +58,7 @@ def fail():
 
 
 def clips_of(dataset):
-    return clip_loader(dataset, num_workers=2, pin_memory=False, sampler=range(4), batch_size=1)
+    return samples_loader(dataset, num_workers=2, pin_memory=False, sampler=range(4), batch_size=1)
 
 
 @pytest.mark.parametrize("load", [clips_of, lambda clips: views_loader(clips, num_workers=2)])

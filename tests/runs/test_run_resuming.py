@@ -120,6 +120,11 @@ def test_finished_run_only_tests(cfg, options):
     "change",
     [
         {"SOLVER.OPTIMIZING_METHOD": "adamw", "SOLVER.BASE_LR": 0.001, "SOLVER.CLIP_GRAD_VAL": 0.1},
+        {
+            "SOLVER.OPTIMIZING_METHOD": "lamb",
+            "SOLVER.BASE_LR": 0.001,
+            "MODEL.LOSS_FUNC": "bce_logit",
+        },
         {"TRAIN.ACCUMULATION_STEPS": 2, "MODEL.ACT_CHECKPOINT": True, "TRAIN.EMA_DECAY": 0.9},
         {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2, "BN.FREEZE_AFFINE": True},
         {"MIXUP.ENABLE": True, "AUG.NUM_SAMPLE": 2, "AUG.ENABLE": True},

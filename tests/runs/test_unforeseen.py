@@ -118,9 +118,9 @@ def forked_run(arguments, hook, log):
 @pytest.mark.parametrize(
     ("where", "more", "who"),
     [
-        ("TrainingClips._clips", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
-        ("CentreClips._clip", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
-        ("EvalViews._views", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("TrainingClips.inputs", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("CentreClips.input", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        ("EvalViews.views_of", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
         ("Trainer._step", {}, ""),
     ],
     ids=["training", "validation", "test", "main process"],
@@ -142,7 +142,7 @@ def test_error_anywhere_is_one_line(arguments, hook, tmp_path, where, more, who)
     assert "in faulty" in text
 
 
-@pytest.mark.parametrize("where", ["TrainingClips._clips", "Trainer._step"], ids=["worker", "main"])
+@pytest.mark.parametrize("where", ["TrainingClips.inputs", "Trainer._step"], ids=["worker", "main"])
 @pytest.mark.parametrize(
     ("action", "status", "said"),
     [
@@ -181,7 +181,7 @@ def test_reading_worker_that_dies_is_one_line(arguments, hook, tmp_path, action,
 @pytest.mark.parametrize("action", ["exit", "kill"])
 def test_death_of_the_process_that_decodes_costs_one_video(arguments, hook, tmp_path, action):
     log = tmp_path / "said.txt"
-    status = forked_run(arguments, hook("EvalViews._views", action), log)
+    status = forked_run(arguments, hook("EvalViews.views_of", action), log)
     assert status == 0, log.read_text()
     summary = json.loads((tmp_path / "öut put" / "test" / "summary.json").read_text())
     assert summary["videos_scored"] == 7
@@ -245,7 +245,7 @@ LIMIT_OF_SEVERAL = 10
     ("where", "action", "ranks", "line"),
     [
         (
-            "TrainingClips._clips",
+            "TrainingClips.inputs",
             "raise",
             (),
             r"TypeError: unhashable .*reading worker \d; .*5\.mp4",
@@ -301,7 +301,7 @@ def test_processes_of_torchrun_end_together(arguments, hook, tmp_path, ranks):
 @pytest.mark.slow
 def test_one_process_started_anew(arguments, hook, tmp_path):
     status, seconds, said = real_run(
-        arguments, hook("TrainingClips._clips", "raise", hangs=True), tmp_path
+        arguments, hook("TrainingClips.inputs", "raise", hangs=True), tmp_path
     )
     assert seconds < 10
     assert status == 1

@@ -69,7 +69,7 @@ def test_one_after_the_other(jobs, gate):
     until(lambda: first.state == "done")
     assert first.result == {"name": "a"}
     assert not first.upload.exists()
-    assert first.film.exists()
+    assert first.exhibit.exists()
     until(lambda: second.state == "running")
     assert third.upload.exists()
     put(jobs, "d")

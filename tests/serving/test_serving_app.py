@@ -19,10 +19,10 @@ with warnings.catch_warnings():
     except (ImportError, RuntimeError):
         pytest.skip("the test client needs httpx", allow_module_level=True)
 
-from glore_video.prediction import Predictor
+from glore_video.prediction import VideoPredictor
 from glore_video.prediction.loading import load_predictor
-from glore_video.serving import trial
 from glore_video.serving.app import Limits, create_app
+from glore_video.tasks.video_classification import served
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.video import ClipSampling, open_video
 
@@ -191,8 +191,8 @@ def test_what_hangs_or_crashes_the_decoder_is_refused(
             os.kill(os.getpid(), signal.SIGKILL)
         return real(path, decode)
 
-    real = trial._read
-    monkeypatch.setattr(trial, "_read", bad)
+    real = served._read
+    monkeypatch.setattr(served, "_read", bad)
     with TestClient(create_app(ready, Limits(decoding_seconds=2))) as client:
         answer = send(client, moving_video.read_bytes())
         assert answer.status_code == 422
@@ -226,7 +226,7 @@ class Brightness(nn.Module):
 
 
 def test_ten_at_once(moving_video):
-    plain = Predictor(
+    plain = VideoPredictor(
         network=Brightness(),
         class_names=("bright", "dark"),
         views=EvalViews(

@@ -5,6 +5,7 @@ import pytest
 from glore_video.config import load_config
 from glore_video.errors import UsageError
 from glore_video.tasks.video_classification import task_data
+from glore_video.tasks.video_classification.task import VideoClassification
 
 
 @pytest.mark.parametrize("backend", ["decord", "torchcodec"])
@@ -13,7 +14,7 @@ def test_a_package_that_is_not_there(backend, monkeypatch):
     looked_for = []
     monkeypatch.setattr(task_data, "find_spec", looked_for.append)
     with pytest.raises(UsageError, match=f"DATA.DECODING_BACKEND = {backend} needs the package"):
-        task_data.load_data(config)
+        _ = VideoClassification(config).class_names
     assert looked_for == [backend]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from encoded_videos import encode
 
-from glore_video.data.loader import clip_loader
+from glore_video.data.loader import samples_loader
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.video.video_list import VideoList
 from glore_video.pixels import augmentation
@@ -376,7 +376,7 @@ def test_augmented_clips_are_the_same_with_any_number_of_workers(videos):
         )
         batches = TrainingBatches(3, batch_size=2, seed=1, rank=rank, world_size=world_size)
         batches.epoch = 4
-        loader = clip_loader(dataset, num_workers=workers, pin_memory=False, batches=batches)
+        loader = samples_loader(dataset, num_workers=workers, pin_memory=False, batches=batches)
         [batch] = loader
         assert batch.inputs.shape[0] == len(batch.targets) == 2 * len(batch.indices)
         return batch

@@ -7,11 +7,12 @@ import torch
 
 import glore_video
 from glore_video.inspection import grad_cam, inspect_units, projection_maps
+from glore_video.inspection.look import find_unit
 from glore_video.models import zero_init_units
 from glore_video.pixels.transforms import centre_crop, resize_short_side, to_clip
 from glore_video.prediction.loading import load_predictor
 from glore_video.tasks.video_classification.inspection import look
-from glore_video.tasks.video_classification.inspection_pictures import find_unit, map_frames
+from glore_video.tasks.video_classification.inspection_pictures import map_frames
 from glore_video.video import FrameTimes, open_video
 from glore_video.video.writing import VideoWriter
 

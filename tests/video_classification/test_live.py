@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.prediction import Predictor
+from glore_video.prediction import VideoPredictor
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.tasks.video_classification.live import watch
 from glore_video.video import ClipSampling, VideoError
@@ -27,7 +27,7 @@ class FirstFrame(nn.Module):
 
 @pytest.fixture
 def ready():
-    return Predictor(
+    return VideoPredictor(
         network=FirstFrame(),
         class_names=("a", "b"),
         views=EvalViews(

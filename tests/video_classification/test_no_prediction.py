@@ -8,7 +8,7 @@ from glore_video.engine.launch.processes import Process
 from glore_video.errors import UsageError
 from glore_video.inspection.grad_cam import grad_cam
 from glore_video.prediction import look, predict, window_timeline
-from glore_video.prediction.folder import predict_videos
+from glore_video.prediction.folder import predict_files
 from glore_video.prediction.loading import load_predictor
 
 
@@ -27,7 +27,7 @@ def test_one_video(diverged, moving_video, way):
 
 def test_videos_of_a_folder_fail_one_by_one(diverged, moving_video, tmp_path):
     process = Process(0, 1, torch.device("cpu"))
-    (result,) = predict_videos([str(moving_video)], diverged, tmp_path / "p.csv", process=process)
+    (result,) = predict_files([str(moving_video)], diverged, tmp_path / "p.csv", process=process)
     assert result.failed
     assert "the network's scores are not finite" in result.reason
 

@@ -4,10 +4,10 @@ from torch import nn
 
 import glore_video
 from glore_video.pixels.transforms import centre_crop, resize_short_side
-from glore_video.prediction import Predictor
+from glore_video.prediction import VideoPredictor
 from glore_video.prediction.loading import load_predictor
+from glore_video.tasks.classification.prediction import Prediction
 from glore_video.tasks.video_classification.dataset import EvalViews
-from glore_video.tasks.video_classification.prediction import Prediction
 from glore_video.video import ClipSampling, VideoError, open_video
 
 
@@ -20,7 +20,7 @@ class Brightness(nn.Module):
 
 
 def test_mean_over_the_views_of_the_softmax(moving_video):
-    ready = Predictor(
+    ready = VideoPredictor(
         network=Brightness(),
         class_names=("dark", "bright"),
         batch_size=2,

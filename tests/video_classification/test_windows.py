@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.prediction import Predictor
+from glore_video.prediction import VideoPredictor
+from glore_video.tasks.classification.prediction import best
 from glore_video.tasks.video_classification.dataset import EvalViews
-from glore_video.tasks.video_classification.prediction import best
 from glore_video.tasks.video_classification.timeline_files import write_annotated
 from glore_video.tasks.video_classification.windows import (
     Timeline,
@@ -80,7 +80,7 @@ class SquareOnTheRight(nn.Module):
 
 def test_the_timeline_tells_when(moving_video):
     """The square is in the left half until about frame 20 of 30."""
-    ready = Predictor(
+    ready = VideoPredictor(
         network=SquareOnTheRight(),
         class_names=("left", "right"),
         views=EvalViews(
@@ -132,7 +132,7 @@ def slowing(tmp_path_factory):
 
 @pytest.mark.parametrize("target_fps", [None, 30])
 def test_events_are_told_when_they_are_shown(slowing, target_fps):
-    ready = Predictor(
+    ready = VideoPredictor(
         network=Bright(),
         class_names=("dark", "bright"),
         views=EvalViews(

@@ -25,6 +25,8 @@ class NetworkInfo:
             pictures.
         mean, std: of channels R, G, B, in units in which white is 1.
         interpolation: how pictures are scaled ("bilinear", "bicubic").
+        scaled_side: pixels that pictures are scaled to, of which input_shape is a crop; 0 for clips.
+        crop_mode: timm's word: "center", "squash" or "border".
     """
 
     name: str
@@ -32,6 +34,8 @@ class NetworkInfo:
     mean: Colour
     std: Colour
     interpolation: str = "bilinear"
+    scaled_side: int = 0
+    crop_mode: str = "center"
 
     @property
     def takes_clips(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -42,13 +43,18 @@ def info(name: str, rest: str) -> NetworkInfo:
         mean=tuple(known["mean"]),
         std=tuple(known["std"]),
         interpolation=known["interpolation"],
+        # Rounded down, as timm's transforms for evaluation do it.
+        scaled_side=math.floor(known["input_size"][-1] / known.get("crop_pct", 1.0)),
+        crop_mode=known.get("crop_mode") or "center",
     )
 
 
-def build(name: str, rest: str, num_classes: int | None, pretrained: bool) -> nn.Module:
+def build(
+    name: str, rest: str, num_classes: int | None, pretrained: bool, options: dict[str, Any]
+) -> nn.Module:
     """Builds it, for a name that `info` knows. Raises MissingFileError if weights can't be fetched."""
     with downloads(name):
-        model = _timm(name).create_model(rest, pretrained=pretrained)
+        model = _timm(name).create_model(rest, pretrained=pretrained, **options)
         if num_classes is not None and num_classes != model.num_classes:
             model.reset_classifier(num_classes)
     return model

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from glore_video.errors import MissingFileError, UsageError, load_failure, writing
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.weights.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
+from glore_video.models.weights.mxnet_params import MXNET_MAGIC, read_mxnet_params
 
 # Where trainers keep the weights in their checkpoints.
 # A run's moving average of the weights goes before the weights.
@@ -34,12 +35,14 @@ class StoredWeights:
         name: what to call it in messages.
         state: key -> tensor.
         caffe2: whether the keys are Caffe2's names of blobs.
+        mxnet: whether an MXNet file had it, whose layers name their parameters in MXNet's way.
         normalize: `normalize` of the GloRe units it was trained with, where that is known.
     """
 
     name: str
     state: dict[str, Tensor]
     caffe2: bool = False
+    mxnet: bool = False
     normalize: bool | None = None
 
 
@@ -48,8 +51,8 @@ def read_weights(source: str | Path | Mapping[str, Any]) -> StoredWeights:
 
     Args:
         source: a file (.safetensors; anything torch.save wrote: a state dict, alone or under
-            "ema_state" (which goes first), "model_state" or "state_dict"; a Caffe2 pickle), or the
-            content of one.
+            "ema_state" (which goes first), "model_state" or "state_dict"; a Caffe2 pickle; MXNet's
+            .params), or the content of one.
 
     Raises:
         FileNotFoundError: if there is no such file.
@@ -67,6 +70,8 @@ def read_weights(source: str | Path | Mapping[str, Any]) -> StoredWeights:
         start = file.read(16)
     if start.startswith(_GZIP_MAGIC):
         raise UsageError(f"{path} is a gzip archive; unpack it and name the checkpoint in it")
+    if start.startswith(MXNET_MAGIC):
+        return StoredWeights(str(path), read_mxnet_params(path), mxnet=True)
     if not start.startswith(_TORCH_MAGIC):
         try:
             blobs = read_caffe2_pickle(path)

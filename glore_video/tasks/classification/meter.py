@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from glore_video.tasks.classification.objective import ClassLoss, CrossEntropy
 from glore_video.tasks.classification.ranking import (
     finite_rows,
     label_among_first,
@@ -45,8 +45,12 @@ class ValidationMeter:
 
     The loss is of the inputs whose logits are finite; the others count as wrong. Both figures are
     NaN if there is none.
+
+    Args:
+        loss: that is counted, of the classes as they are.
     """
 
+    loss: ClassLoss = field(default_factory=CrossEntropy)
     main: str = "top1"
     size: int = 4
 
@@ -54,7 +58,7 @@ class ValidationMeter:
         """Of logits (n, classes) and classes (n,)."""
         logits = outputs.float()
         finite = finite_rows(logits)
-        losses = F.cross_entropy(logits, targets, reduction="none").double()
+        losses = self.loss.of_each(logits, targets).double()
         correct = label_among_first(view_probabilities(logits), targets, 1)
         return torch.stack(
             [

@@ -1,7 +1,8 @@
-"""Cross-entropy of classes, with mixup, cutmix and label smoothing where they are wanted."""
+"""Losses of classes, with mixup, cutmix and label smoothing where they are wanted."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,14 +15,18 @@ Mix = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
-class CrossEntropy:
-    """The mean over all inputs.
+class ClassLoss(ABC):
+    """The mean over all inputs of a loss that each has.
 
     Args:
         mix: what makes targets soft, such as Mixing; None: the loss takes the classes as they are.
     """
 
     mix: Mix | None = None
+
+    @abstractmethod
+    def of_each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """float32 (n,) of logits (n, classes) and targets int64 (n,) or float32 (n, classes)."""
 
     def prepare(
         self, inputs: Tensor, targets: Tensor, generator: torch.Generator
@@ -35,4 +40,30 @@ class CrossEntropy:
 
     def loss_sum(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Of logits (n, classes), in float32."""
-        return F.cross_entropy(outputs.float(), targets, reduction="sum")
+        return self.of_each(outputs.float(), targets).sum()
+
+
+@dataclass(frozen=True)
+class CrossEntropy(ClassLoss):
+    """Of the softmax over all classes."""
+
+    def of_each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return F.cross_entropy(logits, targets, reduction="none")
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(ClassLoss):
+    """Of each class' sigmoid by itself, the mean over classes, as in timm (arXiv:2110.00476).
+
+    Args:
+        threshold: soft targets above it are 1 and the others 0; 0: they are taken as they are.
+    """
+
+    threshold: float = 0.0
+
+    def of_each(self, logits: Tensor, targets: Tensor) -> Tensor:
+        soft = targets if targets.ndim == 2 else F.one_hot(targets, logits.shape[1])
+        if self.threshold:
+            soft = soft > self.threshold
+        wanted = soft.to(logits.dtype)
+        return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none").mean(1)

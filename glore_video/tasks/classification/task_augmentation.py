@@ -1,13 +1,32 @@
-"""Augmentation of clips in the reading processes, and their mixing on the device."""
+"""Framing and augmentation in the reading processes, and mixing on the device."""
 
 from __future__ import annotations
 
 from glore_video.config import Config
 from glore_video.errors import UsageError
-from glore_video.pixels.augmentation import Augmentation
+from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.erasing import RandomErasing
 from glore_video.pixels.rand_augment import RandAugment
 from glore_video.tasks.classification.mixing import Mixing
+
+
+def build_framing(config: Config) -> Framing:
+    """Which part of its sample a training input shows."""
+    data = config.DATA
+    return Framing(
+        short_sides=data.TRAIN_JITTER_SCALES,
+        inverse_uniform=data.INV_UNIFORM_SAMPLE,
+        aspects=_pair(data.TRAIN_JITTER_ASPECT),
+        areas=_pair(data.TRAIN_JITTER_SCALES_RELATIVE),
+        area_aspects=_pair(data.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
+        crop_size=data.TRAIN_CROP_SIZE,
+        flip=data.RANDOM_FLIP,
+    )
+
+
+def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
+    """A key's least and greatest, None if it is empty; Config has made sure that it is two."""
+    return (numbers[0], numbers[1]) if numbers else None
 
 
 def build_augmentation(config: Config) -> Augmentation:

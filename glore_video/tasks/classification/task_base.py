@@ -8,20 +8,24 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from glore_video.config import Config, flatten
-from glore_video.data.loader import clip_loader
+from glore_video.data.loader import samples_loader
 from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
+from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Evaluation, TrainingData, ValidationData, Words
 from glore_video.errors import UsageError
 from glore_video.pixels.normalize import Normalize
 from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.classification.meter import TrainingMeter, ValidationMeter
-from glore_video.tasks.classification.objective import CrossEntropy
+from glore_video.tasks.classification.objective import BinaryCrossEntropy, ClassLoss, CrossEntropy
 from glore_video.tasks.classification.task_augmentation import build_mixing
+from glore_video.tasks.predictor import Predictor
 
 
 class ClassifyingTask(ABC):
@@ -99,8 +103,11 @@ class ClassifyingTask(ABC):
         return Normalize(mean=data.MEAN, std=data.STD, memory_format=self.memory_format)
 
     @property
-    def objective(self) -> CrossEntropy:
-        return CrossEntropy(build_mixing(self.config))
+    def objective(self) -> ClassLoss:
+        model, mix = self.config.MODEL, build_mixing(self.config)
+        if model.LOSS_FUNC == "bce_logit":
+            return BinaryCrossEntropy(mix, threshold=model.BCE_TARGET_THRESHOLD)
+        return CrossEntropy(mix)
 
     @property
     def train_meter(self) -> TrainingMeter:
@@ -108,7 +115,7 @@ class ClassifyingTask(ABC):
 
     @property
     def val_meter(self) -> ValidationMeter:
-        return ValidationMeter()
+        return ValidationMeter(self.objective)
 
     def listed(self, split: str) -> SampleList:
         """The list of a split that the run needs."""
@@ -157,7 +164,7 @@ class ClassifyingTask(ABC):
 
     def _loader(self, dataset: Dataset[Any], **order: Any) -> DataLoader[Any]:
         options = self.config.DATA_LOADER
-        return clip_loader(
+        return samples_loader(
             dataset,
             num_workers=num_workers(self.config),
             pin_memory=options.PIN_MEMORY,
@@ -168,11 +175,20 @@ class ClassifyingTask(ABC):
     def render(self) -> None:
         return
 
+    def check_keys(self) -> None:
+        return
+
     def published_input(self) -> Mapping[str, Any]:
         return {}
 
     def count_classes(self) -> tuple[int, str]:
         return len(self.names()), f"TASK = {self.name}"
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> Predictor:
+        """Raises UsageError: a task says itself how single files are shown."""
+        raise UsageError(f"TASK = {self.name}: no predictions for single files")
 
     def has_split(self, split: str) -> bool:
         return True
@@ -196,3 +212,9 @@ class ClassifyingTask(ABC):
 def num_workers(config: Config) -> int:
     """DATA_LOADER.NUM_WORKERS, but no more than the CPUs this process may use."""
     return min(config.DATA_LOADER.NUM_WORKERS, usable_cpus())
+
+
+def build_watchdog(config: Config) -> Watchdog | None:
+    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
+    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
+    return Watchdog(seconds) if seconds and num_workers(config) else None

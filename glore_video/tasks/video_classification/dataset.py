@@ -1,7 +1,6 @@
 """A video list with clip sampling, reader and transforms -> clips for training, views for testing.
 
-Everything stays uint8 here; the engine normalises on the device. Training draws depend on
-(seed, epoch, position in the list) alone, never on the number of workers or processes.
+Everything stays uint8 here; the engine normalises on the device.
 """
 
 from __future__ import annotations
@@ -14,13 +13,11 @@ from typing import Literal, TypeVar
 
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from glore_video.choices import Backend, Damaged, ViewSpacing
-from glore_video.data.batches import SampleItem
 from glore_video.data.video.video_list import VideoList
-from glore_video.data.watchdog import Watchdog, watched
-from glore_video.errors import Failure, UsageError
+from glore_video.data.watchdog import Watchdog
+from glore_video.errors import UsageError
 from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.draws import whole
 from glore_video.pixels.transforms import (
@@ -29,7 +26,7 @@ from glore_video.pixels.transforms import (
     to_clip,
     uniform_crop,
 )
-from glore_video.seeding import generator_for
+from glore_video.tasks.classification.sample_sets import TrainingSet, ValidationSet, ViewsSet
 from glore_video.video.clip_sampling import (
     ClipSampling,
     centre_start,
@@ -118,31 +115,17 @@ def _distinct(clips: Sequence[Sequence[int]]) -> list[int]:
     return sorted({number for clip in clips for number in clip})
 
 
-@dataclass(frozen=True)
-class ViewsItem:
-    """The views of the video at `index` in the list, or why there are none."""
-
-    views: VideoViews | None
-    label: int
-    index: int
-    failures: tuple[Failure, ...] = ()
-
-
 @dataclass(frozen=True, kw_only=True)
-class TrainingClips(Dataset[SampleItem]):
+class TrainingClips(TrainingSet):
     """Random clips: start, framing and augmentation drawn anew for each (epoch, index).
-
-    A video that can't be read is replaced by another one of the list with its own label; the item
-    names every failure.
 
     Args:
         framing: which part of the frames a clip shows.
         augmentation: colours, erasing and the like.
         num_clips: clips of each video, from one opening; each with draws of its own, the start
             included. The first is the one that num_clips=1 gives.
-        attempts: videos to try before the item has no clip.
         damaged: what a video gives that is not whole, see open_video.
-        watchdog: limits the time for each video.
+        seed, attempts, watchdog: see TrainingSet.
     """
 
     videos: VideoList
@@ -156,73 +139,52 @@ class TrainingClips(Dataset[SampleItem]):
     attempts: int = 20
     watchdog: Watchdog | None = None
 
-    def __len__(self) -> int:
-        return len(self.videos)
+    @property
+    def samples(self) -> VideoList:
+        return self.videos
 
-    def __getitem__(self, key: tuple[int, int]) -> SampleItem:
-        failures: list[Failure] = []
-        for attempt in range(self.attempts):
-            index = self._draw(*key, attempt)[0] if attempt else key[1]
-            path = self.videos.path(index)
-            try:
-                clips = watched(self.watchdog, self._clips, path, *key, attempt)
-            except VideoError as error:
-                failures.append((error.path, error.reason))
-            else:
-                return SampleItem(clips, self.videos.label(index), index, tuple(failures))
-        return SampleItem(None, -1, key[1], tuple(failures))
-
-    def _draw(self, epoch: int, index: int, attempt: int) -> tuple[int, torch.Generator]:
-        """The video that is tried in place of the one at index, and the generator of its clip."""
-        if not attempt:
-            return index, generator_for(self.seed, epoch, index)
-        generator = generator_for(self.seed, epoch, index, attempt)
-        return whole(0, len(self.videos) - 1, generator), generator
-
-    def _clips(self, epoch: int, index: int, attempt: int) -> Tensor:
+    def inputs(self, epoch: int, index: int, attempt: int) -> Tensor:
         """uint8 (num_clips, 3, frames, crop_size, crop_size)."""
-        key = (self.seed, epoch, index, attempt)
 
         def read(video: VideoReader) -> Tensor:
-            # SeedSequence takes (1, 2) and (1, 2, 0) for the same: a key never ends with a zero.
-            generators = [
-                self._draw(epoch, index, attempt)[1],
-                *(generator_for(*key, n) for n in range(1, self.num_clips)),
-            ]
-            colours = [generator_for(*key, n, 1) for n in range(self.num_clips)]
+            drawn = self.draws(epoch, index, attempt, self.num_clips)
             played = playback(video.times, self.sampling)
             count, fps = len(played), played.fps
             starts = num_starts(count, self.sampling, fps)
             clips = video.clips(
                 [
                     played.frames(
-                        clip_indices(whole(0, starts - 1, each), count, self.sampling, fps)
+                        clip_indices(whole(0, starts - 1, each.framing), count, self.sampling, fps)
                     )
-                    for each in generators
+                    for each in drawn
                 ],
                 [
-                    self.augmentation.scaling(self.framing, generator=each, colours=others)
-                    for each, others in zip(generators, colours, strict=True)
+                    self.augmentation.scaling(
+                        self.framing, generator=each.framing, colours=each.colours
+                    )
+                    for each in drawn
                 ],
             )
             finished = [
                 self.augmentation.finish(
-                    clip, self.framing, generator=each, colours=others, number=number
+                    clip,
+                    self.framing,
+                    generator=each.framing,
+                    colours=each.colours,
+                    number=number,
                 )
-                for number, (clip, each, others) in enumerate(
-                    zip(clips, generators, colours, strict=True)
-                )
+                for number, (clip, each) in enumerate(zip(clips, drawn, strict=True))
             ]
             if self.num_clips == 1:
                 return to_clip(finished[0])[None]
             return torch.stack([to_clip(clip) for clip in finished])
 
-        chosen = self._draw(epoch, index, attempt)[0] if attempt else index
+        chosen = self.chosen(epoch, index, attempt)
         return _read(self.videos, chosen, read, self.backend, self.damaged)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CentreClips(Dataset[SampleItem]):
+class CentreClips(ValidationSet):
     """The clip in the middle of each video, centre crop: the same at every validation."""
 
     videos: VideoList
@@ -233,18 +195,11 @@ class CentreClips(Dataset[SampleItem]):
     damaged: Damaged = "error"
     watchdog: Watchdog | None = None
 
-    def __len__(self) -> int:
-        return len(self.videos)
+    @property
+    def samples(self) -> VideoList:
+        return self.videos
 
-    def __getitem__(self, index: int) -> SampleItem:
-        label = self.videos.label(index)
-        try:
-            clip = watched(self.watchdog, self._clip, self.videos.path(index), index)
-        except VideoError as error:
-            return SampleItem(None, label, index, ((error.path, error.reason),))
-        return SampleItem(clip[None], label, index)
-
-    def _clip(self, index: int) -> Tensor:
+    def input(self, index: int) -> Tensor:
         def scale(frame: Tensor) -> Tensor:
             return centre_crop(resize_short_side(frame, self.short_side), self.crop_size)
 
@@ -258,7 +213,7 @@ class CentreClips(Dataset[SampleItem]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvalViews(Dataset[ViewsItem]):
+class EvalViews(ViewsSet):
     """num_clips x num_crops views of each video, from one decoding of the frames they share.
 
     Without videos it only says how views are taken; `dataclasses.replace` gives it some.
@@ -304,19 +259,11 @@ class EvalViews(Dataset[ViewsItem]):
         clips = f"{self.num_clips} clip{'s' * (self.num_clips > 1)}"
         return f"{clips} x {self.num_crops} crop{'s' * (self.num_crops > 1)}"
 
-    def __len__(self) -> int:
-        return len(self.videos) if self.indices is None else len(self.indices)
+    @property
+    def samples(self) -> VideoList:
+        return self.videos
 
-    def __getitem__(self, position: int) -> ViewsItem:
-        index = position if self.indices is None else self.indices[position]
-        label = self.videos.label(index)
-        try:
-            views = watched(self.watchdog, self._views, self.videos.path(index), index)
-        except VideoError as error:
-            return ViewsItem(None, label, index, ((error.path, error.reason),))
-        return ViewsItem(views, label, index)
-
-    def _views(self, index: int) -> VideoViews:
+    def views_of(self, index: int) -> VideoViews:
         def read(video: VideoReader) -> VideoViews:
             played = playback(video.times, self.sampling)
             count, fps = len(played), played.fps

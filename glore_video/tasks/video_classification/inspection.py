@@ -13,13 +13,14 @@ from torch import Tensor
 
 from glore_video.errors import UsageError
 from glore_video.inspection.grad_cam import grad_cam
+from glore_video.inspection.look import Look
 from glore_video.inspection.overlay import visible_square
 from glore_video.inspection.projection import UnitInspection, inspect_units
 from glore_video.models import glore_units
 from glore_video.pixels.transforms import centre_crop, resize_short_side, to_clip
+from glore_video.tasks.classification.prediction import Prediction
 from glore_video.tasks.classification.ranking import predicted_classes
-from glore_video.tasks.video_classification.prediction import Prediction, predict_video
-from glore_video.tasks.video_classification.predictor import Predictor
+from glore_video.tasks.video_classification.clip_predictor import ClipPredictor
 from glore_video.tasks.video_classification.windows import consecutive_starts
 from glore_video.video import FrameTimes, clip_indices, open_video, playback, span
 
@@ -44,44 +45,27 @@ class ClipLook:
     cam: Tensor | None
 
 
-@dataclass(frozen=True)
-class VideoLook:
+@dataclass(frozen=True, kw_only=True)
+class VideoLook(Look):
     """What was seen of a video.
 
     Attributes:
-        path, times: the video, and when its frames are shown.
+        times: when its frames are shown.
         square: top, left and side of what the maps show, in pixels of the video.
-        target: the class that importance and Grad-CAM are for.
-        probability: of it, that of `predict`: the mean over the views of a test.
         clips: in order of time.
     """
 
-    path: str
     times: FrameTimes
     square: tuple[int, int, int]
-    target: int
-    probability: float
     clips: tuple[ClipLook, ...]
 
-    def importance(self, unit: str) -> Tensor:
-        """Of the nodes of a unit, the mean over the clips, (nodes,)."""
-        return torch.stack([clip.units[unit].importance for clip in self.clips]).mean(0)
+    @property
+    def inputs(self) -> list[dict[str, UnitInspection]]:
+        return [clip.units for clip in self.clips]
 
-    def shares(self, unit: str) -> Tensor:
-        """Of each node of a unit, its part of the sum of absolute importances, (nodes,) in 0..1."""
-        scores = self.importance(unit).double().abs()
-        return scores / scores.sum() if scores.any() else scores
-
-    def ranking(self, unit: str) -> list[int]:
-        """Nodes, the one whose importance is furthest from zero first.
-
-        Of a unit that was never trained, whose nodes change nothing, the one whose map varies most.
-        """
-        scores = self.importance(unit).abs()
-        if not scores.any():
-            maps = [clip.units[unit].maps.flatten(1) for clip in self.clips]
-            scores = torch.stack([each.std(1) for each in maps]).mean(0)
-        return scores.argsort(descending=True, stable=True).tolist()
+    @property
+    def words(self) -> str:
+        return f"{len(self.clips)} clips"
 
     def activity(self, unit: str) -> tuple[list[float], Tensor]:
         """Seconds, and the nodes' mean |B| at them, (nodes, times).
@@ -104,7 +88,7 @@ class VideoLook:
 
 def look(
     path: str | os.PathLike[str],
-    predictor: Predictor,
+    predictor: ClipPredictor,
     *,
     target: int | None = None,
     prediction: Prediction | None = None,
@@ -137,7 +121,7 @@ def look(
         raise UsageError(
             "the network has no GloRe unit, so without Grad-CAM nothing is left to see"
         )
-    probabilities = (prediction or predict_video(path, predictor)).probabilities
+    probabilities = (prediction or predictor.predict(path)).probabilities
     scores = torch.tensor(probabilities, dtype=torch.float64)
     chosen = int(predicted_classes(scores)) if target is None else target
     if not 0 <= chosen < len(probabilities):
@@ -184,10 +168,17 @@ def look(
         )
         if progress is not None:
             progress(number + 1, len(inputs))
-    return VideoLook(os.fspath(path), times, square, chosen, probabilities[chosen], tuple(clips))
+    return VideoLook(
+        path=os.fspath(path),
+        target=chosen,
+        probability=probabilities[chosen],
+        times=times,
+        square=square,
+        clips=tuple(clips),
+    )
 
 
-def _square(frames: Tensor, *, predictor: Predictor) -> Tensor:
+def _square(frames: Tensor, *, predictor: ClipPredictor) -> Tensor:
     """uint8 (frames, height, width, 3) -> the centre view, uint8 (frames, crop, crop, 3)."""
     return centre_crop(
         resize_short_side(frames, predictor.views.short_side), predictor.views.crop_size

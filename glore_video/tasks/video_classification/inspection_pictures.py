@@ -13,7 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 from glore_video.choices import Backend, Damaged
-from glore_video.errors import UsageError
 from glore_video.inspection.overlay import relative, upsample
 from glore_video.inspection.sheet import SheetRow, draw_sheet, tile_film
 from glore_video.pixels.transforms import crop
@@ -23,31 +22,6 @@ from glore_video.video import open_video
 from glore_video.video.writing import VideoWriter
 
 _PIXELS = 224  # of a map over a frame
-
-
-def choose_nodes(look: VideoLook, unit: str, nodes: Sequence[int] | None, count: int) -> list[int]:
-    """The nodes asked for, checked, or the `count` most important ones.
-
-    Raises ValueError for a unit or a node that is not there.
-    """
-    units = look.clips[0].units
-    if unit not in units:
-        raise UsageError(f"no GloRe unit {unit!r}; the network's are {', '.join(units)}")
-    total = len(units[unit].maps)
-    for node in nodes or ():
-        if not 0 <= node < total:
-            raise UsageError(f"unit {unit} has nodes 0..{total - 1}, not {node}")
-    return list(nodes) if nodes else look.ranking(unit)[:count]
-
-
-def find_unit(names: Sequence[str], wanted: str) -> str:
-    """A unit by its path or by that of the block it follows; the last unit for an empty name."""
-    if not wanted:
-        return names[-1]
-    for name in (wanted, f"{wanted}.glore"):
-        if name in names:
-            return name
-    raise UsageError(f"no GloRe unit after {wanted!r}; the network's are {', '.join(names)}")
 
 
 def sheet_of(

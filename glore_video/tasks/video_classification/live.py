@@ -11,15 +11,14 @@ import numpy as np
 import torch
 
 from glore_video.pixels.transforms import resize_short_side
+from glore_video.tasks.video_classification.clip_predictor import ClipPredictor
 from glore_video.tasks.video_classification.dataset import VideoViews
-from glore_video.tasks.video_classification.prediction import best, probabilities_of
-from glore_video.tasks.video_classification.predictor import Predictor
 from glore_video.video import span
 
 
 def watch(
     frames: Iterable[tuple[float, np.ndarray]],
-    predictor: Predictor,
+    predictor: ClipPredictor,
     *,
     fps: Fraction,
     every: float = 1.0,
@@ -62,10 +61,7 @@ def watch(
         views = VideoViews.cut(
             clip, [range(count)], num_crops=1, crop_size=predictor.views.crop_size
         )
-        yield (
-            seconds,
-            best(probabilities_of(views, predictor, "the camera"), predictor.class_names, k),
-        )
+        yield seconds, predictor.prediction_of(views, "the camera").top(k)
 
 
 def _nearest(times: list[float], wanted: float) -> int:

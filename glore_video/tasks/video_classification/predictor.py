@@ -1,64 +1,167 @@
-"""A network with all that it needs to be shown a video: clips, views, colours, class names."""
+"""What a network that classifies videos makes of one: see tasks/predictor.py."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
+from PIL import Image
+from torch import Tensor
 
-from glore_video.data.video.video_list import VideoList
-from glore_video.data.watchdog import Watchdog
-from glore_video.engine.inference import forward_pass
-from glore_video.engine.precision import Precision
-from glore_video.models.networks.network_info import KINETICS_MEAN, KINETICS_STD
-from glore_video.pixels.normalize import Normalize
-from glore_video.tasks.classification.view_logits import view_logits
-from glore_video.tasks.video_classification.dataset import EvalViews, VideoViews
-
-_CPU = Precision(device=torch.device("cpu"))
+from glore_video.errors import UsageError
+from glore_video.inspection.adjacency_chart import draw_adjacency
+from glore_video.tasks.classification.prediction import Prediction
+from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
+from glore_video.tasks.video_classification.clip_predictor import ClipPredictor
+from glore_video.tasks.video_classification.example import example_frames
+from glore_video.tasks.video_classification.inspection import VideoLook, look
+from glore_video.tasks.video_classification.inspection_pictures import (
+    activity_chart,
+    film_of,
+    sheet_of,
+)
+from glore_video.tasks.video_classification.live import watch
+from glore_video.tasks.video_classification.served import analyse, refuse_video
+from glore_video.tasks.video_classification.timeline_files import write_annotated, write_timeline
+from glore_video.tasks.video_classification.windows import Timeline, window_timeline
 
 
 @dataclass(frozen=True, kw_only=True)
-class Predictor:
-    """A network in eval mode and how it is shown a video.
+class VideoPredictor(ClipPredictor):
+    """A network in eval mode and how it is shown a video. See FilmPredictor."""
 
-    Attributes:
-        network: takes (batch, 3, frames, height, width), returns logits (batch, classes).
-        class_names: by label.
-        views: how the views of a video are taken, as in a test; without videos.
-        normalize: colours.
-        precision: device and numbers.
-        batch_size: views a forward pass.
-        source: where the weights are from, in words.
-    """
+    @property
+    def words(self) -> str:
+        return self.views.words
 
-    network: nn.Module
-    class_names: tuple[str, ...]
-    views: EvalViews
-    normalize: Normalize = field(default=Normalize(mean=KINETICS_MEAN, std=KINETICS_STD))
-    precision: Precision = field(default=_CPU)
-    batch_size: int = 8
-    source: str = ""
+    @property
+    def settings(self) -> str:
+        each = self.views
+        views = (each.sampling, each.num_clips, each.num_crops, each.spacing, each.short_side)
+        colours = (each.crop_size, self.normalize.mean, self.normalize.std)
+        return repr((views, colours, self.class_names, each.damaged))
 
-    def videos(
+    def with_views(
+        self, *, num_clips: int = 0, num_crops: int = 0, flips: bool | None = None
+    ) -> VideoPredictor:
+        """Raises UsageError for numbers that can't be, and for flips."""
+        if flips is not None:
+            raise UsageError("flips are views of pictures, and the network takes clips of videos")
+        changes: dict[str, Any] = {"num_clips": num_clips, "num_crops": num_crops}
+        changes = {key: value for key, value in changes.items() if value}
+        return replace(self, views=replace(self.views, **changes))
+
+    def look(
         self,
-        paths: Sequence[str],
+        path: AnyPath,
         *,
-        indices: Sequence[int] | None = None,
-        watchdog: Watchdog | None = None,
-    ) -> EvalViews:
-        """The data set of these videos' views."""
-        videos = VideoList(Path(), paths, [0] * len(paths))
-        return replace(self.views, videos=videos, indices=indices, watchdog=watchdog)
+        target: int | None = None,
+        prediction: Prediction | None = None,
+        most_clips: int = 12,
+        cam: bool = True,
+        layer: str = "",
+        progress: Progress | None = None,
+    ) -> VideoLook:
+        """See `look` in inspection.py."""
+        return look(
+            path,
+            self,
+            target=target,
+            prediction=prediction,
+            most_clips=most_clips,
+            cam=cam,
+            layer=layer,
+            progress=progress,
+        )
 
-    def logits(self, views: VideoViews) -> Tensor:
-        """float32 (views, classes), on the CPU."""
-        forward = forward_pass(self.network, normalize=self.normalize, precision=self.precision)
-        return view_logits(forward, views, self.batch_size)
+    def pictures(self, seen: VideoLook, unit: str, nodes: Sequence[int]) -> dict[str, Image.Image]:
+        """A sheet of maps over frames, the nodes' adjacency and their activity over time."""
+        views = self.views
+        sheet = sheet_of(
+            seen, unit, nodes, self.class_names, backend=views.backend, damaged=views.damaged
+        )
+        if not unit:
+            return {"sheet": sheet}
+        return {
+            "sheet": sheet,
+            "adjacency": draw_adjacency(seen.clips[0].units[unit].adjacency, title=unit),
+            "activity": activity_chart(seen, unit, nodes),
+        }
 
-    def input(self, clip: Tensor) -> Tensor:
-        """The network's input: uint8 (3, frames, height, width) -> (1, 3, frames, ...)."""
-        return self.normalize(clip[None], self.precision.device)
+    def film(
+        self,
+        seen: VideoLook,
+        unit: str,
+        nodes: Sequence[int],
+        path: AnyPath,
+        *,
+        progress: Progress | None = None,
+    ) -> None:
+        views = self.views
+        film_of(
+            seen,
+            unit,
+            nodes,
+            self.class_names,
+            path,
+            backend=views.backend,
+            damaged=views.damaged,
+            progress=progress,
+        )
+
+    def timeline(
+        self,
+        path: AnyPath,
+        *,
+        window: float = 0.0,
+        hop: float = 0.0,
+        progress: Progress | None = None,
+    ) -> Timeline:
+        """See `window_timeline`."""
+        return window_timeline(path, self, window=window, hop=hop, progress=progress)
+
+    def write_timeline(self, timeline: Timeline, path: AnyPath) -> None:
+        write_timeline(timeline, path)
+
+    def write_annotated(
+        self, timeline: Timeline, path: AnyPath, *, k: int = 3, progress: Progress | None = None
+    ) -> None:
+        backend, damaged = self.views.backend, self.views.damaged
+        write_annotated(timeline, path, k=k, backend=backend, damaged=damaged, progress=progress)
+
+    def watch(
+        self,
+        frames: Iterable[tuple[float, np.ndarray]],
+        *,
+        fps: Fraction,
+        every: float = 1.0,
+        k: int = 5,
+    ) -> Iterator[tuple[float, list[tuple[str, float]]]]:
+        """See `watch` in live.py."""
+        return watch(frames, self, fps=fps, every=every, k=k)
+
+    def example(self, path: AnyPath | None = None, *, size: int = 0, frames: int = 0) -> Tensor:
+        """(1, 3, frames, size, size): frames all over the video, a square of its middle."""
+        count = frames or self.views.sampling.num_frames
+        shown = example_frames(path, count, size or self.views.crop_size)
+        return self.input(shown).contiguous()  # as files of networks take them
+
+    @property
+    def exhibit(self) -> Exhibit:
+        return Exhibit(
+            question="What happens in this video?",
+            accept="video/*,.mkv,.avi,.ts,.mts,.flv,.wmv",
+            file="film.mp4",
+            media_type="video/mp4",
+        )
+
+    def refuse(self, path: str, run: Any, *, seconds: float, pixels: int) -> str:
+        return refuse_video(path, run, seconds=seconds, pixels=pixels)
+
+    def show(self, path: AnyPath, exhibit: Path, *, name: str, report: Report) -> dict[str, Any]:
+        """See `analyse`."""
+        return analyse(path, self, exhibit, name=name, report=report)

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Literal
 
 from glore_video.config import Config, flatten
-from glore_video.data.class_lists import names_of
-from glore_video.data.numbering import Numbering, list_of, number_classes
-from glore_video.data.relations.rendered_folder import OtherFilesError, OtherParametersError
-from glore_video.data.relations.synthetic import render_relations
+from glore_video.data.relations.labels import Labels
+from glore_video.data.relations.videos import render_relations
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
-from glore_video.data.watchdog import Watchdog
 from glore_video.engine.protocols import Words
-from glore_video.errors import MissingFileError, UsageError, naming
-from glore_video.pixels.augmentation import Framing
-from glore_video.tasks.classification.task_augmentation import build_augmentation
-from glore_video.tasks.classification.task_base import num_workers
+from glore_video.errors import UsageError
+from glore_video.tasks.classification.class_lists import ClassLists
+from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
+from glore_video.tasks.classification.task_base import build_watchdog, num_workers
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
-
-logger = logging.getLogger(__name__)
-
 
 WORDS = Words(
     sample="video",
@@ -37,16 +29,6 @@ WORDS = Words(
         "make videos smaller and their GOPs shorter: see glore-video check-data and benchmark-loader"
     ),
 )
-
-
-@dataclass(frozen=True)
-class RunData:
-    """Lists and names of a run; a split that the run does not use is None."""
-
-    train: VideoList | None
-    val: VideoList | None
-    test: VideoList | None
-    class_names: tuple[str, ...]
 
 
 def clip_sampling(config: Config) -> ClipSampling:
@@ -59,106 +41,24 @@ def clip_sampling(config: Config) -> ClipSampling:
     )
 
 
-def render_synthetic(config: Config) -> None:
-    """Render the synthetic data set if the config names one; it is reused where it is there."""
-    labels = config.SYNTHETIC.LABELS
-    if labels != "none":
-        if not Path(config.DATA.PATH_TO_DATA_DIR).exists():
-            logger.info(
-                "rendering %d videos into %s",
-                config.SYNTHETIC.NUM_TRAIN + config.SYNTHETIC.NUM_VAL,
-                config.DATA.PATH_TO_DATA_DIR,
-            )
-        with naming("DATA.PATH_TO_DATA_DIR"):
-            try:
-                _render(config, labels)
-            except OtherParametersError as error:
-                raise UsageError(_in_keys(error, config)) from None
-            except OtherFilesError as error:
-                raise UsageError(
-                    f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
-                    "own. To train on what is there: SYNTHETIC.LABELS none; "
-                    "--cfg k400_glore_r50_finetune is made for videos of your own"
-                ) from None
-
-
-def _in_keys(error: OtherParametersError, config: Config) -> str:
-    keys = {name.lower(): f"SYNTHETIC.{name}" for name in type(config.SYNTHETIC).model_fields}
-    differing = "; ".join(
-        f"{keys.get(name, name)} = {asked!r}, there {found!r}"
-        for name, (found, asked) in error.differing.items()
-        if name != "class_names"  # they follow from the labels
-    )
-    return f"{error.root} holds other synthetic videos: {differing}; name another folder to render into"
-
-
-def _render(config: Config, labels: Literal["pair", "same"]) -> None:
+def render_videos(config: Config, labels: Labels) -> None:
+    """The synthetic videos that a configuration names."""
+    synthetic = config.SYNTHETIC
     render_relations(
         config.DATA.PATH_TO_DATA_DIR,
         labels=labels,
-        num_train=config.SYNTHETIC.NUM_TRAIN,
-        num_val=config.SYNTHETIC.NUM_VAL,
-        num_frames=config.SYNTHETIC.NUM_FRAMES,
-        size=config.SYNTHETIC.SIZE,
-        seed=config.SYNTHETIC.SEED,
+        num_train=synthetic.NUM_TRAIN,
+        num_val=synthetic.NUM_VAL,
+        num_frames=synthetic.NUM_FRAMES,
+        size=synthetic.SIZE,
+        seed=synthetic.SEED,
     )
 
 
-def data_folder(config: Config) -> Path:
-    """DATA.PATH_TO_DATA_DIR, which is there."""
-    folder = config.DATA.PATH_TO_DATA_DIR
-    if not folder:
-        raise UsageError(
-            "DATA.PATH_TO_DATA_DIR is empty: give the folder with train.csv, val.csv and test.csv, "
-            "whose lines are `path label`, labels from 0 on, or with train/, val/ and test/, each "
-            "with a folder of videos for each class"
-        )
-    if not Path(folder).is_dir():
-        raise MissingFileError(f"DATA.PATH_TO_DATA_DIR = {folder}: no such folder")
-    return Path(folder)
-
-
-def has_split(folder: Path, split: str) -> bool:
-    """Whether there is a list or a folder of this split."""
-    return list_of(folder, split) is not None or (folder / split).is_dir()
-
-
-def load_list(config: Config, split: str, numbering: Numbering | None = None) -> VideoList:
-    """Read and check one split's list. Raises what the user has to mend.
-
-    numbering: the classes of all splits, where it is known already.
-    """
-    folder = data_folder(config)
-    if numbering is None and list_of(folder, split) is None:  # class folders need their labels
-        numbering = load_numbering(config)
-    try:
-        return load_split(
-            folder,
-            split,
-            num_classes=config.MODEL.NUM_CLASSES,
-            prefix=config.DATA.PATH_PREFIX,
-            separator=config.DATA.PATH_LABEL_SEPARATOR,
-            use_damaged=config.DATA.DAMAGED_VIDEO == "use_prefix",
-            numbering=numbering,
-        )
-    except MissingFileError as error:
-        if split == "test" and not has_split(folder, "test") and has_split(folder, "val"):
-            raise MissingFileError(f"{error}; TEST.SPLIT val tests on what is validated") from None
-        raise
-
-
-def load_numbering(config: Config, *, any_number: bool = False) -> Numbering:
-    """Which class has which label, in all splits. Raises what the user has to mend.
-
-    any_number: of classes; otherwise names must be as many as MODEL.NUM_CLASSES.
-    """
-    return number_classes(
-        VIDEOS,
-        data_folder(config),
-        names_file=config.DATA.CLASS_NAMES_PATH,
-        num_classes=None if any_number else config.MODEL.NUM_CLASSES or None,
-        separator=config.DATA.PATH_LABEL_SEPARATOR,
-    )
+def video_lists(config: Config) -> ClassLists[VideoList]:
+    """The lists of the run."""
+    use_damaged = config.DATA.DAMAGED_VIDEO == "use_prefix"
+    return ClassLists(config, VIDEOS, partial(load_split, use_damaged=use_damaged))
 
 
 def check_backend(config: Config) -> None:
@@ -171,43 +71,12 @@ def check_backend(config: Config) -> None:
         )
 
 
-def load_data(config: Config) -> RunData:
-    """The lists that the run needs, and the names of the classes."""
-    check_backend(config)
-    numbering = load_numbering(config)
-    return RunData(
-        train=load_list(config, "train", numbering) if config.TRAIN.ENABLE else None,
-        val=load_list(config, "val", numbering) if config.TRAIN.ENABLE else None,
-        test=load_list(config, config.TEST.SPLIT, numbering) if config.TEST.ENABLE else None,
-        class_names=names_of(VIDEOS, numbering, config.MODEL.NUM_CLASSES),
-    )
-
-
-def load_names(config: Config) -> tuple[str, ...]:
-    """The names of the classes, by label."""
-    return names_of(VIDEOS, load_numbering(config), config.MODEL.NUM_CLASSES)
-
-
-def build_watchdog(config: Config) -> Watchdog | None:
-    """Only in worker processes: the trainer's own, with a GPU in it, is not one to fork from."""
-    seconds = config.DATA_LOADER.VIDEO_TIMEOUT
-    return Watchdog(seconds) if seconds and num_workers(config) else None
-
-
 def training_clips(config: Config, videos: VideoList) -> TrainingClips:
     """Random clips of these videos."""
     return TrainingClips(
         videos=videos,
         sampling=clip_sampling(config),
-        framing=Framing(
-            short_sides=config.DATA.TRAIN_JITTER_SCALES,
-            inverse_uniform=config.DATA.INV_UNIFORM_SAMPLE,
-            aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT),
-            areas=_pair(config.DATA.TRAIN_JITTER_SCALES_RELATIVE),
-            area_aspects=_pair(config.DATA.TRAIN_JITTER_ASPECT_RELATIVE) or (1.0, 1.0),
-            crop_size=config.DATA.TRAIN_CROP_SIZE,
-            flip=config.DATA.RANDOM_FLIP,
-        ),
+        framing=build_framing(config),
         augmentation=build_augmentation(config),
         num_clips=config.AUG.NUM_SAMPLE,
         backend=config.DATA.DECODING_BACKEND,
@@ -215,11 +84,6 @@ def training_clips(config: Config, videos: VideoList) -> TrainingClips:
         seed=config.RNG_SEED,
         watchdog=build_watchdog(config),
     )
-
-
-def _pair(numbers: tuple[float, ...]) -> tuple[float, float] | None:
-    """A key's least and greatest, None if it is empty; Config has made sure that it is two."""
-    return (numbers[0], numbers[1]) if numbers else None
 
 
 def centre_clips(config: Config, videos: VideoList) -> CentreClips:
@@ -245,11 +109,12 @@ def eval_short_side(config: Config) -> int:
 
 def views_of_tests(config: Config) -> EvalViews:
     """How a test takes the views of a video."""
-    data = config.DATA
+    data, crops = config.DATA, config.TEST.NUM_SPATIAL_CROPS
+    assert crops != 5, "VideoClassification.check_keys"
     return EvalViews(
         sampling=clip_sampling(config),
         num_clips=config.TEST.NUM_ENSEMBLE_VIEWS,
-        num_crops=config.TEST.NUM_SPATIAL_CROPS,
+        num_crops=crops,
         short_side=eval_short_side(config),
         crop_size=data.TEST_CROP_SIZE,
         spacing=config.TEST.VIEW_SPACING,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from glore_video.choices import Backend, Damaged
-from glore_video.errors import UsageError
+from glore_video.files.suffixes import check_suffix
 from glore_video.files.whole_files import replace_file
 from glore_video.reports.drawing import save
 from glore_video.reports.line_chart import draw_lines
@@ -22,15 +22,9 @@ from glore_video.video.writing import VideoWriter
 _BATCH = 400 << 20  # bytes of frames that are decoded at once for a film
 
 
-def check_timeline_path(path: str | os.PathLike[str]) -> None:
-    """Raises ValueError unless its suffix is one that `write_timeline` writes."""
-    if Path(path).suffix.lower() not in (".png", ".html"):
-        raise UsageError(f"{os.fspath(path)}: a timeline is a .png or a .html file")
-
-
 def write_timeline(timeline: Timeline, path: str | os.PathLike[str], *, k: int = 5) -> None:
     """The k strongest classes over time, as a .png or as a .html that needs no network."""
-    check_timeline_path(path)
+    check_suffix(path, (".png", ".html"), "a timeline")
     path = Path(path)
     if path.suffix.lower() == ".html":
         replace_file(path, page(timeline, k=k), f".{os.getpid()}")

@@ -9,9 +9,9 @@ from fractions import Fraction
 from math import ceil, floor
 
 from glore_video.errors import UsageError
+from glore_video.tasks.classification.prediction import best, probabilities_of
+from glore_video.tasks.video_classification.clip_predictor import ClipPredictor
 from glore_video.tasks.video_classification.dataset import VideoViews
-from glore_video.tasks.video_classification.prediction import best, probabilities_of
-from glore_video.tasks.video_classification.predictor import Predictor
 from glore_video.video import (
     ClipSampling,
     Playback,
@@ -106,7 +106,7 @@ def clip_seconds(sampling: ClipSampling, fps: Fraction) -> float:
 
 def window_timeline(
     path: str | os.PathLike[str],
-    predictor: Predictor,
+    predictor: ClipPredictor,
     *,
     window: float = 0.0,
     hop: float = 0.0,
@@ -146,7 +146,7 @@ def window_timeline(
             places = (clip.place(start), clip.place(last) + 1)
             views = _views(video, clip, places, predictor)
             what = f"{os.fspath(path)}, {float(start):.1f} to {float(end):.1f} s"
-            probabilities = probabilities_of(views, predictor, what)
+            probabilities = probabilities_of(predictor.logits(views), what)
             windows.append(Window(float(start), float(end), probabilities))
             if progress is not None:
                 progress(number, len(bounds))
@@ -154,7 +154,7 @@ def window_timeline(
 
 
 def _views(
-    video: VideoReader, played: Playback, bounds: tuple[int, int], predictor: Predictor
+    video: VideoReader, played: Playback, bounds: tuple[int, int], predictor: ClipPredictor
 ) -> VideoViews:
     clips = window_clips(
         bounds, len(played), predictor.views.sampling, played.fps, most=predictor.views.num_clips

@@ -1,4 +1,4 @@
-"""Everything the page shows about one video, as plain values for JSON, and a film to play."""
+"""What `serve` shows of a video, as plain values for JSON, and a film to play; what it refuses."""
 
 from __future__ import annotations
 
@@ -13,17 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from glore_video.errors import SampleError
 from glore_video.inspection.overlay import relative
 from glore_video.models import glore_units
 from glore_video.pixels.transforms import resize_short_side
+from glore_video.tasks.predictor import Report
+from glore_video.tasks.video_classification.clip_predictor import ClipPredictor
 from glore_video.tasks.video_classification.inspection import VideoLook, look
-from glore_video.tasks.video_classification.prediction import predict_video
-from glore_video.tasks.video_classification.predictor import Predictor
 from glore_video.tasks.video_classification.windows import Timeline, window_timeline
-from glore_video.video import open_video
+from glore_video.video import VideoError, VideoIndex, open_video, read_index
 from glore_video.video.writing import VideoWriter
-
-Report = Callable[[str, float], None]
 
 _CLASSES, _NODES, _CLIPS = 5, 6, 16
 _SHORT_SIDE, _FPS = 360, 15
@@ -32,7 +31,7 @@ _MAP_SIDE = 28
 
 def analyse(
     path: str | os.PathLike[str],
-    predictor: Predictor,
+    predictor: ClipPredictor,
     film: Path,
     *,
     name: str,
@@ -60,7 +59,7 @@ def analyse(
         return lambda done, total: report(words, done / max(1, total))
 
     stage("predicting")
-    prediction = predict_video(path, predictor)
+    prediction = predictor.predict(path)
     timeline = window_timeline(path, predictor, progress=stage("sliding a window"))
     seen = None
     if glore_units(predictor.network):
@@ -83,9 +82,34 @@ def analyse(
     }
 
 
+def refuse_video(path: str, run: Callable[..., Any], *, seconds: float, pixels: int) -> str:
+    """See Predictor.refuse: what packets tell first, and then whether all of it can be decoded."""
+
+    def index(*, decode: bool) -> VideoIndex:
+        found = VideoIndex.from_bytes(run(_read, path, decode))
+        if found.damage:
+            raise VideoError(path, f"{found.damage}; {found.num_frames} frames are whole")
+        return found
+
+    try:
+        found = index(decode=False)
+        if found.duration > seconds:
+            return f"the video is {found.duration:.0f} s long; {seconds:g} s are the most"
+        if found.width * found.height > pixels:
+            return f"frames of {found.width} x {found.height} pixels are too large"
+        index(decode=True)
+    except SampleError as error:
+        return f"this is not a video that can be read: {error.reason}"
+    return ""
+
+
+def _read(path: str, decode: bool) -> bytes:
+    return read_index(path, decode=decode).to_bytes()
+
+
 def write_film(
     path: str | os.PathLike[str],
-    predictor: Predictor,
+    predictor: ClipPredictor,
     film: Path,
     *,
     progress: Callable[[int, int], None],
@@ -123,7 +147,7 @@ def _timeline(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _look(seen: VideoLook, predictor: Predictor, size: tuple[int, int]) -> dict[str, Any]:
+def _look(seen: VideoLook, predictor: ClipPredictor, size: tuple[int, int]) -> dict[str, Any]:
     top, left, side = seen.square
     width, height = size
     units = []

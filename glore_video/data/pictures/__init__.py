@@ -1,0 +1,1 @@
+"""Lists of pictures: which files are pictures, and ImageNet as people have it."""

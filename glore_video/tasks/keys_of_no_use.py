@@ -1,0 +1,25 @@
+"""Keys that mean nothing to a task: set to something, they are refused, or a run would ignore them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from glore_video.config import Config, flatten
+from glore_video.errors import UsageError
+
+
+def refuse_keys(config: Config, keys: Sequence[str], reason: str) -> None:
+    """Raises UsageError if one of these keys has another value than its default.
+
+    Args:
+        keys: "DATA.NUM_FRAMES", or a whole section, "SLOWFAST".
+        reason: why they are of no use, the end of the message.
+    """
+    defaults = dict(flatten(Config()))
+    changed = [
+        f"{name} = {value}"
+        for name, value in flatten(config)
+        if value != defaults[name] and (name in keys or name.partition(".")[0] in keys)
+    ]
+    if changed:
+        raise UsageError(f"{', '.join(changed)}: of no use with TASK = {config.TASK}, {reason}")
