@@ -108,14 +108,14 @@ class Synthetic(Section):
         BeforeValidator(lambda value: "none" if value in ("", None) else value),
     ] = key(
         "none",
-        "render the `relations` videos, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
-        "the videos are there",
+        "render the `relations` samples, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
+        "the samples are there",
     )
-    NUM_TRAIN: Positive = key(2000, "training videos to render")
-    NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")
+    NUM_TRAIN: Positive = key(2000, "training samples to render")
+    NUM_VAL: Positive = key(480, "validation samples to render; they are the test samples too")
     NUM_FRAMES: Positive = key(12, "frames a rendered video")
     SIZE: Annotated[Int, Field(ge=48, multiple_of=2)] = key(
-        64, "height and width of a rendered video, pixels; even, from 48 on"
+        64, "height and width of a rendered sample, pixels; even, from 48 on"
     )
     SEED: Seed = key(0, "seed of the rendering")
 

@@ -139,7 +139,7 @@ class Config(Section):
         if self.SYNTHETIC.LABELS != "none" and self.DATA.RANDOM_FLIP:
             raise UsageError(
                 f"SYNTHETIC.LABELS = {self.SYNTHETIC.LABELS} needs DATA.RANDOM_FLIP False: a mirrored "
-                "video moves the other way (SYNTHETIC.LABELS none: the videos are your own)"
+                "sample has another label (SYNTHETIC.LABELS none: the samples are your own)"
             )
         return self
 

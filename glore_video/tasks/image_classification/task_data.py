@@ -9,6 +9,8 @@ from glore_video.config import Config, flatten
 from glore_video.data.pictures.picture_classes import number_pictures
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.data.pictures.splits import load_split
+from glore_video.data.relations.labels import Labels
+from glore_video.data.relations.pictures import render_relation_pictures
 from glore_video.data.samples import SampleList
 from glore_video.engine.protocols import Words
 from glore_video.errors import naming
@@ -28,6 +30,19 @@ WORDS = Words(
     input="picture",
     faster_reading="make pictures smaller: scaled to a short side of 400 pixels, they are read faster",
 )
+
+
+def render_pictures(config: Config, labels: Labels) -> None:
+    """The synthetic pictures that a configuration names."""
+    synthetic = config.SYNTHETIC
+    render_relation_pictures(
+        config.DATA.PATH_TO_DATA_DIR,
+        labels=labels,
+        num_train=synthetic.NUM_TRAIN,
+        num_val=synthetic.NUM_VAL,
+        size=synthetic.SIZE,
+        seed=synthetic.SEED,
+    )
 
 
 def picture_lists(config: Config) -> ClassLists[SampleList]:
