@@ -158,6 +158,7 @@ def insert_nonlocal(
     """
     if instantiation not in ("softmax", "dot_product"):
         raise UsageError(f"instantiation must be softmax or dot_product, got {instantiation!r}")
+
     def build(size: OutputSize) -> nn.Module:
         if size.dim == 1:
             raise UsageError("a non-local block needs 3d or 2d feature maps, this network's are 1d")
