@@ -7,6 +7,7 @@ stdin; each process then does what `python tools/run_net.py` does.
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -115,6 +116,7 @@ def serve():
 
     import_all_of(glore_video.runs)
     import_all_of(glore_video.tasks)
+    gc.freeze()  # collecting in a fork would copy the memory of every object by looking at it
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:
