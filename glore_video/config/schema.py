@@ -85,6 +85,9 @@ class Config(Section):
                     f"{section}.LOCATION is for networks of this package; name the blocks of "
                     f"MODEL.NAME = {name} in {section}.AFTER"
                 )
+        for other in ("AFTER", "LOCATION"):
+            if self.GLORE.UNITS and getattr(self.GLORE, other):
+                raise UsageError(f"GLORE.UNITS and GLORE.{other} exclude each other")
         if name:
             unused = [
                 full
@@ -139,7 +142,7 @@ class Config(Section):
         if self.SYNTHETIC.LABELS != "none" and self.DATA.RANDOM_FLIP:
             raise UsageError(
                 f"SYNTHETIC.LABELS = {self.SYNTHETIC.LABELS} needs DATA.RANDOM_FLIP False: a mirrored "
-                "video moves the other way (SYNTHETIC.LABELS none: the videos are your own)"
+                "sample has another label (SYNTHETIC.LABELS none: the samples are your own)"
             )
         return self
 
