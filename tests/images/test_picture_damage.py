@@ -115,7 +115,7 @@ print((peak() - before) // (1024 if sys.platform == "linux" else 2**20))
 def test_the_limit_can_be_set(pictures):
     path = pictures["PNG"].path
     assert read_image(path, max_pixels=HEIGHT * WIDTH).shape[1:3] == (HEIGHT, WIDTH)
-    with pytest.raises(PictureError, match="more than max_pixels = 887 pixels$"):
+    with pytest.raises(PictureError, match="more than max_pixels = 887 pixels"):
         read_image(path, max_pixels=HEIGHT * WIDTH - 1)
 
 

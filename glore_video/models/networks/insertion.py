@@ -24,8 +24,10 @@ from glore_video.models.networks.module_paths import find_block, match_blocks
 from glore_video.models.networks.nonlocal2d import NonLocal2d
 from glore_video.models.networks.output_shapes import OutputSize, feature_map, output_sizes
 from glore_video.models.networks.plain_numbers import make_numbers_plain
-from glore_video.models.units.glore_unit import LAYOUTS, GloreUnit, Layout
+from glore_video.models.networks.stages import blocks_of_counts
+from glore_video.models.units.glore_unit import LAYOUTS, Form, GloreUnit, Layout
 from glore_video.models.units.idle_units import remove_hooks, stop_watching, watch_units
+from glore_video.models.units.unit_ends import End
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -33,10 +35,15 @@ Model = TypeVar("Model", bound=nn.Module)
 def insert_glore(
     model: Model,
     *,
-    after: Sequence[str],
+    after: Sequence[str] | None = None,
+    units: Sequence[int] | None = None,
     nodes: int | None = None,
     states: int | None = None,
-    normalize: bool = True,
+    normalize: bool | None = None,
+    form: Form | None = None,
+    end: End = "batch_norm",
+    relu: bool = True,
+    scale: float = 1.0,
     example: Any = None,
     channels: int | None = None,
     dim: Literal[1, 2, 3] | None = None,
@@ -44,7 +51,7 @@ def insert_glore(
 ) -> Model:
     """Inserts a GloRe unit after each named block, in place.
 
-    The network computes exactly what it did before, until the units are trained. Units that it does
+    Blocks are named by path (`after`), or counted as the paper does (`units`). The network computes exactly what it did before, until the units are trained. Units that it does
     not run in its first forward pass, since it does not call their blocks as modules, are named by a
     warning then. `remove_glore` takes units out again. numpy numbers in the settings of its layers,
     as pytorchvideo leaves them, become Python's, so that torch.compile and torch.export take it.
@@ -54,8 +61,12 @@ def insert_glore(
             tokens or maps whose channels come last, (batch, *positions, channels).
         after: paths of blocks as `model.named_modules()` names them, or patterns ("layer3.*"): see
             `match_blocks`.
+        units: instead of `after`, (n, m): n units on Res3 and m on Res4, of a network whose four
+            stages are known; where they then stand says `blocks_of_counts`.
         nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
-        normalize: as in `GloreUnit`.
+        form, normalize: as in `GloreUnit`; by default "post" with, but in networks whose publishers have
+            them so (`PreactResNet2d`) "preactivated" without.
+        end, relu, scale: as in `GloreUnit`.
         example: an input of the network. It is run once, in eval mode, to see what the blocks
             return. By default their outputs are taken to have the channels and axes of the last
             convolution that the block defines (of the last batch norm where there is none), which
@@ -69,26 +80,37 @@ def insert_glore(
         The same model.
 
     Raises:
-        UsageError: if a path does not exist, is named twice or already has a unit, or if channels,
-            dim and layout cannot be found. The model is then unchanged.
+        UsageError: if a path does not exist, is named twice or already has a unit, if channels, dim
+            and layout cannot be found, or for both or neither of `after` and `units`. The model is
+            then unchanged.
     """
+    if (after is None) == (units is None):
+        raise UsageError("name the blocks in after, or give units, (on Res3, on Res4): one of them")
     if layout not in (*LAYOUTS, "auto"):
         raise UsageError(f"layout must be auto, {' or '.join(LAYOUTS)}, got {layout!r}")
 
+    own_form: Form = getattr(model, "glore_form", "post")
+    form = own_form if form is None else form
+    if normalize is None:
+        normalize = form == "post"
+
     def build(size: OutputSize) -> nn.Module:
         return GloreUnit(
-            size.channels,
-            nodes,
-            states,
+            *(size.channels, nodes, states),
             dimension=size.dim,
             normalize=normalize,
             layout=size.layout,
+            form=form,
+            end=end,
+            relu=relu,
+            scale=scale,
         )
 
     def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
         return output_sizes(model, blocks, example, channels, dim, layout)
 
-    return _insert(model, after, GLORE, _apply_glore, build, size)
+    paths = blocks_of_counts(model, units) if after is None else after  # type: ignore[arg-type]
+    return _insert(model, paths, GLORE, _apply_glore, build, size)
 
 
 def remove_glore(model: Model, after: Sequence[str] | None = None) -> Model:
