@@ -8,7 +8,7 @@ import torch
 from glore_video.data.batches import SampleItem, collate
 from glore_video.data.loader import samples_loader, views_loader
 from glore_video.data.samplers import TrainingBatches, shard
-from glore_video.tasks.classification.sample_sets import ViewsItem
+from glore_video.tasks.sample_sets import ViewsItem
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,8 @@ from glore_video.images.opening import MAX_PIXELS
 from glore_video.images.reading import read_image
 from glore_video.images.views import PictureViews
 from glore_video.pixels.augmentation import Augmentation, Framing
-from glore_video.tasks.classification.sample_sets import TrainingSet, ValidationSet, ViewsSet
 from glore_video.tasks.classification.view_logits import TensorViews
+from glore_video.tasks.sample_sets import TrainingSet, ValidationSet, ViewsSet
 
 
 @dataclass(frozen=True, kw_only=True)

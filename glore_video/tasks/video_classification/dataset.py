@@ -26,7 +26,7 @@ from glore_video.pixels.transforms import (
     to_clip,
     uniform_crop,
 )
-from glore_video.tasks.classification.sample_sets import TrainingSet, ValidationSet, ViewsSet
+from glore_video.tasks.sample_sets import TrainingSet, ValidationSet, ViewsSet
 from glore_video.video.clip_sampling import (
     ClipSampling,
     centre_start,

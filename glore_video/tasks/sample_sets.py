@@ -1,4 +1,4 @@
-"""Data sets of labelled samples: random inputs for training, one for validation, views for testing.
+"""Data sets of the samples of a list: random inputs for training, one for validation, views for testing.
 
 What is drawn in training depends on (seed, epoch, position in the list) alone, never on the number
 of workers or processes. A task says how a sample is read.
@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from glore_video.data.batches import SampleItem
@@ -21,7 +20,6 @@ from glore_video.data.watchdog import Watchdog, watched
 from glore_video.errors import Failure, SampleError
 from glore_video.pixels.draws import whole
 from glore_video.seeding import generator_for
-from glore_video.tasks.classification.view_logits import Views
 
 
 @dataclass(frozen=True)
@@ -59,11 +57,15 @@ class TrainingSet(Dataset[SampleItem], ABC):
     def samples(self) -> SampleList: ...
 
     @abstractmethod
-    def inputs(self, epoch: int, index: int, attempt: int) -> Tensor:
+    def inputs(self, epoch: int, index: int, attempt: int) -> Any:
         """uint8 (inputs, 3, *positions) of the sample at `chosen(epoch, index, attempt)`.
 
-        Raises SampleError if it can't be read.
+        Or what `item` makes an item of. Raises SampleError if the sample can't be read.
         """
+
+    def item(self, inputs: Any, index: int) -> SampleItem:
+        """Of what `inputs` gave of the sample at index; its target is its label."""
+        return SampleItem(inputs, self.samples.label(index), index)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -78,7 +80,7 @@ class TrainingSet(Dataset[SampleItem], ABC):
             except SampleError as error:
                 failures.append((error.path, error.reason))
             else:
-                return SampleItem(inputs, self.samples.label(index), index, tuple(failures))
+                return replace(self.item(inputs, index), failures=tuple(failures))
         return SampleItem(None, -1, key[1], tuple(failures))
 
     def chosen(self, epoch: int, index: int, attempt: int) -> int:
@@ -117,8 +119,15 @@ class ValidationSet(Dataset[SampleItem], ABC):
     def samples(self) -> SampleList: ...
 
     @abstractmethod
-    def input(self, index: int) -> Tensor:
-        """uint8 (3, *positions). Raises SampleError if the sample can't be read."""
+    def input(self, index: int) -> Any:
+        """uint8 (3, *positions), or what `item` makes an item of.
+
+        Raises SampleError if the sample can't be read.
+        """
+
+    def item(self, read: Any, index: int) -> SampleItem:
+        """Of what `input` gave of the sample at index; its target is its label."""
+        return SampleItem(read[None], self.samples.label(index), index)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -129,14 +138,14 @@ class ValidationSet(Dataset[SampleItem], ABC):
             read = watched(self.watchdog, self.input, self.samples.path(index), index)
         except SampleError as error:
             return SampleItem(None, label, index, ((error.path, error.reason),))
-        return SampleItem(read[None], label, index)
+        return self.item(read, index)
 
 
 @dataclass(frozen=True)
 class ViewsItem:
     """The views of the sample at `index` in the list, or why there are none."""
 
-    views: Any  # see Views of view_logits.py
+    views: Any
     label: int
     index: int
     failures: tuple[Failure, ...] = ()
@@ -158,7 +167,7 @@ class ViewsSet(Dataset[ViewsItem], ABC):
     def samples(self) -> SampleList: ...
 
     @abstractmethod
-    def views_of(self, index: int) -> Views:
+    def views_of(self, index: int) -> Any:
         """Of the sample at a place in the list. Raises SampleError if it can't be read."""
 
     def __len__(self) -> int:
