@@ -25,6 +25,13 @@ class Crops(Section):
     TRAIN_JITTER_ASPECT_RELATIVE: tuple[PositiveFloat, ...] = key(
         (), "least and greatest width / height of such a crop, e.g. 0.75, 1.3333"
     )
+    TRAIN_SCALES: tuple[PositiveFloat, ...] = key(
+        (0.5, 2.0), "segmentation: least and greatest factor that training pictures are scaled by"
+    )
+    TRAIN_CROP_HEIGHT: NonNegative = key(
+        0,
+        "segmentation: height of a training crop, pixels, TRAIN_CROP_SIZE is its width; 0: square",
+    )
     INV_UNIFORM_SAMPLE: bool = key(False, "draw the inverse of the short side evenly, not the side")
     TRAIN_CROP_SIZE: Positive = key(224, "crop in training and validation, pixels")
     VAL_SHORT_SIDE: NonNegative = key(
@@ -72,6 +79,7 @@ class Crops(Section):
             "TRAIN_JITTER_ASPECT",
             "TRAIN_JITTER_SCALES_RELATIVE",
             "TRAIN_JITTER_ASPECT_RELATIVE",
+            "TRAIN_SCALES",
         ):
             pair = getattr(self, name)
             if pair and (len(pair) != 2 or pair[0] > pair[1]):

@@ -28,6 +28,7 @@ Fraction01 = Annotated[Float, Field(ge=0, le=1)]
 Seconds = Annotated[Float, Field(ge=0, le=MOST_SECONDS)]
 Seed = Annotated[Int, Field(ge=0, lt=2**32)]
 NumCrops = Annotated[Literal[1, 3, 5], BeforeValidator(no_bool)]  # True == 1
+Share = Annotated[Float, Field(gt=0, le=1)]
 BelowOne = Annotated[Float, Field(ge=0, lt=1)]
 
 # stage -> pathway -> 0-based block indices, as SlowFast's NONLOCAL.LOCATION

@@ -23,7 +23,14 @@ from glore_video.config.fields import (
     key,
 )
 from glore_video.config.model_keys import Glore, Model, NonLocal, ResNet, SlowFast
-from glore_video.config.training_keys import BatchNorm, FinalTest, Solver, TensorBoard, Train
+from glore_video.config.training_keys import (
+    BatchNorm,
+    FinalTest,
+    Loss,
+    Solver,
+    TensorBoard,
+    Train,
+)
 from glore_video.errors import UsageError
 
 VIDEO_CLASSIFICATION = "video_classification"  # SlowFast's name for it is ""
@@ -44,6 +51,7 @@ class Config(Section):
     SLOWFAST: SlowFast = key(SlowFast(), "SlowFast's two pathways")
     GLORE: Glore = key(Glore(), "GloRe units")
     NONLOCAL: NonLocal = key(NonLocal(), "non-local blocks")
+    LOSS: Loss = key(Loss(), "loss of pixels")
     SOLVER: Solver = key(Solver(), "optimiser and schedule")
     BN: BatchNorm = key(BatchNorm(), "batch norm")
     DATA_LOADER: DataLoader = key(DataLoader(), "reading processes")

@@ -9,12 +9,14 @@ from pydantic import model_validator
 from glore_video.choices import ViewSpacing
 from glore_video.config.fields import (
     BelowOne,
+    Fraction01,
     NonNegative,
     NonNegativeFloat,
     NumCrops,
     Positive,
     PositiveFloat,
     Section,
+    Share,
     key,
 )
 from glore_video.errors import UsageError
@@ -76,9 +78,20 @@ class FinalTest(Section):
         "clip i of N starts at i*delta/N (slowfast) or i*delta/(N-1) (ends: reaches the last frame)",
     )
     SCALES: tuple[PositiveFloat, ...] = key(
-        (1.0,), "pictures: factors of DATA.TEST_SHORT_SIDE, each gives views of its own"
+        (1.0,),
+        "pictures: factors of DATA.TEST_SHORT_SIDE, each gives views of its own; in a segmentation of "
+        "the picture's size",
     )
     FLIP: bool = key(False, "pictures: mirror images of all views too")
+    WINDOW: tuple[Positive, ...] = key(
+        (), "segmentation: height and width of sliding windows, pixels; empty: whole pictures"
+    )
+    WINDOW_STRIDE: Share = key(
+        0.6667, "segmentation: from one window to the next, a share of their size"
+    )
+    SAVE_PREDICTIONS: bool = key(
+        False, "segmentation: keep the predictions of a test, OUTPUT_DIR/test/predictions/*.png"
+    )
 
 
 class Solver(Section):
@@ -148,6 +161,23 @@ class Solver(Section):
                 f"SOLVER.DAMPENING 0 (is {self.DAMPENING})"
             )
         return self
+
+
+class Loss(Section):
+    CLASS_WEIGHTS: tuple[NonNegativeFloat, ...] = key(
+        (), "segmentation: weights of the classes, by class; empty: all 1"
+    )
+    AUXILIARY: NonNegativeFloat = key(
+        0.4, "segmentation: factor of the loss of an auxiliary head, where the network has one"
+    )
+    OHEM_THRESHOLD: Fraction01 = key(
+        0.0,
+        "segmentation: only pixels whose true class is less probable have a loss (online hard example "
+        "mining); 0: all have",
+    )
+    OHEM_MIN_KEPT: NonNegative = key(
+        100_000, "segmentation: with OHEM_THRESHOLD, pixels of a picture that have one at least"
+    )
 
 
 class BatchNorm(Section):

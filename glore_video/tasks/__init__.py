@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TASKS = {
     "video_classification": "glore_video.tasks.video_classification.task:VideoClassification",
     "image_classification": "glore_video.tasks.image_classification.task:ImageClassification",
+    "segmentation": "glore_video.tasks.segmentation.task:Segmentation",
 }
 """Name, as the key TASK has it -> module:class that takes a Config. Imported when it is named."""
 

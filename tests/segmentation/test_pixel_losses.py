@@ -7,12 +7,9 @@ import torch
 from torch.nn import functional as F
 
 from glore_video.errors import UsageError
-from glore_video.tasks.segmentation.meter import IoUMeter, PixelMeter, confusion_counts
-from glore_video.tasks.segmentation.objective import (
-    IGNORED,
-    PixelCrossEntropy,
-    check_class_weights,
-)
+from glore_video.statistics.confusion import IGNORED
+from glore_video.tasks.segmentation.meter import IoUMeter, PixelMeter
+from glore_video.tasks.segmentation.objective import PixelCrossEntropy, check_class_weights
 
 CLASSES = 4
 
@@ -103,16 +100,6 @@ def test_what_can_not_be_is_refused():
     check_class_weights((), 3, "KEY")
     with pytest.raises(UsageError, match="KEY: 2 weights for 3 classes"):
         check_class_weights((1, 2), 3, "KEY")
-
-
-def test_confusion(batch):
-    logits, targets = batch
-    predicted = logits.argmax(1)
-    found = confusion_counts(predicted, targets, CLASSES)
-    expected = torch.zeros(CLASSES, CLASSES, dtype=torch.int64)
-    for (n, y, x), label, _ in each_loss(logits, targets):
-        expected[label, predicted[n, y, x]] += 1
-    assert torch.equal(found, expected)
 
 
 def test_figures_of_validation(batch):

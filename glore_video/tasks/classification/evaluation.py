@@ -156,10 +156,22 @@ def changes_scores(key: str) -> bool:
     section, _, name = key.rpartition(".")
     if section == "TRAIN":
         return name in ("MIXED_PRECISION", "AMP_DTYPE")
-    if section in ("SOLVER", "BN", "TENSORBOARD", "DATA_LOADER", "SYNTHETIC", "AUG", "MIXUP", ""):
+    if section in (
+        "SOLVER",
+        "BN",
+        "TENSORBOARD",
+        "DATA_LOADER",
+        "SYNTHETIC",
+        "AUG",
+        "MIXUP",
+        "LOSS",
+        "",
+    ):
         return False
     if section == "TEST":
-        return name not in ("ENABLE", "DATASET", "BATCH_SIZE", "CHECKPOINT_FILE_PATH")
+        return name not in (
+            *("ENABLE", "DATASET", "BATCH_SIZE", "CHECKPOINT_FILE_PATH", "SAVE_PREDICTIONS"),
+        )
     if section == "MODEL" and name in ("LOSS_FUNC", "BCE_TARGET_THRESHOLD"):
         return False
     return not name.startswith(("PATH_", "CLASS_NAMES_PATH", "MAX_BAD_FRACTION"))

@@ -18,8 +18,8 @@ from glore_video.engine.precision import Precision
 from glore_video.errors import SampleError
 from glore_video.pixels.normalize import Normalize
 from glore_video.tasks.classification.prediction import Prediction, probabilities_of
-from glore_video.tasks.classification.sample_sets import ViewsSet
 from glore_video.tasks.classification.view_logits import Views, view_logits
+from glore_video.tasks.sample_sets import ViewsSet
 
 _CPU = Precision(device=torch.device("cpu"))
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import logging
 from collections.abc import Callable, Sequence
 from threading import Event, Thread
 
 import numpy as np
 from PIL import Image
+
+from glore_video.reports.embedded import jpeg_uri
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,6 @@ FramesOf = Callable[[str], np.ndarray]
 
 HEIGHT = 120
 _WIDEST = 240
-_QUALITY = 70
 
 
 def thumbnails(
@@ -59,6 +58,4 @@ def _data_uri(frame: np.ndarray) -> str:
     if width > _WIDEST:
         left = (width - _WIDEST) // 2
         picture = picture.crop((left, 0, left + _WIDEST, HEIGHT))
-    content = io.BytesIO()
-    picture.save(content, "JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
+    return jpeg_uri(picture)

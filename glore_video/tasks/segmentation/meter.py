@@ -9,20 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from glore_video.tasks.segmentation.objective import IGNORED, PixelCrossEntropy, main_output
+from glore_video.statistics.confusion import IGNORED, confusion_matrix, mean_iou, pixel_accuracy
+from glore_video.tasks.segmentation.objective import PixelCrossEntropy, main_output
 
 _NAN = float("nan")
-
-
-def confusion_counts(predicted: Tensor, targets: Tensor, num_classes: int) -> Tensor:
-    """int64 (num_classes, num_classes): pixels by true class (rows) and predicted one (columns).
-
-    Args:
-        predicted, targets: integers of one shape; IGNORED targets count nowhere.
-    """
-    valid = targets != IGNORED
-    pairs = targets[valid].long() * num_classes + predicted[valid].long()
-    return torch.bincount(pairs, minlength=num_classes**2).view(num_classes, num_classes)
 
 
 @dataclass(frozen=True)
@@ -75,25 +65,20 @@ class IoUMeter:
         weights = torch.stack([self.loss.weight(each).double() for each in targets])
         # A column more, of pixels without a prediction.
         predicted = torch.where(finite[:, None, None], logits.argmax(1), self.num_classes)
-        valid = targets != IGNORED
-        pairs = targets[valid] * (self.num_classes + 1) + predicted[valid]
-        confusion = torch.bincount(pairs, minlength=self.num_classes * (self.num_classes + 1))
+        columns = self.num_classes + 1
+        confusion = confusion_matrix(predicted, targets, self.num_classes, columns=columns)
         sums = torch.stack(
             [torch.where(finite, losses, 0).sum(), torch.where(finite, weights, 0).sum()]
         )
-        return torch.cat([sums, confusion.double()])
+        return torch.cat([sums, confusion.double().flatten()])
 
     def figures(self, counts: Tensor) -> dict[str, float]:
         loss, weight = counts[:2].tolist()
-        confusion = counts[2:].view(self.num_classes, self.num_classes + 1)
-        true = confusion.diagonal()
-        union = confusion.sum(1) + confusion[:, :-1].sum(0) - true
-        pixels = float(confusion.sum())
-        present = union > 0
+        matrix = counts[2:].view(self.num_classes, self.num_classes + 1).numpy()
         return {
             "loss": loss / weight if weight else _NAN,
-            "miou": float(100 * (true[present] / union[present]).mean()) if pixels else _NAN,
-            "pixel_accuracy": 100 * float(true.sum()) / pixels if pixels else _NAN,
+            "miou": float(mean_iou(matrix)),
+            "pixel_accuracy": float(pixel_accuracy(matrix)),
         }
 
     def text(self, figures: Mapping[str, float], decimals: int) -> str:

@@ -11,9 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glore_video.errors import UsageError
-
-IGNORED = 255
-"""The target of a pixel that counts nowhere."""
+from glore_video.statistics.confusion import IGNORED
 
 
 @dataclass(frozen=True)

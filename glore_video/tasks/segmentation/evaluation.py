@@ -1,0 +1,164 @@
+"""Testing a segmentation: a confusion matrix of each picture, predictions as label PNGs."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from glore_video.data.loader import views_loader
+from glore_video.data.masks.masked_list import MaskedList
+from glore_video.engine.protocols import Records
+from glore_video.files.whole_files import replace_file
+from glore_video.statistics.confusion import confusion_matrix
+from glore_video.tasks.classification.evaluation import changes_scores
+from glore_video.tasks.segmentation.dataset import Scene, SceneSet
+from glore_video.tasks.segmentation.report import write_report
+from glore_video.tasks.segmentation.results import (
+    PictureConfusions,
+    SceneSummary,
+    summarize,
+    write_results,
+)
+from glore_video.tasks.segmentation.scene_inference import SceneInference
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneEvaluation:
+    """An Evaluation (engine/protocols.py) of a list of pictures with masks.
+
+    Attributes:
+        scenes: what is tested.
+        class_names: by class.
+        inference: how a picture is looked at.
+        keys: plain values of the configuration's keys.
+        input_shape: (3, height, width) of what costs are counted for.
+        predictions: folder that predictions are written into, which the report shows.
+        keep_predictions: leave them there.
+        num_workers: processes that read pictures beside this one.
+        stop_on_timeout: whether a picture that takes too long to read ends the test.
+    """
+
+    scenes: SceneSet
+    class_names: tuple[str, ...]
+    inference: SceneInference
+    keys: Mapping[str, Any]
+    input_shape: tuple[int, int, int]
+    predictions: Path
+    keep_predictions: bool = False
+    num_workers: int = 0
+    stop_on_timeout: bool = False
+    noun: str = "picture"
+
+    @property
+    def samples(self) -> MaskedList:
+        return self.scenes.pictures
+
+    @property
+    def record_shape(self) -> tuple[int, int]:
+        """Pixels by true and predicted class, and those without a finite score."""
+        return len(self.class_names), len(self.class_names) + 1
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        digest = hashlib.sha256()
+        for index in range(len(self.samples)):
+            for path in (self.samples.path(index), self.samples.mask(index)):
+                digest.update(os.fsencode(path) + b"\0")
+        kept = {key: value for key, value in self.keys.items() if changes_scores(key)}
+        return {"list": digest.hexdigest(), **kept}
+
+    def describe(self) -> str:
+        return f"{len(self.samples)} pictures, {self.inference.words}"
+
+    def loader(self, indices: Sequence[int]) -> Iterable[Any]:
+        return views_loader(
+            replace(self.scenes, indices=indices),
+            num_workers=self.num_workers,
+            stop_on_timeout=self.stop_on_timeout,
+        )
+
+    def record(self, forward: Callable[[Tensor], Any], views: Scene, batch_size: int) -> np.ndarray:
+        """float32 of record_shape; the picture's prediction is written beside it."""
+        seen = self.inference.probabilities(forward, views.picture, batch_size)
+        predicted, scored = seen.argmax(0), seen.isfinite().all(0)
+        save_prediction(
+            self.predictions / f"{self.names[views.index]}.png",
+            self.scenes.classes.numbers(predicted.cpu().numpy()),
+        )
+        classes = len(self.class_names)
+        columns = torch.where(scored, predicted, classes)
+        target = views.target.to(columns.device)
+        return confusion_matrix(columns, target, classes, columns=classes + 1).float().cpu().numpy()
+
+    def summarize(self, records: Records) -> SceneSummary:
+        return summarize(self._seen(records), self.class_names)
+
+    def write(
+        self, folder: Path, records: Records, summary: SceneSummary, facts: Mapping[str, Any]
+    ) -> None:
+        for path, reason in records.failed:
+            logger.warning("not scored, unreadable: %s: %s", path, reason)
+        write_results(
+            folder,
+            self._seen(records),
+            summary,
+            class_names=self.class_names,
+            facts={"views": self.inference.words, **facts},
+        )
+        if summary.pictures_scored:
+            logger.info("test: %s, %s; results in %s", summary.line, self.inference.words, folder)
+
+    def report(self, folder: Path, records: Records) -> None:
+        """report.html."""
+        write_report(
+            folder, self._seen(records), scenes=self.scenes, predicted_at=self._predicted_at
+        )
+        if not self.keep_predictions:
+            shutil.rmtree(self.predictions, ignore_errors=True)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Of the predictions: a picture's own name without its ending.
+
+        With folders from where paths part on, if two pictures have the same name.
+        """
+        paths = [PurePath(path) for path in self.samples.paths()]
+        names = [path.stem for path in paths]
+        if len(set(names)) < len(names):
+            root = os.path.commonpath([path.parent for path in paths])
+            names = [path.relative_to(root).with_suffix("").as_posix() for path in paths]
+        return tuple(names)
+
+    def _predicted_at(self, index: int) -> Path:
+        return self.predictions / f"{self.names[index]}.png"
+
+    def _seen(self, records: Records) -> PictureConfusions:
+        return PictureConfusions(
+            matrices=records.values,
+            paths=tuple(self.samples.path(index) for index in records.indices.tolist()),
+            failed=records.failed,
+            left_out=tuple(self.samples.left_out),
+        )
+
+
+def save_prediction(path: Path, labels: np.ndarray) -> None:
+    """Write uint8 or uint16 (height, width) as a grey PNG, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    Image.fromarray(labels).save(content, "PNG")
+    replace_file(path, content.getvalue())

@@ -1,0 +1,159 @@
+"""report.html of a segmentation: IoU by class, confusions, the worst pictures."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from glore_video.data.masks.mask_classes import MaskClasses
+from glore_video.errors import SampleError
+from glore_video.files.whole_files import replace_file
+from glore_video.images.masks import read_mask
+from glore_video.reports.embedded import jpeg_uri, png_uri
+from glore_video.reports.pages import render
+from glore_video.statistics.confusion import (
+    IGNORED,
+    class_accuracy,
+    class_iou,
+    mean_iou,
+    pixel_accuracy,
+)
+from glore_video.tasks.segmentation.colours import coloured, overlaid
+from glore_video.tasks.segmentation.dataset import SceneSet
+from glore_video.tasks.segmentation.results import PictureConfusions
+
+logger = logging.getLogger(__name__)
+WORST_SHOWN = 12
+UNSCORED_SHOWN = 1000
+_WIDTH = 420  # pixels of a picture on the page
+_RIGHT, _WRONG = (235, 235, 235), (214, 70, 30)
+
+
+def write_report(
+    folder: Path,
+    seen: PictureConfusions,
+    *,
+    scenes: SceneSet,
+    predicted_at: Callable[[int], Path],
+) -> Path:
+    """Write report.html beside a test's summary.json.
+
+    Args:
+        scenes: the pictures and masks.
+        predicted_at: where the prediction of the picture at a place in their list lies.
+    """
+    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+    config_path = folder / "config.yaml"
+    if not config_path.is_file():
+        config_path = folder.parent / "config.yaml"
+    config = ""
+    if config_path.is_file():
+        config = config_path.read_text(encoding="utf-8", errors="replace")
+    unscored = {
+        part: [(each["path"], each["reason"]) for each in summary.get(part, [])]
+        for part in ("failed", "left_out")
+    }
+    page = render(
+        "segmentation.html",
+        name=folder.resolve().parent.name,
+        summary=summary,
+        config=config,
+        scored=len(seen.paths),
+        expected=summary["pictures_expected"],
+        not_finite=summary["not_finite"],
+        classes=_classes(seen.total, scenes.classes),
+        matrix=_matrix(seen.total, scenes.classes.names),
+        worst=_worst(seen, scenes, predicted_at),
+        unscored={
+            part: (found[:UNSCORED_SHOWN], len(found[UNSCORED_SHOWN:]))
+            for part, found in unscored.items()
+        },
+    )
+    path = folder / "report.html"
+    replace_file(path, page)
+    return path
+
+
+def _classes(total: np.ndarray, classes: MaskClasses) -> list[dict[str, Any]]:
+    """A row a class: IoU, accuracy, share of all pixels, what it is mostly taken for, its colour."""
+    count = len(classes)
+    ious, accuracies = class_iou(total), class_accuracy(total)
+    pixels = total.sum(1)
+    others = total[:, :count] * (1 - np.eye(count))
+    rows = []
+    for number, name in enumerate(classes.names):
+        taken = int(others[number].argmax())
+        share = others[number, taken] / pixels[number] if pixels[number] else 0.0
+        rows.append(
+            {
+                "name": name,
+                "colour": "#{:02x}{:02x}{:02x}".format(*classes.colours[number]),
+                "iou": float(ious[number]),
+                "accuracy": float(accuracies[number]),
+                "share": 100 * float(pixels[number] / pixels.sum()) if pixels.sum() else 0.0,
+                "taken_for": (classes.names[taken], 100 * float(share)) if share > 0 else None,
+            }
+        )
+    return rows
+
+
+def _matrix(total: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
+    matrix = total[:, : len(names)].astype(np.int64)
+    rows, columns = np.nonzero(matrix)
+    cells = np.stack([rows, columns, matrix[rows, columns]], axis=1).ravel().tolist()
+    return {"names": list(names), "samples": "pixels", "cells": cells}
+
+
+def _worst(
+    seen: PictureConfusions, scenes: SceneSet, predicted_at: Callable[[int], Path]
+) -> list[dict[str, Any]]:
+    """The pictures of the lowest mean IoU: picture, truth, prediction and what is wrong."""
+    means, accuracies = mean_iou(seen.matrices), pixel_accuracy(seen.matrices)
+    places = {scenes.pictures.path(index): index for index in range(len(scenes.pictures))}
+    order = [place for place in np.argsort(means, kind="stable") if not np.isnan(means[place])]
+    found = []
+    for place in order[:WORST_SHOWN]:
+        path = seen.paths[place]
+        try:
+            frames = _frames(scenes, places[path], predicted_at(places[path]))
+        except (SampleError, OSError) as error:  # a picture is not worth a test
+            logger.warning("no pictures of %s for the report: %s", path, error)
+            frames = []
+        found.append(
+            {
+                "path": path,
+                "miou": float(means[place]),
+                "accuracy": float(accuracies[place]),
+                "frames": frames,
+            }
+        )
+    return found
+
+
+def _frames(scenes: SceneSet, index: int, prediction: Path) -> list[tuple[str, str]]:
+    """What each shows, and a data URI."""
+    scene = scenes.views_of(index)
+    height, width = scene.target.shape
+    size = (min(_WIDTH, width), max(1, round(height * min(_WIDTH, width) / width)))
+    picture = np.asarray(Image.fromarray(scene.picture[0].numpy()).resize(size))
+    truth = _small(scene.target.numpy(), size)
+    predicted = _small(scenes.classes.label_map(read_mask(prediction), prediction).numpy(), size)
+    colours = np.array(scenes.classes.colours, dtype=np.uint8)
+    wrong = np.where((truth == predicted)[..., None], _RIGHT, _WRONG).astype(np.uint8)
+    wrong[truth == IGNORED] = 0
+    return [
+        ("picture", jpeg_uri(Image.fromarray(picture))),
+        ("truth", png_uri(Image.fromarray(coloured(truth, colours)))),
+        ("prediction", jpeg_uri(Image.fromarray(overlaid(picture, predicted, colours)))),
+        ("wrong", png_uri(Image.fromarray(wrong))),
+    ]
+
+
+def _small(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    return np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))
