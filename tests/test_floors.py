@@ -90,7 +90,7 @@ def test_floor(path):
             of_video = parts[1:2] == ["video"] or parts[1:3] == ["data", "video"]
             assert not of_video, "data/*.py is for pictures too"
         if parts[0] in ("av", "decord", "torchcodec"):
-            encodes = path.name in ("synthetic.py", "rendering.py", "reencoding.py")
+            encodes = path.name in ("videos.py", "reencoding.py")
             assert floor == "video" or encodes, f"{module}: only video/ touches decoders"
 
 

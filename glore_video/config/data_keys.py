@@ -108,14 +108,14 @@ class Synthetic(Section):
         BeforeValidator(lambda value: "none" if value in ("", None) else value),
     ] = key(
         "none",
-        "render the `relations` videos, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
-        "the videos are there",
+        "render the `relations` samples, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
+        "the samples are there",
     )
-    NUM_TRAIN: Positive = key(2000, "training videos to render")
-    NUM_VAL: Positive = key(480, "validation videos to render; they are the test videos too")
+    NUM_TRAIN: Positive = key(2000, "training samples to render")
+    NUM_VAL: Positive = key(480, "validation samples to render; they are the test samples too")
     NUM_FRAMES: Positive = key(12, "frames a rendered video")
     SIZE: Annotated[Int, Field(ge=48, multiple_of=2)] = key(
-        64, "height and width of a rendered video, pixels; even, from 48 on"
+        64, "height and width of a rendered sample, pixels; even, from 48 on"
     )
     SEED: Seed = key(0, "seed of the rendering")
 
@@ -127,8 +127,8 @@ class DataLoader(Section):
     PIN_MEMORY: bool = key(True, "page-locked batches, for faster copies to a GPU")
     VIDEO_TIMEOUT: Seconds = key(
         60.0,
-        "seconds a video or picture may take to read before its decoder is killed; 0, or no workers: "
-        "no limit",
+        "seconds a video may take to read before its decoder is killed; 0, or no workers: no limit; of "
+        "pictures 0 unless it is set: it costs them a fifth of their speed",
     )
     VIDEO_TIMEOUT_ACTION: Literal["skip", "stop"] = key(
         "skip", "such a sample counts as unreadable and the run goes on, or the run stops"

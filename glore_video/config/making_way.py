@@ -11,12 +11,15 @@ logger = logging.getLogger("glore_video")
 # What says which network it is and where its units stand, by the key that says so otherwise.
 _REPLACED: dict[str, tuple[str, ...]] = {
     "MODEL.NAME": (
-        *("MODEL.ARCH", "MODEL.DROPOUT_RATE", "RESNET", "SLOWFAST"),
+        *("MODEL.ARCH", "MODEL.DROPOUT_RATE", "MODEL.OPTIONS", "RESNET", "SLOWFAST"),
         *("GLORE.LOCATION", "NONLOCAL.LOCATION", "TRAIN.CHECKPOINT_FILE_PATH"),
     ),
-    "MODEL.ARCH": ("MODEL.NAME", "MODEL.PRETRAINED", "GLORE.AFTER", "NONLOCAL.AFTER"),
-    "GLORE.AFTER": ("GLORE.LOCATION",),
-    "GLORE.LOCATION": ("GLORE.AFTER",),
+    "MODEL.ARCH": (
+        *("MODEL.NAME", "MODEL.OPTIONS", "MODEL.PRETRAINED", "GLORE.AFTER", "NONLOCAL.AFTER"),
+    ),
+    "GLORE.AFTER": ("GLORE.LOCATION", "GLORE.UNITS"),
+    "GLORE.LOCATION": ("GLORE.AFTER", "GLORE.UNITS"),
+    "GLORE.UNITS": ("GLORE.AFTER", "GLORE.LOCATION"),
     "NONLOCAL.AFTER": ("NONLOCAL.LOCATION",),
     "NONLOCAL.LOCATION": ("NONLOCAL.AFTER",),
 }

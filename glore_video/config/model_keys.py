@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 from pydantic import field_validator, model_validator
 
@@ -12,9 +13,30 @@ from glore_video.config.fields import (
     NonNegative,
     Positive,
     Section,
+    UnitCounts,
     key,
 )
 from glore_video.errors import UsageError
+
+# Of builders' arguments, those that keys of their own stand for, and those that name weights.
+_OTHER_KEYS = {
+    "num_classes": "MODEL.NUM_CLASSES is",
+    **dict.fromkeys(("pretrained", "weights", "weights_backbone"), "MODEL.PRETRAINED is"),
+    **dict.fromkeys(
+        ("checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"),
+        "TRAIN.CHECKPOINT_FILE_PATH names a file of weights",
+    ),
+}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(name, str) and _is_plain(inner) for name, inner in value.items())
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (bool, int, str))
 
 
 class Model(Section):
@@ -22,6 +44,11 @@ class Model(Section):
         "",
         "a network by name, in place of ARCH, RESNET and SLOWFAST: of the zoo, "
         "torchvision/video/<name>, pytorchvideo/<name>",
+    )
+    OPTIONS: dict[str, Any] = key(
+        {},
+        "options of a network of timm, torchvision or pytorchvideo, as its builder there takes them: "
+        "{drop_path_rate: 0.05}",
     )
     PRETRAINED: bool = key(False, "start from the published weights of MODEL.NAME")
     ARCH: Literal["preact", "c2d", "c2d_nopool", "i3d", "slow", "slowfast", "tiny", "tiny2d"] = key(
@@ -51,6 +78,16 @@ class Model(Section):
     BCE_TARGET_THRESHOLD: BelowOne = key(
         0.0, "with bce_logit, soft targets above this are 1 and the others 0; 0: as they are"
     )
+
+    @field_validator("OPTIONS")
+    @classmethod
+    def _plain(cls, options: dict[str, Any]) -> dict[str, Any]:
+        for name, value in options.items():
+            if name in _OTHER_KEYS:
+                raise UsageError(f"{name!r} is not one of them here: {_OTHER_KEYS[name]}")
+            if not _is_plain(value):
+                raise UsageError(f"{name!r} must be a number, text, True, False, or lists of such")
+        return options
 
     @field_validator("NUM_CLASSES")
     @classmethod
@@ -98,6 +135,9 @@ class Glore(Section):
     )
     AFTER: tuple[str, ...] = key(
         (), "blocks a GloRe unit stands after, by path, * for any name between two dots"
+    )
+    UNITS: UnitCounts = key(
+        (), "units on Res3 and on Res4, [0, 3], of a network whose four stages are known"
     )
     NORMALIZE: bool = key(True, "divide the node features by the number of positions")
     NODES: NonNegative = key(0, "graph nodes a unit; 0: a quarter of the channels")

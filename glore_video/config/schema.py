@@ -68,6 +68,11 @@ class Config(Section):
         name = self.MODEL.NAME
         if self.MODEL.PRETRAINED and not name:
             raise UsageError("MODEL.PRETRAINED = True needs MODEL.NAME, a network by name")
+        if self.MODEL.OPTIONS and "/" not in name:
+            raise UsageError(
+                f"MODEL.OPTIONS = {self.MODEL.OPTIONS}: for networks of timm, torchvision and "
+                f"pytorchvideo, and MODEL.NAME is {name or 'not set'}"
+            )
         if self.MODEL.PRETRAINED and self.TRAIN.CHECKPOINT_FILE_PATH:
             raise UsageError(
                 "MODEL.PRETRAINED = True and TRAIN.CHECKPOINT_FILE_PATH exclude each other"
@@ -80,6 +85,9 @@ class Config(Section):
                     f"{section}.LOCATION is for networks of this package; name the blocks of "
                     f"MODEL.NAME = {name} in {section}.AFTER"
                 )
+        for other in ("AFTER", "LOCATION"):
+            if self.GLORE.UNITS and getattr(self.GLORE, other):
+                raise UsageError(f"GLORE.UNITS and GLORE.{other} exclude each other")
         if name:
             unused = [
                 full
@@ -134,7 +142,7 @@ class Config(Section):
         if self.SYNTHETIC.LABELS != "none" and self.DATA.RANDOM_FLIP:
             raise UsageError(
                 f"SYNTHETIC.LABELS = {self.SYNTHETIC.LABELS} needs DATA.RANDOM_FLIP False: a mirrored "
-                "video moves the other way (SYNTHETIC.LABELS none: the videos are your own)"
+                "sample has another label (SYNTHETIC.LABELS none: the samples are your own)"
             )
         return self
 

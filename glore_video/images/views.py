@@ -7,12 +7,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from glore_video.errors import UsageError
-from glore_video.pixels.transforms import Interpolation, resize
+from glore_video.pixels.transforms import Interpolation
 
+_RESAMPLING: dict[Interpolation, Image.Resampling] = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
 _LONGEST = 32  # times the short side; of longer pictures the middle is looked at
 
 
@@ -31,8 +37,9 @@ class PictureViews:
     """The views of one picture, all from one decoding.
 
     In order: for each of `sides` each of the crops, and each of these again as a mirror image where
-    `flips` are wanted. The first view is the centre crop at the first side, as timm's and
-    torchvision's transforms for evaluation give it, within one grey level.
+    `flips` are wanted. The first view is the centre crop at the first side, to the bit what timm's and
+    torchvision's transforms for evaluation make of a Pillow image: Pillow scales it, antialiased, in
+    whole numbers, so that views are the same on every processor.
 
     Attributes:
         size: height and width of a view, pixels.
@@ -42,7 +49,7 @@ class PictureViews:
         crops: 1, in the centre; or 5, the centre and then the corners: top left, top right, bottom
             left, bottom right.
         flips: mirror images too.
-        interpolation, antialias: see pixels.transforms.resize.
+        interpolation: Pillow's bilinear or bicubic one.
         fill: R, G, B around pictures of crop_mode "border"; timm takes 255 times the mean.
     """
 
@@ -52,7 +59,6 @@ class PictureViews:
     crops: Literal[1, 5] = 1
     flips: bool = False
     interpolation: Interpolation = "bilinear"
-    antialias: bool = True
     fill: tuple[int, int, int] = (0, 0, 0)
 
     def __post_init__(self) -> None:
@@ -132,14 +138,18 @@ class PictureViews:
         for side in self.sides:
             height, width = picture.shape[1:3]
             size = scaled(height, width, side, self.crop_mode)
-            resized = resize(
-                picture, *size, interpolation=self.interpolation, antialias=self.antialias
-            )
+            resized = _resized(picture, *size, self.interpolation)
             if self.crop_mode == "border":
                 resized = _padded(resized, self.size, self.fill)
             height, width = resized.shape[1:3]
             for top, left in places(height, width, self.size, self.crops):
                 yield resized[:, top : top + self.size, left : left + self.size]
+
+
+def _resized(picture: Tensor, height: int, width: int, interpolation: Interpolation) -> Tensor:
+    """uint8 (1, h, w, 3) -> (1, height, width, 3), by Pillow."""
+    scaled = Image.fromarray(picture[0].numpy()).resize((width, height), _RESAMPLING[interpolation])
+    return torch.from_numpy(np.array(scaled))[None]
 
 
 def scaled(

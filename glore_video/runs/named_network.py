@@ -12,7 +12,7 @@ from glore_video.config import Config, with_values
 from glore_video.errors import UsageError
 from glore_video.models import create_model, is_foreign
 from glore_video.models.networks.eval_mode import eval_mode
-from glore_video.models.networks.sources import build_foreign
+from glore_video.models.networks.sources import UnfitOptionsError, build_foreign
 from glore_video.tasks import task_of
 
 
@@ -35,7 +35,10 @@ def build_named(config: Config) -> nn.Module:
     name, classes = config.MODEL.NAME, config.MODEL.NUM_CLASSES
     if not is_foreign(name):
         return create_model(name, num_classes=classes)
-    model, info = build_foreign(name, num_classes=classes)
+    try:
+        model, info = build_foreign(name, num_classes=classes, options=config.MODEL.OPTIONS)
+    except UnfitOptionsError as error:
+        raise UsageError(f"MODEL.OPTIONS: {error}") from None
     _check_input(config, model, info.input_shape)
     return model
 

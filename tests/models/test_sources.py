@@ -1,5 +1,6 @@
 """Networks of timm, torchvision and pytorchvideo by name."""
 
+import operator
 import socket
 from importlib.util import find_spec
 
@@ -51,6 +52,27 @@ def test_network_by_name_has_the_classes_that_are_wanted(name, tried, published,
         assert len(model.get_submodule(head).weight) == 7
     with torch.no_grad():
         assert model.eval()(torch.zeros(2, *tried)).shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "path", "value"),
+    [
+        ("torchvision/resnet18", {"norm_layer": nn.InstanceNorm2d}, "bn1.affine", False),
+        ("pytorchvideo/x3d_xs", {"dropout_rate": 0.25}, "blocks.5.dropout.p", 0.25),
+        pytest.param("timm/resnet18", {"drop_rate": 0.25}, "drop_rate", 0.25, marks=NEEDS_TIMM),
+    ],
+    ids=["torchvision", "pytorchvideo", "timm"],
+)
+def test_options_of_every_package(name, options, path, value):
+    model = create_model(name, num_classes=3, options=options)
+    assert operator.attrgetter(path)(model) == value
+
+
+def test_options_of_the_zoo_are_refused():
+    with pytest.raises(
+        UsageError, match="options are for networks of other packages, and slow_r50"
+    ):
+        create_model("slow_r50", options={"drop_rate": 0.5})
 
 
 def test_colours_are_those_of_the_publisher():

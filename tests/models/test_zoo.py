@@ -8,7 +8,13 @@ from glore_video.models import zoo
 from glore_video.models.networks.inserted_units import glore_units, inserted_units
 from glore_video.models.weights.files import save_weights
 from glore_video.models.weights.published import PUBLISHED, weights_url
-from glore_video.models.zoo import ARCHITECTURES, build_network, create_model, list_models
+from glore_video.models.zoo import (
+    ARCHITECTURES,
+    PICTURE_ARCHITECTURES,
+    build_network,
+    create_model,
+    list_models,
+)
 
 # M parameters: preact and glore_r* as published, the plain ones as pytorchvideo states them.
 PARAMETERS = {
@@ -214,6 +220,7 @@ def test_every_architecture_takes_the_same_arguments(arch):
             zero_init_final_bn=True,
             num_block_temp_kernel=[[3, 3], [4, 4], [6, 6], [3, 3]],
         ).eval()
-        assert model(torch.zeros(2, 3, 8, 64, 64)).shape == (2, 9)
+        frames = () if arch in PICTURE_ARCHITECTURES else (8,)
+        assert model(torch.zeros(2, 3, *frames, 64, 64)).shape == (2, 9)
     rates = [m.p for m in model.modules() if isinstance(m, torch.nn.Dropout)]
     assert rates == [0.25]

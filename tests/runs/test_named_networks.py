@@ -6,7 +6,7 @@ import pytest
 from run_files import flat
 
 from glore_video.cli.main import main
-from glore_video.config import load_config
+from glore_video.config import load_config, with_values
 from glore_video.errors import UsageError
 from glore_video.models import glore_units
 from glore_video.prediction.loading import load_predictor
@@ -112,3 +112,59 @@ def test_a_network_by_name_is_shown_videos_as_published():
     assert len(ready.class_names) == 400
     with pytest.raises(UsageError, match="torchvision/resnet18 takes pictures"):
         load_predictor(model="torchvision/resnet18", untrained=True)
+
+
+def test_options_go_to_the_builder_and_are_kept():
+    pairs = ["TASK", "image_classification", "MODEL.NAME", "torchvision/resnet18"]
+    config = load_config(None, [*pairs, "MODEL.OPTIONS.width_per_group", "64"])
+    config = with_published_input(config)
+    assert config.MODEL.OPTIONS == {"width_per_group": 64}
+    assert load_config(
+        None, ["MODEL.NAME", "a/b", "MODEL.OPTIONS", "{x: [1, 2.5, no]}"]
+    ).MODEL.OPTIONS == {"x": [1, 2.5, False]}
+    options = {"replace_stride_with_dilation": [False, True, True]}
+    model = build_model(
+        with_values(config, {"MODEL.OPTIONS": options, "MODEL.NAME": "torchvision/resnet50"})
+    )
+    assert model.layer4[0].conv2.stride == (1, 1)
+
+
+def test_drop_path_of_timms_networks():
+    timm = pytest.importorskip("timm.layers", reason="timm is an extra")
+    pairs = ["TASK", "image_classification", "MODEL.NAME", "timm/resnet18"]
+    config = load_config(None, [*pairs, "MODEL.OPTIONS", "{drop_path_rate: 0.05}"])
+    rates = [m.drop_prob for m in build_model(config).modules() if isinstance(m, timm.DropPath)]
+    assert max(rates) == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        (
+            ["MODEL.NAME", "torchvision/resnet18", "MODEL.OPTIONS", "{drop_paths: 1}"],
+            r"MODEL.OPTIONS: torchvision/resnet18 does not take the options \{'drop_paths': 1\}: .*",
+        ),
+        (
+            ["MODEL.NAME", "torchvision/resnet18", "MODEL.OPTIONS", "{norm_layer: 3}"],
+            r"MODEL.OPTIONS: torchvision/resnet18 does not take the options \{'norm_layer': 3\}: .*",
+        ),
+        (
+            ["MODEL.NAME", "slow_r50", "MODEL.OPTIONS", "{a: 1}"],
+            r"MODEL.OPTIONS .* MODEL.NAME is slow_r50",
+        ),
+        (["MODEL.OPTIONS", "{a: 1}"], r"MODEL.OPTIONS .* MODEL.NAME is not set"),
+        (["MODEL.OPTIONS", "drop"], r"MODEL.OPTIONS = 'drop'"),
+        (
+            ["MODEL.OPTIONS", "{num_classes: 3}"],
+            r"MODEL.OPTIONS = .*: 'num_classes' .* MODEL.NUM_CLASSES is",
+        ),
+        (["MODEL.OPTIONS", "{checkpoint_path: x.pth}"], "TRAIN.CHECKPOINT_FILE_PATH names a file"),
+        (["MODEL.OPTIONS", "{a: .nan}"], "'a' must be a number, text"),
+        (["MODEL.OPTIONS", "{a: 2001-01-01}"], "'a' must be a number, text"),
+    ],
+    ids=["unknown", "wrong", "zoo", "none", "text", "classes", "weights", "nan", "date"],
+)
+def test_options_that_do_not_fit(pairs, said):
+    with pytest.raises(UsageError, match=said) as error:
+        build_model(load_config(None, ["TASK", "image_classification", *pairs]))
+    assert "\n" not in str(error.value)

@@ -11,7 +11,7 @@ from glore_video.cli.main import main
 from glore_video.config import load_config
 from glore_video.models import TinyResNet3d, insert_glore, save_weights
 from glore_video.runs.network import build_model
-from glore_video.tasks.video_classification.task_data import render_synthetic
+from glore_video.tasks import task_of
 
 
 def test_unreadable_test_video_is_listed(cfg, options, videos, tmp_path, capsys):
@@ -156,7 +156,7 @@ def test_other_synthetic_videos_are_named_by_their_keys(cfg, options, tmp_path, 
         "SYNTHETIC.NUM_FRAMES": 2,
         "SYNTHETIC.SIZE": 48,
     }
-    render_synthetic(load_config(None, flat(options)))
+    task_of(load_config(None, flat(options))).render()
     changes = {"SYNTHETIC.SIZE": 50, "SYNTHETIC.LABELS": "pair", "MODEL.NUM_CLASSES": 10}
     assert main([*cfg, *flat(options | changes)]) == 2
     line = one_error_line(capsys)

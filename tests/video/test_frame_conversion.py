@@ -86,7 +86,7 @@ def write():
 
 def render():
     from pathlib import Path
-    from glore_video.data.relations.synthetic import _encode
+    from glore_video.data.relations.videos import _encode
     _encode(Path(out), np.zeros((3, 360, 640, 3), np.uint8), fps=12)
     return True
 

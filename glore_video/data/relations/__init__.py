@@ -1,1 +1,1 @@
-"""Rendered videos whose classes need global reasoning: what the demos train on."""
+"""Rendered videos and pictures whose classes need global reasoning: what the demos train on."""

@@ -13,6 +13,7 @@ from glore_video.data.folders import listed
 from glore_video.errors import UsageError
 
 METADATA_NAME = "relations.json"
+DATASETS = ("relations", "relation pictures")
 
 
 class OtherParametersError(UsageError):
@@ -67,13 +68,15 @@ def is_complete(root: Path, parameters: Mapping[str, object]) -> bool:
         found = json.loads((root / METADATA_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = None
-    if not isinstance(found, dict) or found.get("dataset") != "relations":
+    if not isinstance(found, dict) or found.get("dataset") not in DATASETS:
         raise OtherFilesError(f"{root} is no rendered dataset; there is {_what_is_in(root)}")
     differing = {
         name: (found.get(name), value)
         for name, value in parameters.items()
         if found.get(name) != value
     }
+    if "dataset" in differing:  # which says it all
+        differing = {"dataset": differing["dataset"]}
     if differing:
         raise OtherParametersError(root, differing)
     needed = ["train.csv", "val.csv", "test.csv", "class_names.txt"]

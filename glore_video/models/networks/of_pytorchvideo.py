@@ -7,6 +7,7 @@ they return logits, not probabilities, in eval mode too.
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 from torch import nn
 
@@ -59,13 +60,15 @@ def info(name: str, rest: str) -> NetworkInfo:
     )
 
 
-def build(name: str, rest: str, num_classes: int | None, pretrained: bool) -> nn.Module:
+def build(
+    name: str, rest: str, num_classes: int | None, pretrained: bool, options: dict[str, Any]
+) -> nn.Module:
     """Builds it, for a name that `info` knows. Raises MissingFileError if weights can't be fetched."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it scripts activations, which torch calls deprecated
         from pytorchvideo.models import hub
     with downloads(name):
-        model = getattr(hub, rest)(pretrained=pretrained)
+        model = getattr(hub, rest)(pretrained=pretrained, **options)
     for path, module in list(model.named_modules()):
         if isinstance(module, nn.AvgPool3d):
             model.set_submodule(path, nn.AdaptiveAvgPool3d(1))

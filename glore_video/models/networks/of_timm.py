@@ -49,10 +49,12 @@ def info(name: str, rest: str) -> NetworkInfo:
     )
 
 
-def build(name: str, rest: str, num_classes: int | None, pretrained: bool) -> nn.Module:
+def build(
+    name: str, rest: str, num_classes: int | None, pretrained: bool, options: dict[str, Any]
+) -> nn.Module:
     """Builds it, for a name that `info` knows. Raises MissingFileError if weights can't be fetched."""
     with downloads(name):
-        model = _timm(name).create_model(rest, pretrained=pretrained)
+        model = _timm(name).create_model(rest, pretrained=pretrained, **options)
         if num_classes is not None and num_classes != model.num_classes:
             model.reset_classifier(num_classes)
     return model

@@ -43,7 +43,9 @@ def info(name: str, rest: str) -> NetworkInfo:
     )
 
 
-def build(name: str, rest: str, num_classes: int | None, pretrained: bool) -> nn.Module:
+def build(
+    name: str, rest: str, num_classes: int | None, pretrained: bool, options: dict[str, Any]
+) -> nn.Module:
     """Builds it, for a name that `info` knows. Raises MissingFileError if weights can't be fetched."""
     from torchvision import models
 
@@ -52,12 +54,13 @@ def build(name: str, rest: str, num_classes: int | None, pretrained: bool) -> nn
     wanted = num_classes or published
     if pretrained:
         with downloads(name):
-            model = models.get_model(bare, weights=weights)
+            model = models.get_model(bare, weights=weights, **options)
     else:
-        backbone = {"weights_backbone": None} if folder == "segmentation" else {}
+        if folder == "segmentation":
+            options = {"weights_backbone": None, **options}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # of initialisations of its own
-            model = models.get_model(bare, weights=None, num_classes=wanted, **backbone)
+            model = models.get_model(bare, weights=None, num_classes=wanted, **options)
     for auxiliary in _AUXILIARY:
         if hasattr(model, auxiliary):
             setattr(model, auxiliary, None)

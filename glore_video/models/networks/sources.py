@@ -6,8 +6,9 @@ autocast too, and for what `of_pytorchvideo` changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from types import ModuleType
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType, ModuleType
+from typing import Any
 
 from torch import nn
 
@@ -23,6 +24,10 @@ _PACKAGES: dict[str, ModuleType] = {
     "torchvision": of_torchvision,
     "pytorchvideo": of_pytorchvideo,
 }
+
+
+class UnfitOptionsError(UsageError):
+    """Options that the builder of another package's network does not take."""
 
 
 def is_foreign(name: str) -> bool:
@@ -45,6 +50,7 @@ def build_foreign(
     num_classes: int | None = None,
     pretrained: bool = False,
     input_shape: Sequence[int] | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[nn.Module, NetworkInfo]:
     """Builds a network of another package.
 
@@ -56,16 +62,18 @@ def build_foreign(
             is new where it differs.
         pretrained: load the published weights, those of the tag if there is one.
         input_shape: another one than published, (3, frames, height, width) or (3, height, width).
+        options: more arguments for the builder of its package: {"drop_path_rate": 0.05}.
 
     Raises:
-        UsageError: the name is not known, or the package is not installed.
+        UsageError: the name is not known, or the package is not installed; an UnfitOptionsError if
+            its builder does not take the options.
         MissingFileError: the weights can't be downloaded.
     """
     if num_classes is not None and num_classes < 1:
         raise UsageError(f"num_classes must be at least 1, got {num_classes}")
     package, rest = _split(name)
     info = package.info(name, rest)
-    model = package.build(name, rest, num_classes, pretrained)
+    model = _built(package, name, rest, num_classes, pretrained, options)
     if input_shape is not None:
         info = _with_shape(info, tuple(input_shape))
     for path in head_paths(model):  # logits in float32 under autocast, as of our own networks
@@ -74,6 +82,28 @@ def build_foreign(
             head.__class__ = Classifier
     make_numbers_plain(model)
     return model, info
+
+
+def _built(
+    package: ModuleType,
+    name: str,
+    rest: str,
+    num_classes: int | None,
+    pretrained: bool,
+    options: Mapping[str, Any],
+) -> nn.Module:
+    try:
+        model: nn.Module = package.build(name, rest, num_classes, pretrained, dict(options))
+    except UsageError:
+        raise
+    except Exception as error:  # builders raise what their layers raise of odd values
+        if not options:
+            raise
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise UnfitOptionsError(
+            f"{name} does not take the options {dict(options)}: {reason}"
+        ) from None
+    return model
 
 
 def _split(name: str) -> tuple[ModuleType, str]:

@@ -17,7 +17,13 @@ from torch import Tensor
 from glore_video.engine.protocols import Records
 from glore_video.errors import Failure
 from glore_video.tasks.classification.report import write_report
-from glore_video.tasks.classification.results import Scores, Summary, summarize, write_results
+from glore_video.tasks.classification.results import (
+    Scores,
+    Summary,
+    summarize,
+    views_each,
+    write_results,
+)
 from glore_video.tasks.classification.sample_kinds import SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.classification.view_logits import Views, view_logits
@@ -96,7 +102,7 @@ class ViewsEvaluation(ABC):
         return {"list": digest.hexdigest(), **kept}
 
     def describe(self) -> str:
-        return f"{len(self.samples)} {self.kind.plural}, {self.plan.views} views each"
+        return f"{len(self.samples)} {self.kind.plural}, {views_each(self.plan.views)}"
 
     def record(self, forward: Callable[[Tensor], Any], views: Views, batch_size: int) -> np.ndarray:
         return view_logits(forward, views, batch_size).numpy()

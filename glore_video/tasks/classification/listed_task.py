@@ -7,10 +7,12 @@ from abc import abstractmethod
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from glore_video.data.relations.labels import Labels
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.samples import SampleList
 from glore_video.engine.launch.processes import Process
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists, warn_of_repeated
+from glore_video.tasks.classification.synthetic import in_synthetic_keys
 from glore_video.tasks.classification.task_augmentation import build_augmentation
 from glore_video.tasks.classification.task_base import ClassifyingTask
 
@@ -21,9 +23,26 @@ _List = TypeVar("_List", bound=SampleList)
 class ListedTask(ClassifyingTask, Generic[_List]):
     """A ClassifyingTask that reads what DATA.PATH_TO_DATA_DIR holds."""
 
+    for_own: str
+    """What is made for samples of the user's own, in words."""
+
     @property
     @abstractmethod
     def lists(self) -> ClassLists[_List]: ...
+
+    @abstractmethod
+    def render_samples(self, labels: Labels) -> None:
+        """Make the synthetic samples of SYNTHETIC in DATA.PATH_TO_DATA_DIR, or find them there."""
+
+    @property
+    def renders(self) -> str:
+        return f"synthetic {self.words.samples}" if self.config.SYNTHETIC.LABELS != "none" else ""
+
+    def render(self) -> None:
+        labels = self.config.SYNTHETIC.LABELS
+        if labels != "none":
+            with in_synthetic_keys(self.config, self.words.samples, self.for_own):
+                self.render_samples(labels)
 
     @cached_property
     def run_lists(self) -> RunLists[_List]:

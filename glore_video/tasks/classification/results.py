@@ -129,7 +129,7 @@ class Summary:
             figures.append(f"single clip top-1 {self.clip_top1:.2f}%")
         return (
             f"{', '.join(figures)} ({self.samples_scored} of {self.samples_expected} "
-            f"{self.kind.plural}, {self.num_views} views each)"
+            f"{self.kind.plural}, {views_each(self.num_views)})"
         )
 
     def not_finite(self) -> str:
@@ -149,6 +149,11 @@ class Summary:
         if self.samples_not_finite == self.samples_scored:
             return f"{checkpoint}: {self.not_finite()}"
         return ""
+
+
+def views_each(number: int) -> str:
+    """Of each sample: "1 view each"."""
+    return f"{number} view{'s' * (number != 1)} each"
 
 
 def summarize(scores: Scores, num_views: int) -> Summary:

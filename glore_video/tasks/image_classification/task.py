@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from glore_video.data.pictures.picture_files import PICTURES
+from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
 from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
@@ -22,6 +23,7 @@ from glore_video.tasks.image_classification.task_data import (
     build_evaluation,
     centre_pictures,
     picture_lists,
+    render_pictures,
     training_pictures,
     views_of_tests,
     views_tested,
@@ -41,6 +43,7 @@ class ImageClassification(ListedTask[SampleList]):
     """See RunTask in tasks/protocol.py."""
 
     name = "image_classification"
+    for_own = "MODEL.NAME timm/resnet50 with MODEL.PRETRAINED True is for pictures of your own"
 
     @property
     def words(self) -> Words:
@@ -55,6 +58,9 @@ class ImageClassification(ListedTask[SampleList]):
         """Of a training crop: (3, height, width)."""
         size = self.config.DATA.TRAIN_CROP_SIZE
         return 3, size, size
+
+    def render_samples(self, labels: Labels) -> None:
+        render_pictures(self.config, labels)
 
     def training_set(self, samples: SampleList) -> TrainingPictures:
         return training_pictures(self.config, samples)
@@ -86,6 +92,11 @@ class ImageClassification(ListedTask[SampleList]):
                 f"MODEL.ARCH = {config.MODEL.ARCH} takes clips of videos, not pictures: MODEL.NAME "
                 "names a network for pictures (timm/resnet50, say), or MODEL.ARCH is one of "
                 f"{', '.join(PICTURE_ARCHITECTURES)}"
+            )
+        if config.SYNTHETIC.LABELS != "none" and config.TEST.FLIP:
+            raise UsageError(
+                f"SYNTHETIC.LABELS = {config.SYNTHETIC.LABELS} needs TEST.FLIP False: a mirrored "
+                "picture has another label"
             )
         if config.TEST.NUM_SPATIAL_CROPS not in (1, 5) and "NUM_SPATIAL_CROPS" in (
             config.TEST.model_fields_set

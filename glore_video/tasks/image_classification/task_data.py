@@ -9,25 +9,40 @@ from glore_video.config import Config, flatten
 from glore_video.data.pictures.picture_classes import number_pictures
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.data.pictures.splits import load_split
+from glore_video.data.relations.labels import Labels
+from glore_video.data.relations.pictures import render_relation_pictures
 from glore_video.data.samples import SampleList
 from glore_video.engine.protocols import Words
 from glore_video.errors import naming
 from glore_video.images.views import PictureViews
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
-from glore_video.tasks.classification.task_base import build_watchdog, num_workers
 from glore_video.tasks.image_classification.dataset import (
     CentrePictures,
     PictureViewsSet,
     TrainingPictures,
 )
 from glore_video.tasks.image_classification.evaluation import PictureEvaluation
+from glore_video.tasks.task_base import build_watchdog, num_workers
 
 WORDS = Words(
     sample="picture",
     input="picture",
     faster_reading="make pictures smaller: scaled to a short side of 400 pixels, they are read faster",
 )
+
+
+def render_pictures(config: Config, labels: Labels) -> None:
+    """The synthetic pictures that a configuration names."""
+    synthetic = config.SYNTHETIC
+    render_relation_pictures(
+        config.DATA.PATH_TO_DATA_DIR,
+        labels=labels,
+        num_train=synthetic.NUM_TRAIN,
+        num_val=synthetic.NUM_VAL,
+        size=synthetic.SIZE,
+        seed=synthetic.SEED,
+    )
 
 
 def picture_lists(config: Config) -> ClassLists[SampleList]:

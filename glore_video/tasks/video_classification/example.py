@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glore_video.data.relations.rendering import render_video
+from glore_video.data.relations.video_rendering import render_video
 from glore_video.pixels.transforms import centre_crop, resize_short_side, to_clip
 from glore_video.tasks.predictor import AnyPath
 from glore_video.video import open_video

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
@@ -27,7 +28,7 @@ from glore_video.tasks.video_classification.task_data import (
     centre_clips,
     check_backend,
     clip_sampling,
-    render_synthetic,
+    render_videos,
     training_clips,
     video_lists,
     views_of_tests,
@@ -45,6 +46,7 @@ class VideoClassification(ListedTask[VideoList]):
     """See RunTask in tasks/protocol.py."""
 
     name = "video_classification"
+    for_own = "--cfg k400_glore_r50_finetune is made for videos of your own"
 
     @property
     def words(self) -> Words:
@@ -81,6 +83,9 @@ class VideoClassification(ListedTask[VideoList]):
         """The test of the test list."""
         return build_evaluation(self.config, self.listed("test"), self.class_names)
 
+    def render_samples(self, labels: Labels) -> None:
+        render_videos(self.config, labels)
+
     def predictor(
         self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
     ) -> VideoPredictor:
@@ -92,13 +97,6 @@ class VideoClassification(ListedTask[VideoList]):
             precision=precision,
             source=source,
         )
-
-    @property
-    def renders(self) -> str:
-        return "synthetic videos" if self.config.SYNTHETIC.LABELS != "none" else ""
-
-    def render(self) -> None:
-        render_synthetic(self.config)
 
     def check_keys(self) -> None:
         refuse_keys(self.config, _OF_PICTURES, f"whose samples are {VIDEOS.words}")

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Literal
 
 from glore_video.config import Config, flatten
-from glore_video.data.relations.rendered_folder import OtherFilesError, OtherParametersError
-from glore_video.data.relations.synthetic import render_relations
+from glore_video.data.relations.labels import Labels
+from glore_video.data.relations.videos import render_relations
 from glore_video.data.video.splits import load_split
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
 from glore_video.engine.protocols import Words
-from glore_video.errors import UsageError, naming
+from glore_video.errors import UsageError
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
-from glore_video.tasks.classification.task_base import build_watchdog, num_workers
+from glore_video.tasks.task_base import build_watchdog, num_workers
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
-
-logger = logging.getLogger(__name__)
-
 
 WORDS = Words(
     sample="video",
@@ -47,48 +41,17 @@ def clip_sampling(config: Config) -> ClipSampling:
     )
 
 
-def render_synthetic(config: Config) -> None:
-    """Render the synthetic data set if the config names one; it is reused where it is there."""
-    labels = config.SYNTHETIC.LABELS
-    if labels != "none":
-        if not Path(config.DATA.PATH_TO_DATA_DIR).exists():
-            logger.info(
-                "rendering %d videos into %s",
-                config.SYNTHETIC.NUM_TRAIN + config.SYNTHETIC.NUM_VAL,
-                config.DATA.PATH_TO_DATA_DIR,
-            )
-        with naming("DATA.PATH_TO_DATA_DIR"):
-            try:
-                _render(config, labels)
-            except OtherParametersError as error:
-                raise UsageError(_in_keys(error, config)) from None
-            except OtherFilesError as error:
-                raise UsageError(
-                    f"{error}, and SYNTHETIC.LABELS = {labels} renders videos into a folder of their "
-                    "own. To train on what is there: SYNTHETIC.LABELS none; "
-                    "--cfg k400_glore_r50_finetune is made for videos of your own"
-                ) from None
-
-
-def _in_keys(error: OtherParametersError, config: Config) -> str:
-    keys = {name.lower(): f"SYNTHETIC.{name}" for name in type(config.SYNTHETIC).model_fields}
-    differing = "; ".join(
-        f"{keys.get(name, name)} = {asked!r}, there {found!r}"
-        for name, (found, asked) in error.differing.items()
-        if name != "class_names"  # they follow from the labels
-    )
-    return f"{error.root} holds other synthetic videos: {differing}; name another folder to render into"
-
-
-def _render(config: Config, labels: Literal["pair", "same"]) -> None:
+def render_videos(config: Config, labels: Labels) -> None:
+    """The synthetic videos that a configuration names."""
+    synthetic = config.SYNTHETIC
     render_relations(
         config.DATA.PATH_TO_DATA_DIR,
         labels=labels,
-        num_train=config.SYNTHETIC.NUM_TRAIN,
-        num_val=config.SYNTHETIC.NUM_VAL,
-        num_frames=config.SYNTHETIC.NUM_FRAMES,
-        size=config.SYNTHETIC.SIZE,
-        seed=config.SYNTHETIC.SEED,
+        num_train=synthetic.NUM_TRAIN,
+        num_val=synthetic.NUM_VAL,
+        num_frames=synthetic.NUM_FRAMES,
+        size=synthetic.SIZE,
+        seed=synthetic.SEED,
     )
 
 

@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from functools import partial
 
 import av
 import numpy as np
@@ -7,23 +8,25 @@ import pytest
 import torch
 from encoded_videos import rgb
 
-from glore_video.data.relations import rendered_folder, synthetic
-from glore_video.data.relations.rendering import (
+from glore_video.data.relations import data_set, labels, rendered_folder, videos
+from glore_video.data.relations.scene import MIN_GAP
+from glore_video.data.relations.video_rendering import (
     DIRECTIONS,
-    MIN_GAP,
     STEPS,
     moving_object,
-    place_cells,
-)
-from glore_video.data.relations.synthetic import (
-    class_names,
-    directions_and_label,
-    render_relations,
     render_video,
 )
+from glore_video.data.relations.videos import render_relations
 from glore_video.models.networks.tiny import TinyResNet3d
 
 SMALL = {"num_train": 6, "num_val": 4, "num_frames": 3, "progress": False}
+
+
+class_names = partial(labels.class_names, kinds=DIRECTIONS)
+
+
+def directions_and_label(labelling, index, rng):
+    return labels.kinds_and_label(labelling, DIRECTIONS, index, rng)
 
 
 def decode(path):
@@ -33,49 +36,10 @@ def decode(path):
         return np.stack(frames), stream.codec_context.name, stream.average_rate
 
 
-def sample(labels, index):
-    """Video `index` of a split with these labels, without encoding."""
-    directions, label = directions_and_label(labels, index, np.random.default_rng([index, 7]))
+def sample(labelling, index):
+    """Video `index` of a split with this labelling, without encoding."""
+    directions, label = directions_and_label(labelling, index, np.random.default_rng([index, 7]))
     return render_video(directions, seed=[3, index], num_frames=4), label
-
-
-def test_class_names_in_label_order():
-    assert class_names("same") == ["different", "same"]
-    assert class_names("pair") == [
-        "left_left", "left_right", "left_up", "left_down", "right_right",
-        "right_up", "right_down", "up_up", "up_down", "down_down",
-    ]  # fmt: skip
-
-
-def test_label_says_what_the_directions_are():
-    rng = np.random.default_rng(0)
-    for index in range(60):
-        directions, label = directions_and_label("pair", index, rng)
-        assert Counter(class_names("pair")[label].split("_")) == Counter(directions)
-        directions, label = directions_and_label("same", index, rng)
-        assert class_names("same")[label] == (
-            "same" if directions[0] == directions[1] else "different"
-        )
-
-
-def test_same_balances_classes_and_directions():
-    rng = np.random.default_rng(0)
-    seen = {0: Counter(), 1: Counter()}
-    labels = Counter()
-    for index in range(24):
-        directions, label = directions_and_label("same", index, rng)
-        labels[label] += 1
-        seen[label].update(directions)
-    assert labels == {0: 12, 1: 12}
-    for label in (0, 1):
-        assert seen[label] == {"left": 6, "right": 6, "up": 6, "down": 6}
-
-
-def test_either_object_may_have_either_direction_of_a_pair():
-    rng = np.random.default_rng(0)
-    orders = Counter(directions_and_label("pair", 1, rng)[0] for _ in range(100))
-    assert set(orders) == {("left", "right"), ("right", "left")}
-    assert min(orders.values()) > 30
 
 
 def test_a_video_depends_on_seed_and_directions_alone():
@@ -121,20 +85,6 @@ def test_position_is_uniform_over_the_cell_at_every_frame(direction):
         coefficient = np.fft.fft(profile, axis=2)[:, :, 1]
         resultant = np.abs((coefficient / np.abs(coefficient)).mean(0))
         assert (resultant < 0.15).all(), kept
-
-
-def test_cells_stay_in_the_picture_and_apart():
-    rng = np.random.default_rng(0)
-    for size in (48, 64, 96):
-        for _ in range(500):
-            cells = place_cells(rng, size)
-            gaps = []
-            for axis in (0, 1):
-                (low, low_side), (high, _) = sorted((c[axis], c[2]) for c in cells)
-                assert low >= 0
-                assert all(c[axis] + c[2] <= size for c in cells)
-                gaps.append(high - low - low_side)
-            assert max(gaps) >= MIN_GAP
 
 
 def test_only_the_cells_change_over_time():
@@ -196,7 +146,7 @@ def test_rendering_twice_gives_the_same_bytes(tmp_path):
 
 def test_complete_set_is_reused(tmp_path, monkeypatch):
     root = render_relations(tmp_path / "r", labels="same", **SMALL)
-    monkeypatch.setattr(synthetic, "render_video", None)
+    monkeypatch.setattr(videos, "render_video", None)
     assert render_relations(root, labels="same", **SMALL) == root
 
 
@@ -236,7 +186,7 @@ def test_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(synthetic.shutil, "copyfile", interrupted)
+        patch.setattr(data_set.shutil, "copyfile", interrupted)
         with pytest.raises(KeyboardInterrupt):
             render_relations(tmp_path / "r", labels="same", **SMALL)
     assert list(tmp_path.iterdir()) == []
@@ -245,15 +195,15 @@ def test_interrupted_run_leaves_nothing(tmp_path, monkeypatch):
 
 def test_another_process_may_be_faster(tmp_path, monkeypatch):
     root = tmp_path / "r"
-    copyfile = synthetic.shutil.copyfile
+    copyfile = data_set.shutil.copyfile
 
     def meanwhile(*args):
-        monkeypatch.setattr(synthetic.shutil, "copyfile", copyfile)
+        monkeypatch.setattr(data_set.shutil, "copyfile", copyfile)
         monkeypatch.setattr(rendered_folder.os, "getpid", lambda: 0)
         render_relations(root, labels="same", **SMALL)
         return copyfile(*args)
 
-    monkeypatch.setattr(synthetic.shutil, "copyfile", meanwhile)
+    monkeypatch.setattr(data_set.shutil, "copyfile", meanwhile)
     assert render_relations(root, labels="same", **SMALL) == root
     assert list(tmp_path.iterdir()) == [root]
 
@@ -283,17 +233,17 @@ def test_unknown_direction():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("labels", ["pair", "same"])
-def test_a_classifier_of_single_frames_stays_at_chance(labels):
+@pytest.mark.parametrize("labelling", ["pair", "same"])
+def test_a_classifier_of_single_frames_stays_at_chance(labelling):
     torch.manual_seed(0)
-    videos, answers = zip(*(sample(labels, i) for i in range(1800)), strict=True)
+    videos, answers = zip(*(sample(labelling, i) for i in range(1800)), strict=True)
     frames = torch.from_numpy(np.stack([v[3] for v in videos])).permute(0, 3, 1, 2) / 255 - 0.5
     answers = torch.tensor(answers)
     network = torch.nn.Sequential(
         torch.nn.Conv2d(3, 16, 5, stride=2), torch.nn.BatchNorm2d(16), torch.nn.ReLU(),
         torch.nn.Conv2d(16, 32, 3, stride=2), torch.nn.BatchNorm2d(32), torch.nn.ReLU(),
         torch.nn.Conv2d(32, 32, 3, stride=2), torch.nn.BatchNorm2d(32), torch.nn.ReLU(),
-        torch.nn.Flatten(), torch.nn.Linear(32 * 36, len(class_names(labels))),
+        torch.nn.Flatten(), torch.nn.Linear(32 * 36, len(class_names(labelling))),
     )  # fmt: skip
     optimiser = torch.optim.Adam(network.parameters(), 1e-3)
     for _ in range(3):
@@ -305,7 +255,7 @@ def test_a_classifier_of_single_frames_stays_at_chance(labels):
     network.eval()
     with torch.no_grad():
         right = (network(frames[1200:]).argmax(1) == answers[1200:]).sum().item()
-    chance = 600 / len(class_names(labels))
+    chance = 600 / len(class_names(labelling))
     assert abs(right - chance) < 4 * (chance * (1 - chance / 600)) ** 0.5
 
 
@@ -320,14 +270,14 @@ def test_no_feature_of_the_plain_network_sees_both_objects():
 
 
 def test_a_fault_of_the_code_stops_rendering_and_leaves_nothing(tmp_path, monkeypatch):
-    real = synthetic.render_video
+    real = videos.render_video
 
     def render(directions, *, seed, **options):
         if seed[2] == 3:
             raise TypeError("strange object")
         return real(directions, seed=seed, **options)
 
-    monkeypatch.setattr(synthetic, "render_video", render)
+    monkeypatch.setattr(videos, "render_video", render)
     with pytest.raises(TypeError, match="strange object"):
         render_relations(tmp_path / "r", labels="same", num_train=300, num_val=2, num_frames=2)
     assert list(tmp_path.iterdir()) == []
