@@ -92,7 +92,9 @@ class PictureViews:
     @property
     def words(self) -> str:
         """The views of a picture: "5 crops, mirror images, 2 scales: 20 views"."""
-        whole = self.crop_mode != "center"
+        whole = self.crop_mode == "border" or (
+            self.crop_mode == "squash" and self.size == self.sides[0]
+        )
         parts = ["5 crops" if self.crops == 5 else "whole picture" if whole else "centre crop"]
         if self.flips:
             parts.append("mirror images")

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
-from glore_video.inspection.overlay import from_zero, relative, upsample
+from glore_video.inspection.node_graph import draw_node_graph
+from glore_video.inspection.overlay import blend, from_zero, relative, upsample
 from glore_video.inspection.sheet import SheetRow, draw_grid
 from glore_video.tasks.image_classification.inspection import PictureLook
 
@@ -41,3 +43,12 @@ def sheet_of(
         title=f"{Path(look.path).name}: {class_names[look.target]} {100 * look.probability:.1f}%",
         subtitle=subtitle,
     )
+
+
+def graph_of(look: PictureLook, unit: str, nodes: Sequence[int]) -> Image.Image:
+    """The nodes as a graph, each with its map over the picture."""
+    height, width = look.view.shape[:2]
+    seen = look.units[unit]
+    weights = upsample(relative(seen.maps[list(nodes)]), 1, height, width).numpy()
+    tiles = np.concatenate([blend(look.view[None], each) for each in weights])
+    return draw_node_graph(seen.adjacency, nodes, tiles, title=f"{Path(look.path).name}: {unit}")

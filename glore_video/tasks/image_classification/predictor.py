@@ -25,7 +25,7 @@ from glore_video.tasks.classification.ranking import predicted_classes
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
 from glore_video.tasks.image_classification.example import example_picture
 from glore_video.tasks.image_classification.inspection import PictureLook, inspect_picture
-from glore_video.tasks.image_classification.inspection_pictures import sheet_of
+from glore_video.tasks.image_classification.inspection_pictures import graph_of, sheet_of
 from glore_video.tasks.image_classification.served import (
     ACCEPT,
     MOST_PIXELS,
@@ -140,13 +140,14 @@ class PicturePredictor(ViewsPredictor):
     def pictures(
         self, seen: PictureLook, unit: str, nodes: Sequence[int]
     ) -> dict[str, Image.Image]:
-        """A sheet of maps over the picture, and the nodes' adjacency."""
+        """A sheet of maps over the picture, and the nodes' adjacency as a heat map and as a graph."""
         sheet = sheet_of(seen, unit, nodes, self.class_names)
         if not unit:
             return {"sheet": sheet}
         return {
             "sheet": sheet,
             "adjacency": draw_adjacency(seen.units[unit].adjacency, title=unit),
+            "graph": graph_of(seen, unit, nodes),
         }
 
     def example(self, path: AnyPath | None = None, *, size: int = 0, frames: int = 0) -> Tensor:
