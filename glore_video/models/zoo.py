@@ -86,6 +86,7 @@ def create_model(
     pretrained: bool | str | Path = False,
     glore_after: Sequence[str] = (),
     glore_units: Sequence[int] | None = None,
+    glore_options: Mapping[str, Any] = MappingProxyType({}),
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> nn.Module:
     """Builds a network by name: of the zoo, or of timm, torchvision or pytorchvideo.
@@ -106,6 +107,7 @@ def create_model(
         glore_after: blocks to insert a GloRe unit after, paths or patterns (see `match_blocks`).
         glore_units: instead of `glore_after`, (n, m): n GloRe units on Res3 and m on Res4 (see
             `blocks_of_counts`).
+        glore_options: of these units, as `insert_glore` takes them: {"nodes": 64, "end": "gamma"}.
         options: of another package's network, more arguments for its builder:
             {"drop_path_rate": 0.05}.
 
@@ -125,6 +127,9 @@ def create_model(
         places = {"after": glore_after}
     elif glore_units is not None:
         places = {"units": glore_units}
+    elif glore_options:
+        raise UsageError("glore_options are of units that glore_after or glore_units place")
+    places.update(glore_options)
     stored = None
     if is_foreign(name):
         model, info = build_foreign(

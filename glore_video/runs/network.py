@@ -54,6 +54,10 @@ def build_model(config: Config) -> nn.Module:
                 nodes=config.GLORE.NODES or None,
                 states=config.GLORE.STATES or None,
                 normalize=config.GLORE.NORMALIZE,
+                form=config.GLORE.FORM,
+                end=config.GLORE.END,
+                relu=config.GLORE.RELU,
+                scale=config.GLORE.SCALE,
                 example=example,
             )
     with _places("NONLOCAL", config.NONLOCAL, model) as after:

@@ -18,6 +18,7 @@ from glore_video.models.units.consecutive_layers import consecutive_layers
 from glore_video.models.units.glore_unit import GloreUnit
 from glore_video.models.units.plain_layers import is_plain
 from glore_video.models.units.tensors import is_channels_last
+from glore_video.models.units.unit_ends import JointBatchNorm, LearnedScale
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -31,7 +32,7 @@ def fuse_for_inference(model: Model, example: Any = None) -> Model:
     Batch norms whose input is one convolution's output fold into that convolution, where torch.fx can
     trace the network. Of a network that it can't trace, parts are folded that an example shows to be
     called whole; without one, those of this package's and pytorchvideo's networks. In GloRe units
-    whose layers are their own (`GloreUnit.has_own_layers`) the blocker and the
+    of the form "post" whose layers are their own (`GloreUnit.has_own_layers`) the blocker and the
     second half of the graph convolution fold into `conv_extend`, two linear layers in a row.
     3D convolutions without spatial extent run as 2D ones, for which kernels are better. Where the
     paper's network normalises a whole map of which a strided 1 x 1 x 1 convolution reads a part,
@@ -189,14 +190,43 @@ def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
     )
 
 
+def _fold_end(unit: GloreUnit) -> None:
+    """Folds `blocker` into `conv_extend`, in eval mode."""
+    end = unit.blocker
+    if _foldable(unit.conv_extend, end):
+        unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, cast(Any, end))
+    elif is_plain(end, LearnedScale):
+        unit.conv_extend.weight = nn.Parameter(
+            unit.conv_extend.weight * cast(LearnedScale, end).gamma, requires_grad=False
+        )
+    elif is_plain(end, JointBatchNorm) and _foldable(unit.conv_extend, cast(Any, end).norm):
+        joint: Any = cast(JointBatchNorm, end).norm
+        channels = unit.conv_extend.out_channels
+        unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, _of_each_channel(joint, channels))
+    else:
+        return
+    unit.blocker = nn.Identity()
+
+
+def _of_each_channel(joint: Any, channels: int) -> Any:
+    """The norm of one channel as one of several that all have its statistics and weights."""
+    norm: Any = nn.BatchNorm1d(channels, eps=joint.eps, affine=joint.affine, device="meta").eval()
+    for name, tensor in (*joint.named_parameters(), *joint.named_buffers()):
+        value = tensor.detach().expand(channels) if tensor.dim() else tensor
+        if name in norm._parameters:
+            value = nn.Parameter(value, requires_grad=False)
+        setattr(norm, name, value)
+    return norm
+
+
 @torch.no_grad()
 def _fuse_unit(unit: GloreUnit, shared: set[int]) -> None:
     """Folds `blocker` and `gcn.conv2` into `conv_extend`, in a unit of known layers."""
+    if unit.form == "preactivated":  # no convolution in front of its batch norms
+        return
     if not unit.has_own_layers() or {id(layer) for layer in unit.modules()} - {id(unit)} & shared:
         return
-    if _foldable(unit.conv_extend, unit.blocker):
-        unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, cast(Any, unit.blocker))
-        unit.blocker = nn.Identity()
+    _fold_end(unit)
     conv2: Any = unit.gcn.conv2
     if isinstance(conv2, nn.Identity):
         return
