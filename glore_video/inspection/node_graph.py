@@ -57,7 +57,7 @@ def draw_node_graph(
     ]
     edges = [(i, j) for i in range(count) for j in range(count) if i != j]
     for i, j in sorted(edges, key=lambda edge: abs(taken[edge])):
-        _edge(draw, places[j], places[i], taken[i, j] / most)
+        _edge(draw, places[j], places[i], taken[i, j] / most, 0.5 * tile)
     for n, (x, y) in enumerate(places):
         left, top = round(x - w / 2), round(y - h / 2)
         draw.rectangle((left - 3, top - 3, left + w + 2, top + h + 2), outline=PALE, fill=FAINT)
@@ -71,14 +71,18 @@ def _edge(
     start: tuple[float, float],
     end: tuple[float, float],
     weight: float,
+    gap: float,
 ) -> None:
-    """A line from start to end that darkens; that of the other direction runs beside it."""
+    """A line that darkens, `gap` pixels from both ends; that of the other direction runs beside it."""
     width = _MOST_WIDTH * abs(weight)
     if width < 0.5:
         return
     (x0, y0), (x1, y1) = start, end
     length = math.hypot(x1 - x0, y1 - y0)
-    right = (-(y1 - y0) / length * 0.6 * _MOST_WIDTH, (x1 - x0) / length * 0.6 * _MOST_WIDTH)
+    across, down = (x1 - x0) / length, (y1 - y0) / length
+    x0, y0 = x0 + gap * across, y0 + gap * down
+    x1, y1 = x1 - gap * across, y1 - gap * down
+    right = (-down * 0.6 * _MOST_WIDTH, across * 0.6 * _MOST_WIDTH)
     steps = 24
     for step in range(steps):
         shade = math.copysign(0.15 + 0.85 * (step + 1) / steps, weight)

@@ -6,7 +6,8 @@ Who wrote a checkpoint is told by its keys:
 - SlowFast (`slowfast/models`): `s3.pathway0_res1.branch2.a.weight`;
 - the Caffe2 networks in SlowFast's model zoo, as `slowfast/utils/c2_model_loading.py` reads them:
   `res3_1_branch2a_w`, the fast pathway with `t_` in front;
-- 2D ResNets of torchvision and timm: `layer1.0.conv1.weight`.
+- 2D ResNets of torchvision and timm: `layer1.0.conv1.weight`;
+- EfficientNet-PyTorch: `_blocks.0._depthwise_conv.weight`.
 
 Everything else keeps its names: our checkpoints, and pytorchvideo's.
 """
@@ -22,6 +23,7 @@ from torch import Tensor, nn
 from glore_video.errors import UsageError
 from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.stages import stage_blocks
+from glore_video.models.weights.efficientnet_keys import EFFICIENTNET_STEM, efficientnet_names
 from glore_video.models.weights.files import StoredWeights
 
 # What DistributedDataParallel, torch.compile and trainers put before each key.
@@ -55,8 +57,8 @@ def to_our_keys(stored: StoredWeights, model: nn.Module) -> OurWeights:
     """Renames the parameters of a checkpoint as the network names them.
 
     Raises:
-        ValueError: for weights of SlowFast or of a 2D ResNet and a network that has none of their
-            blocks.
+        ValueError: for weights of SlowFast, of a 2D ResNet or of EfficientNet-PyTorch and a network
+            that has none of their blocks.
     """
     state, beside = _unwrapped(stored.state, list(model.state_dict()))
     return replace(_renamed(stored, state, model), beside=beside)
@@ -77,6 +79,14 @@ def _renamed(stored: StoredWeights, state: dict[str, Tensor], model: nn.Module) 
     if _RESNET_2D in state and _RESNET_2D not in own:
         names = _resnet_2d_names(model, f"{stored.name} (a 2D ResNet)")
         return OurWeights("2D ResNet of torchvision or timm", _rename(state, names), None)
+    if EFFICIENTNET_STEM in state:
+        translate = efficientnet_names(own)
+        if translate is None:
+            raise UsageError(
+                f"{stored.name} (EfficientNet-PyTorch) does not fit a {type(model).__name__}: such "
+                "weights go into timm's EfficientNets"
+            )
+        return OurWeights("EfficientNet-PyTorch", _rename(state, translate), None)
     return OurWeights("this package or pytorchvideo", state, stored.normalize)
 
 
