@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from glore_video.inspection.overlay import diverging
-from glore_video.reports.drawing import FAINT, INK, PALE, canvas, scaled, text
+from glore_video.reports.drawing import FAINT, INK, PALE, PAPER, canvas, scaled, text
 
 _HEAD, _FOOT = 60, 20
 _MOST_WIDTH = 12.0  # of an edge, pixels
@@ -62,6 +62,7 @@ def draw_node_graph(
         left, top = round(x - w / 2), round(y - h / 2)
         draw.rectangle((left - 3, top - 3, left + w + 2, top + h + 2), outline=PALE, fill=FAINT)
         image.paste(scaled(tiles[n], w, h), (left, top))
+        draw.rectangle((x - 30, top + h + 5, x + 30, top + h + 20), fill=PAPER)
         text(draw, (x, top + h + 5), f"node {nodes[n]}", size=13, fill=INK, anchor="ma")
     return image
 

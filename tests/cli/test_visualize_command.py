@@ -119,7 +119,10 @@ def test_a_picture(a_picture, picture_checkpoint, capsys, tmp_path):
     names = [f"{stem}.{what}.png" for what in ("adjacency", "graph", "sheet")]
     assert sorted(path.name for path in out.iterdir()) == names
     assert main([*common, "--out", str(out), "--class", "dark grey"]) == 2
-    assert "--class dark grey: no class of the network; nearest: dark & grey" in capsys.readouterr().err
+    assert (
+        "--class dark grey: no class of the network; nearest: dark & grey"
+        in capsys.readouterr().err
+    )
 
 
 def test_grad_cam_of_a_picture(a_picture, capsys, tmp_path):
