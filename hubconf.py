@@ -36,6 +36,9 @@ def glore_unit(channels: int, **options: _Any) -> _nn.Module:
 
 preact_r50_8x8 = _entry("preact_r50_8x8")
 preact_r101_8x8 = _entry("preact_r101_8x8")
+preact_resnet50_2d = _entry("preact_resnet50_2d")
+preact_resnet101_2d = _entry("preact_resnet101_2d")
+preact_resnet200_2d = _entry("preact_resnet200_2d")
 glore_r50_8x8 = _entry("glore_r50_8x8")
 glore_r101_8x8 = _entry("glore_r101_8x8")
 c2d_r50 = _entry("c2d_r50")
