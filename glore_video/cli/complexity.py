@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
         examples=[
             "--model glore_r50_8x8 --cfg k400_glore_r50",
             "--model timm/resnet50 --list-blocks",
+            "--model timm/resnet50 --glore 0,3",
             "--model timm/resnet50 --glore-after 'layer3.*'",
         ],
     )
@@ -48,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
         help="a GloRe unit after this block of each --model, * for any name between two dots; repeatable",
     )
     parser.add_argument(
+        "--glore",
+        type=_unit_counts,
+        metavar="N,M",
+        help="N GloRe units on Res3 and M on Res4 of each --model, where the paper has them",
+    )
+    parser.add_argument(
         "--list-blocks",
         action="store_true",
         help="instead of the cost: the blocks of each --model that a unit can stand after",
@@ -64,9 +71,20 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     given = parser()
     args = given.parse_args(argv)
-    if (args.glore_after or args.list_blocks) and not args.model:
-        given.error("--glore-after and --list-blocks need --model NAME")
+    if (args.glore_after or args.glore or args.list_blocks) and not args.model:
+        given.error("--glore, --glore-after and --list-blocks need --model NAME")
+    if args.glore and args.glore_after:
+        given.error("--glore and --glore-after exclude each other")
     return guarded(lambda: _print(args))
+
+
+def _unit_counts(text: str) -> tuple[int, ...]:
+    counts = tuple(int(number) for number in text.split(",") if number.strip().isdecimal())
+    if len(counts) != 2 or text.count(",") != 1:
+        raise argparse.ArgumentTypeError(
+            f"two numbers are expected, units on Res3 and on Res4, as 0,3; got {text!r}"
+        )
+    return counts
 
 
 def _print(args: argparse.Namespace) -> int:
@@ -125,8 +143,10 @@ def _network(name: str, args: argparse.Namespace) -> nn.Module:
     from glore_video.models import create_model
 
     units = f", --glore-after {' '.join(args.glore_after)}" if args.glore_after else ""
+    if args.glore:
+        units = f", --glore {','.join(map(str, args.glore))}"
     with naming(f"--model {name}{units}"):
-        return create_model(name, glore_after=args.glore_after)
+        return create_model(name, glore_after=args.glore_after, glore_units=args.glore)
 
 
 def _print_blocks(name: str, args: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from glore_video.choices import MOST_SECONDS
 from glore_video.errors import UsageError
@@ -32,6 +32,16 @@ BelowOne = Annotated[Float, Field(ge=0, lt=1)]
 
 # stage -> pathway -> 0-based block indices, as SlowFast's NONLOCAL.LOCATION
 BlockLocations = tuple[tuple[tuple[NonNegative, ...], ...], ...]
+
+
+def _none_or_two(counts: tuple[int, ...]) -> tuple[int, ...]:
+    if len(counts) not in (0, 2):
+        raise UsageError("two numbers are expected, units on Res3 and on Res4: [0, 3]")
+    return counts
+
+
+# Units on Res3 and on Res4; empty: counted otherwise.
+UnitCounts = Annotated[tuple[NonNegative, ...], AfterValidator(_none_or_two)]
 
 
 class Section(BaseModel):

@@ -13,6 +13,7 @@ from glore_video.config.fields import (
     NonNegative,
     Positive,
     Section,
+    UnitCounts,
     key,
 )
 from glore_video.errors import UsageError
@@ -134,6 +135,9 @@ class Glore(Section):
     )
     AFTER: tuple[str, ...] = key(
         (), "blocks a GloRe unit stands after, by path, * for any name between two dots"
+    )
+    UNITS: UnitCounts = key(
+        (), "units on Res3 and on Res4, [0, 3], of a network whose four stages are known"
     )
     NORMALIZE: bool = key(True, "divide the node features by the number of positions")
     NODES: NonNegative = key(0, "graph nodes a unit; 0: a quarter of the channels")

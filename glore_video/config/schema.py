@@ -85,6 +85,9 @@ class Config(Section):
                     f"{section}.LOCATION is for networks of this package; name the blocks of "
                     f"MODEL.NAME = {name} in {section}.AFTER"
                 )
+        for other in ("AFTER", "LOCATION"):
+            if self.GLORE.UNITS and getattr(self.GLORE, other):
+                raise UsageError(f"GLORE.UNITS and GLORE.{other} exclude each other")
         if name:
             unused = [
                 full

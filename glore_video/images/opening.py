@@ -96,7 +96,7 @@ def decode(path: str | os.PathLike[str], max_pixels: int) -> Decoded:
 
 
 def _too_large(max_pixels: int) -> str:
-    return f"has more than max_pixels = {max_pixels:,} pixels"
+    return f"has more than max_pixels = {max_pixels:,} pixels (DATA.MAX_PIXELS)"
 
 
 def _raw_mode(picture: Image.Image) -> str:

@@ -16,8 +16,9 @@ from torch import Tensor, nn
 from glore_video.errors import UsageError
 from glore_video.inspection.targets import Target, score
 from glore_video.inspection.unchanged import Clip, running, uncompiled
-from glore_video.models.networks.module_paths import blocks_for_units, stage_blocks
+from glore_video.models.networks.module_paths import blocks_for_units
 from glore_video.models.networks.output_shapes import output_layout
+from glore_video.models.networks.stages import stage_blocks
 from glore_video.models.units.glore_unit import Layout
 
 

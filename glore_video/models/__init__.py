@@ -5,9 +5,10 @@ from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
 from glore_video.models.networks.backbones import SlowFastOptions
 from glore_video.models.networks.inserted_units import glore_units, inserted_units, zero_init_units
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal, remove_glore
-from glore_video.models.networks.module_paths import locate, match_blocks, stage_blocks
+from glore_video.models.networks.module_paths import match_blocks
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import is_foreign
+from glore_video.models.networks.stages import blocks_of_counts, locate, stage_blocks
 from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
 from glore_video.models.units.graph_convolution import GraphConvolution
@@ -35,6 +36,7 @@ __all__ = [
     "SlowFastOptions",
     "TinyResNet3d",
     "UnfitWeightsError",
+    "blocks_of_counts",
     "build_network",
     "count_complexity",
     "create_model",

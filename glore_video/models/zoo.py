@@ -18,9 +18,9 @@ from glore_video.models.networks import backbones
 from glore_video.models.networks.heads import head_paths
 from glore_video.models.networks.inserted_units import glore_units, is_unit_key
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
-from glore_video.models.networks.module_paths import locate
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
+from glore_video.models.networks.stages import locate
 from glore_video.models.networks.tiny import TinyResNet2d, TinyResNet3d
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import to_our_keys
@@ -85,6 +85,7 @@ def create_model(
     num_classes: int | None = None,
     pretrained: bool | str | Path = False,
     glore_after: Sequence[str] = (),
+    glore_units: Sequence[int] | None = None,
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> nn.Module:
     """Builds a network by name: of the zoo, or of timm, torchvision or pytorchvideo.
@@ -103,6 +104,8 @@ def create_model(
         pretrained: True for the published weights, a file or URL of weights for this network (see
             `load_weights`), or False for none.
         glore_after: blocks to insert a GloRe unit after, paths or patterns (see `match_blocks`).
+        glore_units: instead of `glore_after`, (n, m): n GloRe units on Res3 and m on Res4 (see
+            `blocks_of_counts`).
         options: of another package's network, more arguments for its builder:
             {"drop_path_rate": 0.05}.
 
@@ -115,13 +118,20 @@ def create_model(
         UsageError: for an unknown name, or weights that are not known or do not fit.
         MissingFileError: if there is no such file, or it cannot be downloaded.
     """
+    if glore_after and glore_units is not None:
+        raise UsageError("glore_after and glore_units exclude each other")
+    places: dict[str, Any] = {}
+    if glore_after:
+        places = {"after": glore_after}
+    elif glore_units is not None:
+        places = {"units": glore_units}
     stored = None
     if is_foreign(name):
         model, info = build_foreign(
             name, num_classes=num_classes, pretrained=pretrained is True, options=options
         )
-        if glore_after:
-            insert_glore(model, after=glore_after, example=torch.zeros(1, *info.input_shape))
+        if places:
+            insert_glore(model, example=torch.zeros(1, *info.input_shape), **places)
         if pretrained and pretrained is not True:
             stored = stored_weights(pretrained)
     else:
@@ -139,8 +149,8 @@ def create_model(
         if pretrained:
             stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
         model = _build(_MODELS[name], 400 if num_classes is None else num_classes)
-        if glore_after:
-            insert_glore(model, after=glore_after)
+        if places:
+            insert_glore(model, **places)
     if stored is not None:
         report = _load(model, stored, new_head=num_classes is not None)
         new = sorted({report.group(key) for key in report.newly_initialised})

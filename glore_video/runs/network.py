@@ -27,6 +27,7 @@ from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.models import (
     SlowFastOptions,
     UnfitWeightsError,
+    blocks_of_counts,
     build_network,
     insert_glore,
     insert_nonlocal,
@@ -93,6 +94,9 @@ def _places(section: str, keys: Glore | NonLocal, model: nn.Module) -> Iterator[
     elif keys.LOCATION:
         with naming(f"{section}.LOCATION = {_plain(keys.LOCATION)}"):
             yield locate(model, keys.LOCATION)
+    elif isinstance(keys, Glore) and keys.UNITS:
+        with naming(f"{section}.UNITS = {list(keys.UNITS)}"):
+            yield blocks_of_counts(model, keys.UNITS)
     else:
         yield []
 

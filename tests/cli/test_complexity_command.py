@@ -79,6 +79,14 @@ def test_a_network_of_another_package_with_units(capsys):
     assert row.startswith(f"| torchvision/resnet18 | 224² | {(11689512 + parameters) / 1e6:.2f} |")
 
 
+def test_units_by_count(capsys):
+    assert main(["--model", "torchvision/resnet18", "--glore", "1,1", "--crop", "64"]) == 0
+    counted = capsys.readouterr().out
+    after = ["--glore-after", "layer2.0", "--glore-after", "layer3.0"]
+    assert main(["--model", "torchvision/resnet18", *after, "--crop", "64"]) == 0
+    assert counted == capsys.readouterr().out
+
+
 def test_blocks_that_a_unit_can_stand_after(capsys):
     assert main(["--model", "torchvision/resnet18", "--list-blocks", "--crop", "64"]) == 0
     assert capsys.readouterr().out.splitlines()[:4] == [
@@ -95,12 +103,27 @@ def test_blocks_that_a_unit_can_stand_after(capsys):
         (["--list-blocks"], "--glore-after and --list-blocks need --model NAME"),
         (["--model", "torchvision/resnet1"], "nearest: torchvision/resnet18"),
         (["--model", "torchvision/resnet18", "--frames", "8"], "--frames 8: torchvision/resnet18"),
+        (["--glore", "0,3"], "--glore, --glore-after and --list-blocks need --model NAME"),
+        (["--model", "torchvision/resnet18", "--glore", "3"], "on Res4, as 0,3; got '3'"),
+        (["--model", "torchvision/resnet18", "--glore", "0,-3"], "on Res4, as 0,3; got '0,-3'"),
+        (["--model", "torchvision/resnet18", "--glore", "0,1,3"], "on Res4, as 0,3; got '0,1,3'"),
+        (
+            ["--model", "torchvision/resnet18", "--glore", "0,1", "--glore-after", "layer3.*"],
+            "--glore and --glore-after exclude each other",
+        ),
+        (
+            ["--model", "torchvision/resnet18", "--glore", "0,3"],
+            "--model torchvision/resnet18, --glore 0,3: 3 units on Res4 of a ResNet, which has 2",
+        ),
         (
             ["--model", "torchvision/resnet18", "--glore-after", "layer9"],
             "--model torchvision/resnet18, --glore-after layer9: the network has no block 'layer9'",
         ),
     ],
-    ids=["no network", "misspelt", "frames of pictures", "no such block"],
+    ids=[
+        *("no network", "misspelt", "frames of pictures", "units of no network", "one number"),
+        *("negative", "three numbers", "two ways", "too many units", "no such block"),
+    ],
 )
 def test_what_does_not_fit_is_one_line(capsys, words, said):
     try:

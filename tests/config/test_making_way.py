@@ -52,3 +52,36 @@ def test_quotes_that_a_shell_has_left_are_an_empty_text():
         load_config(CONFIGS / "k400_glore_r50_finetune.yaml", pairs).TRAIN.CHECKPOINT_FILE_PATH
         == ""
     )
+
+
+def test_units_by_count_take_the_place_of_units_by_stage_and_by_path():
+    config = load_config(CONFIGS / "k400_glore_r50.yaml", ["GLORE.UNITS", "[0, 3]"])
+    assert (config.GLORE.LOCATION, config.GLORE.AFTER, config.GLORE.UNITS) == ((), (), (0, 3))
+    name = ["MODEL.NAME", "torchvision/video/r3d_18"]
+    config = load_config(None, ["GLORE.UNITS", "[1, 1]", *name])
+    assert (config.GLORE.UNITS, config.MODEL.NAME) == ((1, 1), "torchvision/video/r3d_18")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "message"),
+    [
+        (
+            ["GLORE.UNITS", "[3]"],
+            r"GLORE.UNITS.*two numbers are expected, units on Res3 and on Res4",
+        ),
+        (["GLORE.UNITS", "[0, -1]"], "GLORE.UNITS"),
+        (["GLORE.UNITS", "[0, True]"], "GLORE.UNITS.*not a truth value"),
+        (["GLORE.UNITS", "3"], "GLORE.UNITS"),
+        (
+            ["GLORE.UNITS", "[0, 3]", "GLORE.AFTER", "[conv3.*]"],
+            "GLORE.UNITS and GLORE.AFTER exclude each other",
+        ),
+        (
+            ["GLORE.UNITS", "[0, 3]", "GLORE.LOCATION", "[[[0]]]"],
+            "GLORE.UNITS and GLORE.LOCATION exclude each other",
+        ),
+    ],
+)
+def test_counts_that_are_refused(pairs, message):
+    with pytest.raises(UsageError, match=message):
+        load_config(CONFIGS / "k400_glore_r50.yaml", pairs)

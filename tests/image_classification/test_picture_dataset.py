@@ -91,7 +91,7 @@ def test_views_for_validation_and_testing(samples, watchdog):
 def test_a_picture_of_too_many_pixels_is_unreadable(samples):
     views = PictureViews(size=16, sides=(18,))
     item = CentrePictures(pictures=samples, views=views, max_pixels=1999)[0]
-    assert item.failures[0][1] == "has more than max_pixels = 1,999 pixels"
+    assert item.failures[0][1] == "has more than max_pixels = 1,999 pixels (DATA.MAX_PIXELS)"
     assert CentrePictures(pictures=samples, views=views, max_pixels=2000)[0].inputs is not None
 
 

@@ -31,6 +31,12 @@ def test_scaling_follows_the_crop():
     assert (data.VAL_SHORT_SIDE, data.TEST_CROP_SIZE, data.TEST_SHORT_SIDE) == (120, 128, 146)
 
 
+def test_pictures_have_no_time_limit_unless_one_is_set():
+    arch = ("MODEL.ARCH", "tiny2d")
+    assert config(*arch).DATA_LOADER.VIDEO_TIMEOUT == 0
+    assert config(*arch, "DATA_LOADER.VIDEO_TIMEOUT", 60).DATA_LOADER.VIDEO_TIMEOUT == 60
+
+
 def test_what_is_set_stays():
     named = ("MODEL.NAME", "timm/resnet50", "DATA.MEAN", [0.5, 0.5, 0.5])
     found = config(*named, "TEST.NUM_SPATIAL_CROPS", 5, "AUG.AA_ON_CROP", False)

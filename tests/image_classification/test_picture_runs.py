@@ -79,7 +79,10 @@ def test_every_kind_of_picture_and_what_is_broken(cfg, options, tmp_path):
     assert summary["pictures_scored"] == len(whole) + 1
     reasons = {os.path.basename(bad["path"]): bad["reason"] for bad in summary["failed"]}
     assert reasons.pop("zero bytes.jpg") == "the file is empty"
-    assert reasons.pop("giant.png") == "has more than max_pixels = 100,000,000 pixels"
+    assert (
+        reasons.pop("giant.png")
+        == "has more than max_pixels = 100,000,000 pixels (DATA.MAX_PIXELS)"
+    )
     assert reasons.pop("cut off.png").startswith("can't be decoded")
     assert not reasons
     page = (options["OUTPUT_DIR"] / "test" / "report.html").read_text(encoding="utf-8")

@@ -80,7 +80,9 @@ def test_numbers_without_a_white(tmp_path, bits, kind):
 def test_promises_of_a_header_are_not_believed(tmp_path, name):
     path = tmp_path / "a"
     path.write_bytes(bombs()[name])
-    with pytest.raises(PictureError, match=r"has more than max_pixels = 100,000,000 pixels$"):
+    with pytest.raises(
+        PictureError, match=r"has more than max_pixels = 100,000,000 pixels \(DATA.MAX_PIXELS\)$"
+    ):
         read_image(path)
 
 
@@ -113,7 +115,7 @@ print((peak() - before) // (1024 if sys.platform == "linux" else 2**20))
 def test_the_limit_can_be_set(pictures):
     path = pictures["PNG"].path
     assert read_image(path, max_pixels=HEIGHT * WIDTH).shape[1:3] == (HEIGHT, WIDTH)
-    with pytest.raises(PictureError, match="more than max_pixels = 887 pixels$"):
+    with pytest.raises(PictureError, match="more than max_pixels = 887 pixels"):
         read_image(path, max_pixels=HEIGHT * WIDTH - 1)
 
 

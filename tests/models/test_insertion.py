@@ -245,7 +245,7 @@ def test_nonlocal_after_a_glore_unit_in_one_block():
 
 
 def test_nonlocal_errors():
-    with pytest.raises(ValueError, match="needs 3d feature maps, this network's are 1d"):
+    with pytest.raises(ValueError, match="needs 3d or 2d feature maps, this network's are 1d"):
         insert_nonlocal(Toy1d(), after=["first"])
     with pytest.raises(ValueError, match="softmax or dot_product, got 'gaussian'"):
         insert_nonlocal(TinyResNet3d(2), after=["stage2"], instantiation="gaussian")

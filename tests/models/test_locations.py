@@ -5,7 +5,8 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.module_paths import blocks_for_units, locate, stage_blocks
+from glore_video.models.networks.module_paths import blocks_for_units
+from glore_video.models.networks.stages import locate, stage_blocks
 from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.zoo import build_network
 

@@ -5,7 +5,7 @@ import torch
 
 from glore_video.models.networks.backbones import SlowFastOptions
 from glore_video.models.networks.insertion import insert_nonlocal
-from glore_video.models.networks.module_paths import locate
+from glore_video.models.networks.stages import locate
 from glore_video.models.zoo import build_network
 
 NLN = [[[]], [[1, 3]], [[1, 3, 5]], [[]]]

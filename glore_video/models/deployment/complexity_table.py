@@ -9,7 +9,7 @@ from torch import nn
 
 from glore_video.models.deployment.complexity import Complexity, Cost, count_complexity
 from glore_video.models.networks.inserted_units import glore_units
-from glore_video.models.networks.module_paths import stage_blocks
+from glore_video.models.networks.stages import stage_blocks
 from glore_video.models.weights.published import BACKBONES, PUBLISHED, Published
 
 

@@ -21,8 +21,10 @@ from glore_video.models.networks.inserted_units import (
     zero_init_unit,
 )
 from glore_video.models.networks.module_paths import find_block, match_blocks
+from glore_video.models.networks.nonlocal2d import NonLocal2d
 from glore_video.models.networks.output_shapes import OutputSize, feature_map, output_sizes
 from glore_video.models.networks.plain_numbers import make_numbers_plain
+from glore_video.models.networks.stages import blocks_of_counts
 from glore_video.models.units.glore_unit import LAYOUTS, GloreUnit, Layout
 from glore_video.models.units.idle_units import remove_hooks, stop_watching, watch_units
 
@@ -32,7 +34,8 @@ Model = TypeVar("Model", bound=nn.Module)
 def insert_glore(
     model: Model,
     *,
-    after: Sequence[str],
+    after: Sequence[str] | None = None,
+    units: Sequence[int] | None = None,
     nodes: int | None = None,
     states: int | None = None,
     normalize: bool = True,
@@ -43,7 +46,7 @@ def insert_glore(
 ) -> Model:
     """Inserts a GloRe unit after each named block, in place.
 
-    The network computes exactly what it did before, until the units are trained. Units that it does
+    Blocks are named by path (`after`), or counted as the paper does (`units`). The network computes exactly what it did before, until the units are trained. Units that it does
     not run in its first forward pass, since it does not call their blocks as modules, are named by a
     warning then. `remove_glore` takes units out again. numpy numbers in the settings of its layers,
     as pytorchvideo leaves them, become Python's, so that torch.compile and torch.export take it.
@@ -53,6 +56,8 @@ def insert_glore(
             tokens or maps whose channels come last, (batch, *positions, channels).
         after: paths of blocks as `model.named_modules()` names them, or patterns ("layer3.*"): see
             `match_blocks`.
+        units: instead of `after`, (n, m): n units on Res3 and m on Res4, of a network whose four
+            stages are known; where they then stand says `blocks_of_counts`.
         nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
         normalize: as in `GloreUnit`.
         example: an input of the network. It is run once, in eval mode, to see what the blocks
@@ -68,9 +73,12 @@ def insert_glore(
         The same model.
 
     Raises:
-        UsageError: if a path does not exist, is named twice or already has a unit, or if channels,
-            dim and layout cannot be found. The model is then unchanged.
+        UsageError: if a path does not exist, is named twice or already has a unit, if channels, dim
+            and layout cannot be found, or for both or neither of `after` and `units`. The model is
+            then unchanged.
     """
+    if (after is None) == (units is None):
+        raise UsageError("name the blocks in after, or give units, (on Res3, on Res4): one of them")
     if layout not in (*LAYOUTS, "auto"):
         raise UsageError(f"layout must be auto, {' or '.join(LAYOUTS)}, got {layout!r}")
 
@@ -87,7 +95,8 @@ def insert_glore(
     def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
         return output_sizes(model, blocks, example, channels, dim, layout)
 
-    return _insert(model, after, GLORE, _apply_glore, build, size)
+    paths = blocks_of_counts(model, units) if after is None else after  # type: ignore[arg-type]
+    return _insert(model, paths, GLORE, _apply_glore, build, size)
 
 
 def remove_glore(model: Model, after: Sequence[str] | None = None) -> Model:
@@ -131,48 +140,62 @@ def insert_nonlocal(
     inner_channels: int | None = None,
     example: Any = None,
     channels: int | None = None,
+    dim: Literal[2, 3] = 3,
 ) -> Model:
-    """Inserts pytorchvideo's non-local block after each named block, in place.
+    """Inserts a non-local block after each named block, in place: pytorchvideo's, in 2D `NonLocal2d`.
 
     Wang et al., "Non-local Neural Networks", CVPR 2018, as SlowFast places it. The final batch
     norm starts at zero, so the network computes exactly what it did before.
 
     Args:
-        model: a network with 3d feature maps, (batch, channels, frames, height, width).
+        model: a network with 3d feature maps, (batch, channels, frames, height, width), or 2d ones,
+            (batch, channels, height, width).
         after: paths of blocks as `model.named_modules()` names them.
         instantiation: how affinities are normalised.
         pool: max-pooling of keys and values over (frames, height, width); (1, 1, 1) for none.
         inner_channels: width inside the block; channels // 2 by default.
         example, channels: as in `insert_glore`.
+        dim: number of position axes of the blocks' outputs, where channels is known.
 
     Returns:
         The same model.
 
     Raises:
-        ValueError: as `insert_glore`; also for feature maps that are not 3d.
+        ValueError: as `insert_glore`; also for feature maps of one axis, and for a pool over frames
+            where there are none.
     """
     if instantiation not in ("softmax", "dot_product"):
         raise UsageError(f"instantiation must be softmax or dot_product, got {instantiation!r}")
-    from glore_video.models.networks._pytorchvideo import create_nonlocal
 
     def build(size: OutputSize) -> nn.Module:
-        if size.dim != 3:
+        if size.dim == 1:
+            raise UsageError("a non-local block needs 3d or 2d feature maps, this network's are 1d")
+        if size.dim == 2 and pool[0] != 1:
             raise UsageError(
-                f"a non-local block needs 3d feature maps, this network's are {size.dim}d"
+                f"a non-local block of pictures can't pool {pool[0]} frames: pool = {tuple(pool)}"
             )
         if size.layout != "channels_first":
             raise UsageError("a non-local block needs channels first, this network's come last")
-        block = create_nonlocal(
-            dim_in=size.channels,
-            dim_inner=inner_channels or size.channels // 2,
-            pool_size=tuple(pool),
-            instantiation=instantiation,
-        )
+        inner = inner_channels or size.channels // 2
+        block: nn.Module
+        if size.dim == 2:
+            block = NonLocal2d(
+                size.channels, inner, pool=(pool[1], pool[2]), instantiation=instantiation
+            )
+        else:
+            from glore_video.models.networks._pytorchvideo import create_nonlocal
+
+            block = create_nonlocal(
+                dim_in=size.channels,
+                dim_inner=inner,
+                pool_size=tuple(pool),
+                instantiation=instantiation,
+            )
         zero_init_unit(block)
         return block
 
     def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:
-        return output_sizes(model, blocks, example, channels, None if channels is None else 3)
+        return output_sizes(model, blocks, example, channels, dim if channels else None)
 
     return _insert(model, after, NONLOCAL, _apply_nonlocal, build, size)
 

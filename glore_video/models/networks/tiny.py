@@ -86,7 +86,7 @@ class _TinyResNet(nn.Module):
         if len(widths) != 3:
             raise UsageError(f"widths must be three numbers, got {tuple(widths)}")
         stem, middle, last = widths
-        conv, batch_norm, pool, self._memory_format = _LAYERS[self.dimension]
+        conv, batch_norm, pool, _ = _LAYERS[self.dimension]
         strides, shared = _spatial(2, self.dimension), {"dimension": self.dimension}
         self.stem = nn.Sequential(
             conv(in_channels, stem, 3, stride=strides, padding=1, bias=False),
@@ -103,7 +103,10 @@ class _TinyResNet(nn.Module):
         self.classifier = Classifier(last, num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x.contiguous(memory_format=self._memory_format)  # 1.3 times as fast on CPUs in 3D
+        memory_format = _LAYERS[self.dimension][
+            3
+        ]  # an attribute would not be pickled by torch.save
+        x = x.contiguous(memory_format=memory_format)  # 1.3 times as fast on CPUs in 3D
         x = self.stage2(self.stage1(self.stem(x)))  # (batch, last, t, h / 4, w / 4)
         x = self.pool(x).flatten(1)  # (batch, last)
         return self.classifier(self.dropout(x))

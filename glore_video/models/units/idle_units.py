@@ -85,6 +85,6 @@ def _named(idle: list[str]) -> str:
     return (
         f"units that did not run when the network ran: {', '.join(idle)}. Units run when their block "
         "is called: not by block.forward(x), by layers picked out of a Sequential, or in an "
-        "fx.GraphModule. Call the block itself, name another one (after=..., GLORE.LOCATION), or insert "
+        "fx.GraphModule. Call the block itself, name another one (after=..., GLORE.AFTER), or insert "
         "before tracing"
     )

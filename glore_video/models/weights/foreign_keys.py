@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks.heads import head_path
-from glore_video.models.networks.module_paths import stage_blocks
+from glore_video.models.networks.stages import stage_blocks
 from glore_video.models.weights.files import StoredWeights
 
 # What DistributedDataParallel, torch.compile and trainers put before each key.

@@ -58,7 +58,8 @@ class TrainingPictures(TrainingSet):
             )
             for number, each in enumerate(self.draws(epoch, index, attempt, self.num_crops))
         ]
-        return torch.cat(crops).permute(0, 3, 1, 2).contiguous()
+        together = torch.cat(crops) if len(crops) > 1 else crops[0]
+        return together.permute(0, 3, 1, 2).contiguous()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,13 +17,13 @@ from glore_video.errors import naming
 from glore_video.images.views import PictureViews
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
-from glore_video.tasks.classification.task_base import build_watchdog, num_workers
 from glore_video.tasks.image_classification.dataset import (
     CentrePictures,
     PictureViewsSet,
     TrainingPictures,
 )
 from glore_video.tasks.image_classification.evaluation import PictureEvaluation
+from glore_video.tasks.task_base import build_watchdog, num_workers
 
 WORDS = Words(
     sample="picture",

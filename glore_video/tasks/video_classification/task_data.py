@@ -16,7 +16,7 @@ from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
-from glore_video.tasks.classification.task_base import build_watchdog, num_workers
+from glore_video.tasks.task_base import build_watchdog, num_workers
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
