@@ -18,9 +18,7 @@ _PARAMETERS = {
     "moving_mean": "running_mean",
     "moving_var": "running_var",
 }
-_LAYER = (
-    r"_{1,2}(bn|conv)_(\w+)"  # one underscore in the code of the paper, two in what it grew from
-)
+_LAYER = r"_(bn|conv)_(weight|gamma|beta|moving_mean|moving_var)"
 _BLOCK = r"(conv[2-5])_(B\d+)"
 
 
