@@ -35,13 +35,12 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Any:
-    """Modules and test items stay until the end: no search for garbage among them, now or later."""
+    """Modules and test items stay until the end: no search for garbage among them."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
-        gc.freeze()
 
 
 def pytest_unconfigure() -> None:
