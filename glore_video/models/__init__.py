@@ -6,6 +6,7 @@ from glore_video.models.networks.backbones import SlowFastOptions
 from glore_video.models.networks.inserted_units import glore_units, inserted_units, zero_init_units
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal, remove_glore
 from glore_video.models.networks.module_paths import match_blocks
+from glore_video.models.networks.preact_resnet2d import PreactResNet2d
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import is_foreign
 from glore_video.models.networks.stages import blocks_of_counts, locate, stage_blocks
@@ -32,6 +33,7 @@ __all__ = [
     "GloreUnit3d",
     "GraphConvolution",
     "LoadReport",
+    "PreactResNet2d",
     "PreactResNet3d",
     "SlowFastOptions",
     "TinyResNet3d",

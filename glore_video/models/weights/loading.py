@@ -57,8 +57,8 @@ def load_weights(
     """Loads weights into a network, in place.
 
     Who wrote them is told by their keys: this package, pytorchvideo, the GloRe repository,
-    SlowFast (.pyth, and the Caffe2 .pkl of its zoo), torchvision's and timm's 2D ResNets. 2D
-    kernels are inflated to 3D. Every key must match in name and shape, except in the groups that
+    SlowFast (.pyth, and the Caffe2 .pkl of its zoo), torchvision's and timm's 2D ResNets,
+    EfficientNet-PyTorch. 2D kernels are inflated to 3D. Every key must match in name and shape, except in the groups that
     `allow` names:
 
     - "head": the classifier (`head_paths`), for a file with other classes. It keeps its initialisation where the
@@ -70,7 +70,7 @@ def load_weights(
         model: the network.
         source: a file or its URL (.safetensors; anything torch.save wrote: a state dict, alone or
             under "ema_state" (a run's moving average, which goes first), "model_state" or
-            "state_dict"; a Caffe2 pickle), or the content of one. Prefixes that
+            "state_dict"; a Caffe2 pickle; MXNet's .params), or the content of one. Prefixes that
             DistributedDataParallel, torch.compile and other wrappers put before keys are removed;
             what else a wrapper holds (the weights of a loss, say) is left out and reported. Nothing
             but tensors, arrays and plain containers is unpickled.
