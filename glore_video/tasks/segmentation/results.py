@@ -52,7 +52,7 @@ class PictureConfusions:
     @property
     def not_finite(self) -> np.ndarray:
         """Bool (pictures,): those with a pixel whose scores are not finite."""
-        return self.matrices[:, :, -1].any(1)
+        return np.any(self.matrices[:, :, -1] > 0, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,6 @@ from glore_video.engine.launch.processes import Process
 from glore_video.engine.protocols import ValidationData, Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.pixels.masked_crops import MaskedCrops
-from glore_video.tasks.classification.task_augmentation import build_augmentation
 from glore_video.tasks.keys_of_no_use import refuse_keys
 from glore_video.tasks.segmentation.dataset import SceneSet, TrainingScenes, WholeScenes
 from glore_video.tasks.segmentation.evaluation import SceneEvaluation
@@ -156,8 +155,7 @@ class Segmentation(BaseTask):
                 crop_size=(self.input_shape[1], self.input_shape[2]),
                 flip=config.DATA.RANDOM_FLIP,
                 fill=(red, green, blue),
-                interpolation=config.DATA.INTERPOLATION,
-                augmentation=build_augmentation(config),
+                colour_jitter=config.AUG.COLOR_JITTER if config.AUG.ENABLE else 0.0,
             ),
             max_pixels=config.DATA.MAX_PIXELS,
             seed=config.RNG_SEED,
