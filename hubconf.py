@@ -5,6 +5,7 @@ torch.hub takes every public callable here for an entry, so imports have private
     model = torch.hub.load("<path of a checkout>", "glore_slow_r50", source="local")
     model = torch.hub.load("<path of a checkout>", "glore_r50_8x8", source="local", pretrained=True)
     unit = torch.hub.load("<path of a checkout>", "glore_unit", source="local", channels=512)
+    model = torch.hub.load("<path of a checkout>", "glore_fcn_resnet50", source="local")
 
 Networks take `num_classes=` and `pretrained=` as `glore_video.create_model` does.
 """
@@ -36,6 +37,9 @@ def glore_unit(channels: int, **options: _Any) -> _nn.Module:
 
 preact_r50_8x8 = _entry("preact_r50_8x8")
 preact_r101_8x8 = _entry("preact_r101_8x8")
+preact_resnet50_2d = _entry("preact_resnet50_2d")
+preact_resnet101_2d = _entry("preact_resnet101_2d")
+preact_resnet200_2d = _entry("preact_resnet200_2d")
 glore_r50_8x8 = _entry("glore_r50_8x8")
 glore_r101_8x8 = _entry("glore_r101_8x8")
 c2d_r50 = _entry("c2d_r50")
@@ -50,3 +54,9 @@ nonlocal_c2d_r50 = _entry("nonlocal_c2d_r50")
 nonlocal_i3d_r50 = _entry("nonlocal_i3d_r50")
 nonlocal_slow_r50 = _entry("nonlocal_slow_r50")
 nonlocal_slowfast_r50 = _entry("nonlocal_slowfast_r50")
+fcn_resnet50 = _entry("fcn_resnet50")
+fcn_resnet101 = _entry("fcn_resnet101")
+glore_fcn_resnet50 = _entry("glore_fcn_resnet50")
+glore_fcn_resnet101 = _entry("glore_fcn_resnet101")
+nonlocal_fcn_resnet50 = _entry("nonlocal_fcn_resnet50")
+glore_paddleseg_resnet50 = _entry("glore_paddleseg_resnet50")

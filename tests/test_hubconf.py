@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from glore_video.models import GloreUnit, create_model, list_models
+from glore_video.models import GloreUnit, create_model, list_models, list_segmentation_models
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -28,8 +28,9 @@ def test_entries_are_the_names_of_the_zoo():
     spec.loader.exec_module(module)
     # As torch.hub.list does.
     entries = {n for n in dir(module) if callable(getattr(module, n)) and not n.startswith("_")}
-    assert entries == {*list_models(), "glore_unit"}
-    for name in list_models():
+    names = [*list_models(), *list_segmentation_models()]
+    assert entries == {*names, "glore_unit"}
+    for name in names:
         assert getattr(module, name).args == (name,)
         assert "pretrained" in getattr(module, name).__doc__
 

@@ -115,22 +115,16 @@ def _print(args: argparse.Namespace) -> int:
 
 def _input_shape(name: str, args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
     """Shape of a network's input, and views; what arguments say goes before what is published."""
-    from glore_video.models import is_foreign
-    from glore_video.models.deployment.complexity_table import protocol
-    from glore_video.models.networks.sources import network_info
+    from glore_video.models.named_info import network_info
 
-    if is_foreign(name):
-        shape, views = network_info(name).input_shape, 1
-    else:
-        published = protocol(name)
-        shape, views = (3, published[0], published[1], published[1]), published[2]
-    *frames, height, width = shape[1:]
+    info = network_info(name)
+    *frames, height, width = info.input_shape[1:]
     if args.frames and not frames:
         raise UsageError(f"--frames {args.frames}: {name} takes pictures")
     if frames and args.frames:
         frames = [args.frames]
     size = [args.crop, args.crop] if args.crop else [height, width]
-    return (3, *frames, *size), args.views or views
+    return (3, *frames, *size), args.views or info.views
 
 
 def _flags(name: str, shape: tuple[int, ...]) -> str:

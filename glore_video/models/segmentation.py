@@ -17,6 +17,7 @@ from glore_video.models.networks.fcn import (
 )
 
 CITYSCAPES_CLASSES = 19
+CITYSCAPES_CROP = (512, 1024)  # height and width that most publish costs and train for
 
 
 @dataclass(frozen=True)

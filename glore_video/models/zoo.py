@@ -19,6 +19,7 @@ from glore_video.models.networks.fcn import SegmentationNetwork
 from glore_video.models.networks.heads import head_parts, head_paths
 from glore_video.models.networks.inserted_units import glore_units, is_unit_key
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
+from glore_video.models.networks.preact_resnet2d import PreactResNet2d
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
 from glore_video.models.networks.stages import locate
@@ -57,10 +58,15 @@ class _Recipe:
     instantiation: Literal["softmax", "dot_product"] = "softmax"
 
 
+_PICTURES = "preact2d"
+
 # Instantiations are those of SlowFast's *_NLN_* configs.
 _MODELS: dict[str, _Recipe] = {
     "preact_r50_8x8": _Recipe("preact", 50),
     "preact_r101_8x8": _Recipe("preact", 101),
+    "preact_resnet50_2d": _Recipe(_PICTURES, 50),
+    "preact_resnet101_2d": _Recipe(_PICTURES, 101),
+    "preact_resnet200_2d": _Recipe(_PICTURES, 200),
     "glore_r50_8x8": _Recipe("preact", 50, glore=_GLORE_R50),
     "glore_r101_8x8": _Recipe("preact", 101, glore=_GLORE_R101),
     "c2d_r50": _Recipe("c2d", 50),
@@ -85,6 +91,23 @@ def list_models() -> list[str]:
     return list(_MODELS)
 
 
+def check_name(name: str) -> None:
+    """Raises UsageError for a name that is not of the zoo, with the nearest that are."""
+    known = [*_MODELS, *list_segmentation_models()]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"nearest: {', '.join(near)}; " if near else ""
+        raise UsageError(
+            f"unknown model {name!r}; {hint}list_models() and list_segmentation_models() name all, and "
+            "those of other packages begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
+        )
+
+
+def takes_pictures(name: str) -> bool:
+    """Whether a network of the zoo takes pictures; the others take clips."""
+    return name not in _MODELS or _MODELS[name].arch == _PICTURES
+
+
 def create_model(
     name: str,
     *,
@@ -103,11 +126,11 @@ def create_model(
     of classes; and the units, if the file has none (they then change nothing until trained).
 
     Args:
-        name: one of `list_models()` or `list_segmentation_models()`, or "timm/resnet50", "torchvision/resnet50",
-            "torchvision/video/r3d_18", "pytorchvideo/x3d_s" and the like, with the tag of published
-            weights if wanted ("timm/resnet50.a1_in1k").
-        num_classes: width of the logits; 400 by default, 19 of networks for segmentation, of other
-            packages' networks the published number.
+        name: one of `list_models()` or `list_segmentation_models()`, or "timm/resnet50",
+            "torchvision/resnet50", "torchvision/video/r3d_18", "pytorchvideo/x3d_s" and the like, with
+            the tag of published weights if wanted ("timm/resnet50.a1_in1k").
+        num_classes: width of the logits; by default 400 of networks for clips, 1000 for pictures and 19
+            (Cityscapes') for segmentation, of other packages' networks the published number.
         pretrained: True for the published weights, of a network for segmentation those of its backbone;
             a file or URL of weights for this network (see `load_weights`), or for its backbone; or
             False for none.
@@ -147,29 +170,19 @@ def create_model(
         if pretrained and pretrained is not True:
             stored = stored_weights(pretrained)
     else:
-        known = [*_MODELS, *list_segmentation_models()]
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
-            hint = f"nearest: {', '.join(near)}; " if near else ""
-            raise UsageError(
-                f"unknown model {name!r}; {hint}list_models() and list_segmentation_models() name all, "
-                "and those of other packages begin with timm/, torchvision/, torchvision/video/ or "
-                "pytorchvideo/"
-            )
+        check_name(name)
         if options:
             raise UsageError(
                 f"options are for networks of other packages, and {name} is of this one"
             )
-        if name not in _MODELS:
-            if pretrained and pretrained is not True:
-                stored = stored_weights(pretrained)
-            model = build_named_segmentation(
-                name, num_classes, pretrained_backbone=pretrained is True
-            )
+        segments = name in list_segmentation_models()
+        if pretrained and not (segments and pretrained is True):
+            stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
+        if segments:
+            backbone = pretrained is True
+            model = build_named_segmentation(name, num_classes, pretrained_backbone=backbone)
         else:
-            if pretrained:
-                stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
-            model = _build(_MODELS[name], 400 if num_classes is None else num_classes)
+            model = _build(_MODELS[name], num_classes)
         if places:
             insert_glore(model, **places)
     if stored is not None:
@@ -197,9 +210,15 @@ def load_published_weights(model: nn.Module, name: str) -> LoadReport:
     return load_weights(model, weights_url(name), allow=["head", "units"])
 
 
-def _build(recipe: _Recipe, num_classes: int) -> nn.Module:
+def _build(recipe: _Recipe, num_classes: int | None) -> nn.Module:
+    if recipe.arch == _PICTURES:
+        classes = _checked_classes(1000 if num_classes is None else num_classes)
+        return PreactResNet2d(recipe.depth, num_classes=classes)
     model = build_network(
-        recipe.arch, depth=recipe.depth, num_classes=num_classes, zero_init_final_bn=True
+        recipe.arch,
+        depth=recipe.depth,
+        num_classes=400 if num_classes is None else num_classes,
+        zero_init_final_bn=True,
     )
     insert_glore(model, after=locate(model, recipe.glore))
     if recipe.nonlocal_:
@@ -267,8 +286,7 @@ def build_network(
     """
     if arch not in ARCHITECTURES:
         raise UsageError(f"arch must be one of {', '.join(ARCHITECTURES)}, got {arch!r}")
-    if num_classes < 1:
-        raise UsageError(f"num_classes must be at least 1, got {num_classes}")
+    _checked_classes(num_classes)
     if arch == "tiny":
         return TinyResNet3d(num_classes, dropout_rate=dropout_rate)
     if arch == "tiny2d":
@@ -287,3 +305,9 @@ def build_network(
     if limits is not None and arch in ("i3d", "slow"):
         first = [pathways[0] for pathways in limits]
     return backbones.resnet(arch, depth, num_block_temp_kernel=first, **shared)
+
+
+def _checked_classes(number: int) -> int:
+    if number < 1:
+        raise UsageError(f"num_classes must be at least 1, got {number}")
+    return number

@@ -31,7 +31,7 @@ TEXT = {
     *(
         "--output --prefix --separator --source --test --timeline --train --unit --val --video"
     ).split(),
-    *("--videos --weights folder pairs runs scores source video").split(),
+    *("--videos --weights file folder pairs runs scores source").split(),
 }
 ZERO_HAS_A_MEANING = {
     *("benchmark-loader --workers", "export --tolerance", "predict --workers"),

@@ -21,6 +21,7 @@ from glore_video.models import (
     stage_blocks,
 )
 from glore_video.models.deployment.export import export_network, load_exported
+from glore_video.models.named_info import network_info
 from glore_video.models.networks.dilated import dilated_backbone
 from glore_video.models.networks.fcn import HEAD_FORMS, SegmentationHead
 from glore_video.models.networks.heads import head_parts, head_path, head_paths
@@ -340,3 +341,10 @@ def test_by_name():
     assert model.auxiliary_head.first.conv.out_channels == 256
     with pytest.raises(ValueError, match="unknown model 'glore_fcn_resnet5'.*glore_fcn_resnet50"):
         create_model("glore_fcn_resnet5")
+
+
+def test_what_is_known_by_name():
+    pytest.importorskip("timm", reason="timm is not installed")
+    info = network_info("glore_fcn_resnet101")
+    assert (info.input_shape, info.takes_clips) == ((3, 512, 1024), False)
+    assert info.mean == network_info("timm/resnet101").mean

@@ -10,7 +10,7 @@ from torch import nn
 from glore_video.models.deployment.complexity import Complexity, Cost, count_complexity
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.stages import stage_blocks
-from glore_video.models.weights.published import BACKBONES, PUBLISHED, Published
+from glore_video.models.weights.published import PUBLISHED, Published
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,6 @@ def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) 
         labels=_labels(model, list(layer_by_layer.parts)),
         published=PUBLISHED.get(name),
     )
-
-
-def protocol(name: str) -> tuple[int, int, int]:
-    """Frames, crop and views that a network of the zoo is published with, or its backbone is."""
-    like = name.replace("preact_", "glore_")
-    published = PUBLISHED[BACKBONES.get(like, like)]
-    return published.frames, published.crop, published.views
 
 
 def text(row: CostRow) -> str:

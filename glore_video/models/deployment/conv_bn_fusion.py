@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.preact_resnet3d import PreactConv3d
+from glore_video.models.networks.preact_blocks import PreactConv, PreactConv2d, PreactConv3d
 from glore_video.models.units.consecutive_layers import consecutive_layers
 from glore_video.models.units.glore_unit import GloreUnit
 from glore_video.models.units.plain_layers import is_plain
@@ -79,22 +79,25 @@ def fuse_for_inference(model: Model, example: Any = None) -> Model:
         if _is_temporal(module):
             fused.set_submodule(path, _TemporalConv3d(cast(nn.Conv3d, module)))
         elif _reads_a_part(module, path, edges):
-            fused.set_submodule(path, _strided_first(cast(PreactConv3d, module)))
+            fused.set_submodule(path, _strided_first(cast(PreactConv, module)))
     return fused
 
 
 class _Stride(nn.Module):
     """Every so many frames, rows and columns, in the memory format of the input."""
 
-    def __init__(self, stride: tuple[int, int, int]) -> None:
+    def __init__(self, stride: tuple[int, ...]) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        t, h, w = self.stride
-        last = is_channels_last(x)
-        return x[:, :, ::t, ::h, ::w].contiguous(
-            memory_format=torch.channels_last_3d if last else torch.contiguous_format
+        steps = (slice(None), slice(None), *(slice(None, None, step) for step in self.stride))
+        taken = x[steps]
+        if not is_channels_last(x):
+            return taken.contiguous()
+        clips = len(self.stride) == 3
+        return taken.contiguous(
+            memory_format=torch.channels_last_3d if clips else torch.channels_last
         )
 
     def extra_repr(self) -> str:
@@ -104,20 +107,20 @@ class _Stride(nn.Module):
 def _reads_a_part(block: nn.Module, path: str, edges: set[tuple[str, str]]) -> bool:
     """Whether the block normalises a whole map of which its convolution reads a part."""
     return bool(
-        is_plain(block, PreactConv3d)
+        is_plain(block, PreactConv2d, PreactConv3d)
         and {(f"{path}.bn", f"{path}.relu"), (f"{path}.relu", f"{path}.conv")} <= edges
         and is_plain(cast(nn.Module, block.bn), *_BATCH_NORMS, nn.Identity)
         and is_plain(cast(nn.Module, block.relu), nn.ReLU)
-        and is_plain(conv := cast(Any, block.conv), nn.Conv3d)
-        and conv.kernel_size == (1, 1, 1)
-        and conv.padding == (0, 0, 0)
-        and conv.stride != (1, 1, 1)
+        and is_plain(conv := cast(Any, block.conv), nn.Conv2d, nn.Conv3d)
+        and {*conv.kernel_size} == {1}
+        and {*conv.padding} == {0}
+        and {*conv.stride} != {1}
     )
 
 
-def _strided_first(block: PreactConv3d) -> nn.Sequential:
-    stride = _Stride(cast(tuple[int, int, int], block.conv.stride))
-    block.conv.stride = (1, 1, 1)
+def _strided_first(block: PreactConv) -> nn.Sequential:
+    stride = _Stride(block.conv.stride)
+    block.conv.stride = (1,) * len(block.conv.stride)
     layers = {"stride": stride, "bn": block.bn, "relu": block.relu, "conv": block.conv}
     return nn.Sequential(OrderedDict(layers)).train(block.training)
 
