@@ -169,6 +169,7 @@ class NonLocal(Section):
         (), "blocks a non-local block stands after: stage -> pathway -> 0-based blocks"
     )
     AFTER: tuple[str, ...] = key((), "blocks a non-local block stands after, as GLORE.AFTER")
+    UNITS: UnitCounts = key((), "non-local blocks on Res3 and on Res4, as GLORE.UNITS")
     INSTANTIATION: Literal["softmax", "dot_product"] = key(
         "dot_product", "how the affinities are normalised"
     )

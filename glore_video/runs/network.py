@@ -98,7 +98,7 @@ def _places(section: str, keys: Glore | NonLocal, model: nn.Module) -> Iterator[
     elif keys.LOCATION:
         with naming(f"{section}.LOCATION = {_plain(keys.LOCATION)}"):
             yield locate(model, keys.LOCATION)
-    elif isinstance(keys, Glore) and keys.UNITS:
+    elif keys.UNITS:
         with naming(f"{section}.UNITS = {list(keys.UNITS)}"):
             yield blocks_of_counts(model, keys.UNITS)
     else:

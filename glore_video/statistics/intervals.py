@@ -15,10 +15,12 @@ move the mean. For right or wrong this is the exact interval of a binomial (Clop
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import sqrt
 
 import numpy as np
 
 from glore_video.errors import UsageError
+from glore_video.statistics.significance import student_t_quantile
 
 LEVEL = 0.95
 SAMPLES = 10_000
@@ -57,6 +59,26 @@ def mean_interval(
 def percent_interval(shares: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
     """Interval of the mean of one share in 0..1 an observation, in percent."""
     return mean_interval(100.0 * shares, bounds=(0.0, 100.0), level=level)
+
+
+def runs_interval(right: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
+    """Interval of the mean accuracy of several runs, such as seeds, on the same test, in percent.
+
+    The outer ends of two: Student's t over the runs' accuracies, which stands for training again (of
+    few runs it may say nothing, when all happen to give the same), and the bootstrap over
+    observations, which stands for testing on others. Of one run it is the latter.
+
+    Args:
+        right: bool (runs, observations).
+    """
+    low, high = percent_interval(right.mean(axis=0), level=level)
+    accuracies = 100.0 * right.mean(axis=1)
+    if len(right) > 1 and right.shape[1]:
+        mean = float(accuracies.mean())
+        error = float(accuracies.std(ddof=1)) / sqrt(len(right))
+        reach = student_t_quantile(level, len(right) - 1) * error
+        low, high = min(low, max(0.0, mean - reach)), max(high, min(100.0, mean + reach))
+    return low, high
 
 
 def bootstrap_means(values: np.ndarray, *, samples: int, seed: int) -> np.ndarray:

@@ -72,6 +72,11 @@ def test_units_by_count_take_the_place_of_units_by_stage_and_by_path():
         (["GLORE.UNITS", "[0, -1]"], "GLORE.UNITS"),
         (["GLORE.UNITS", "[0, True]"], "GLORE.UNITS.*not a truth value"),
         (["GLORE.UNITS", "3"], "GLORE.UNITS"),
+        (["NONLOCAL.UNITS", "[3]"], "NONLOCAL.UNITS.*two numbers are expected"),
+        (
+            ["NONLOCAL.UNITS", "[0, 3]", "NONLOCAL.AFTER", "[layer3.0]"],
+            "NONLOCAL.UNITS and NONLOCAL.AFTER exclude each other",
+        ),
         (
             ["GLORE.UNITS", "[0, 3]", "GLORE.AFTER", "[conv3.*]"],
             "GLORE.UNITS and GLORE.AFTER exclude each other",

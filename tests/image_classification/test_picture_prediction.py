@@ -113,6 +113,35 @@ def test_networks_of_torchvision_that_are_built_already():
     assert (found.views.views.size, found.views.views.sides) == (224, (256,))
 
 
+def test_names_of_larger_sets():
+    """Of ImageNet-21k, as timm has weights of; a network of so many classes is slow to build."""
+    from glore_video.models.networks.of_timm import published_class_names
+
+    assert published_class_names("timm/resnet18", 21843)[:2] == ("organism, being", "benthos")
+    for name, count in (("timm/resnet18", 1000), ("timm/resnet18", 7), ("torchvision/a", 21843)):
+        assert published_class_names(name, count) == ()
+
+
+def test_the_papers_network_by_name():
+    with torch.device("meta"):
+        network = glore_video.create_model("preact_resnet50_2d")
+    found = predictor_of(network, device="meta")
+    views = found.views.views
+    assert (views.size, views.sides, found.class_names[-1]) == (224, (256,), "toilet tissue")
+
+
+def test_a_name_of_a_package_is_no_file(a_picture, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "glore_video.prediction.one_file.load_predictor",
+        lambda **named: asked.append(named) or load_predictor(**named, untrained=True),
+    )
+    assert glore_video.predict(a_picture, "timm/resnet10t").top(1)
+    assert asked == [{"model": "timm/resnet10t"}]
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        glore_video.predict(a_picture, "outputs/nothing")
+
+
 def test_masks_are_no_classes():
     with pytest.raises(UsageError, match="fcn_resnet50: no task makes predictions"):
         load_predictor(model="torchvision/segmentation/fcn_resnet50", untrained=True)

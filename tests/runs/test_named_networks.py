@@ -9,6 +9,7 @@ from glore_video.cli.main import main
 from glore_video.config import load_config, with_values
 from glore_video.errors import UsageError
 from glore_video.models import glore_units
+from glore_video.models.networks.inserted_units import inserted_units
 from glore_video.prediction.loading import load_predictor
 from glore_video.runs.named_network import with_published_input
 from glore_video.runs.network import build_model
@@ -168,6 +169,14 @@ def test_options_that_do_not_fit(pairs, said):
     with pytest.raises(UsageError, match=said) as error:
         build_model(load_config(None, ["TASK", "image_classification", *pairs]))
     assert "\n" not in str(error.value)
+
+
+def test_non_local_blocks_are_counted_as_units_are():
+    pairs = ["TASK", "image_classification", "MODEL.NAME", "torchvision/resnet18"]
+    model = build_model(load_config(None, [*pairs, "NONLOCAL.UNITS", "[0, 1]"]))
+    assert list(inserted_units(model)) == ["layer3.0.nonlocal_block"]
+    with pytest.raises(UsageError, match=r"NONLOCAL.UNITS = \[0, 9\]: 9 units on Res4"):
+        build_model(load_config(None, [*pairs, "NONLOCAL.UNITS", "[0, 9]"]))
 
 
 PICTURES = ["TASK", "image_classification", "MODEL.NAME"]

@@ -39,16 +39,7 @@ class CostRow:
 def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) -> CostRow:
     """Counts a network's cost; `name` finds what is published about it."""
     as_run = count_complexity(model, shape)
-    layer_by_layer = as_run
-    orders = {unit: unit.order for unit in glore_units(model).values()}
-    if orders:
-        try:
-            for unit in orders:
-                unit.order = "published"
-            layer_by_layer = count_complexity(model, shape)
-        finally:
-            for unit, order in orders.items():
-                unit.order = order
+    layer_by_layer = count_layer_by_layer(model, shape) if glore_units(model) else as_run
     return CostRow(
         name=name,
         shape=shape,
@@ -58,6 +49,18 @@ def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) 
         labels=_labels(model, list(layer_by_layer.parts)),
         published=PUBLISHED.get(name),
     )
+
+
+def count_layer_by_layer(model: nn.Module, shape: tuple[int, ...]) -> Complexity:
+    """`count_complexity` with GloRe units in the published order, whatever theirs is."""
+    orders = {unit: unit.order for unit in glore_units(model).values()}
+    try:
+        for unit in orders:
+            unit.order = "published"
+        return count_complexity(model, shape)
+    finally:
+        for unit, order in orders.items():
+            unit.order = order
 
 
 def text(row: CostRow) -> str:

@@ -25,9 +25,10 @@ from glore_video.models.networks.nonlocal2d import NonLocal2d
 from glore_video.models.networks.output_shapes import OutputSize, feature_map, output_sizes
 from glore_video.models.networks.plain_numbers import make_numbers_plain
 from glore_video.models.networks.stages import blocks_of_counts
-from glore_video.models.units.glore_unit import LAYOUTS, Form, GloreUnit, Layout
+from glore_video.models.units.glore_unit import GloreUnit
 from glore_video.models.units.idle_units import remove_hooks, stop_watching, watch_units
 from glore_video.models.units.unit_ends import End
+from glore_video.models.units.unit_options import LAYOUTS, Form, Layout
 
 Model = TypeVar("Model", bound=nn.Module)
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from glore_video.errors import MissingFileError
-from glore_video.models.units.glore_unit import Form
+from glore_video.models.units.unit_options import Form
 
 Colour = tuple[float, float, float]
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks.preact_blocks import EPS, PreactResNet, preact_stage
-from glore_video.models.units.glore_unit import Form
+from glore_video.models.units.unit_options import Form
 
 _STAGE_DEPTHS = {50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 200: (3, 24, 36, 3)}
 

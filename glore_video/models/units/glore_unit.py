@@ -15,7 +15,6 @@ from torch import Tensor, fx, nn
 
 from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit_orders import (
-    ORDERS,
     Order,
     cheaper_order,
     computing_dtype,
@@ -31,19 +30,14 @@ from glore_video.models.units.preactivated import (
     state_can_move,
 )
 from glore_video.models.units.tensors import is_traced, is_transformed
-from glore_video.models.units.unit_ends import ENDS, End, make_end
+from glore_video.models.units.unit_ends import End, make_end
+from glore_video.models.units.unit_options import Form, Layout, check_options
 
 _LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
     2: (nn.Conv2d, nn.BatchNorm2d),
     3: (nn.Conv3d, nn.BatchNorm3d),
 }
-
-
-Form = Literal["post", "preactivated"]
-FORMS: tuple[Form, ...] = ("post", "preactivated")
-Layout = Literal["channels_first", "channels_last"]
-LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
 
 
 class GloreUnit(nn.Module):
@@ -143,23 +137,9 @@ class GloreUnit(nn.Module):
         scale: float = 1.0,
     ) -> None:
         super().__init__()
-        if form not in FORMS:
-            raise UsageError(f"form must be one of {', '.join(FORMS)}, got {form!r}")
-        if end not in ENDS:
-            raise UsageError(f"end must be one of {', '.join(ENDS)}, got {end!r}")
-        if form == "preactivated" and (end != "batch_norm" or not relu):
-            raise UsageError(
-                f"end and relu are of the form post; a preactivated unit has nothing at its end and a "
-                f"ReLU before each convolution, got end={end!r}, relu={relu}"
-            )
-        if not isinstance(scale, (int, float)) or not 0 < scale < math.inf:
-            raise UsageError(f"scale must be a positive number, got {scale!r}")
-        if layout not in LAYOUTS:
-            raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+        check_options(form=form, end=end, relu=relu, scale=scale, order=order, layout=layout)
         if dimension not in _LAYERS:
             raise UsageError(f"dimension must be 1, 2 or 3, got {dimension}")
-        if order not in ORDERS:
-            raise UsageError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
         nodes = channels // 4 if nodes is None else nodes
         states = channels // 2 if states is None else states
         for name, width in (("channels", channels), ("nodes", nodes), ("states", states)):

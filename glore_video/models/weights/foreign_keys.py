@@ -8,8 +8,12 @@ Who wrote a checkpoint is told by its keys:
   `res3_1_branch2a_w`, the fast pathway with `t_` in front;
 - 2D ResNets of torchvision and timm: `layer1.0.conv1.weight`;
 - EfficientNet-PyTorch: `_blocks.0._depthwise_conv.weight`;
+<<<<<<< HEAD
 - the classifier that the backbone of a segmentation network comes from: its keys, with `backbone.` in
   front, are the network's.
+=======
+- the paper's ImageNet networks in MXNet's files: `conv2_B01_conv-m1_bn_gamma`.
+>>>>>>> main
 
 Everything else keeps its names: our checkpoints, and pytorchvideo's.
 """
@@ -28,6 +32,7 @@ from glore_video.models.networks.stages import stage_blocks
 from glore_video.models.weights.backbone_keys import under_backbone
 from glore_video.models.weights.efficientnet_keys import EFFICIENTNET_STEM, efficientnet_names
 from glore_video.models.weights.files import StoredWeights
+from glore_video.models.weights.mxnet_keys import gluon_key, papers_key
 
 # What DistributedDataParallel, torch.compile and trainers put before each key.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
@@ -78,6 +83,12 @@ def _renamed(stored: StoredWeights, state: dict[str, Tensor], model: nn.Module) 
         names = _slowfast_names(model, f"{stored.name} (SlowFast, Caffe2)")
         renamed = {names(caffe2_to_slowfast(key)): value for key, value in state.items()}
         return OurWeights("SlowFast, Caffe2", _expanded(renamed, own), stored.normalize)
+    if stored.mxnet:
+        papers = {key: name for key in state if (name := papers_key(key)) is not None}
+        if papers:
+            renamed = _rename(state, lambda key: papers.get(key, key))
+            return OurWeights("GloRe, ImageNet, MXNet", renamed, False)
+        return OurWeights("MXNet", _rename(state, gluon_key), None)
     if any(_SLOWFAST.match(key) for key in state):
         names = _slowfast_names(model, f"{stored.name} (SlowFast)")
         return OurWeights("SlowFast", _rename(state, names), stored.normalize)

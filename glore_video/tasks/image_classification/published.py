@@ -9,9 +9,10 @@ from torch import nn
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.engine.precision import Precision
 from glore_video.images.views import PictureViews
-from glore_video.models import is_foreign
+from glore_video.models.named_info import network_info
 from glore_video.models.networks.heads import head_path
-from glore_video.models.networks.sources import network_info
+from glore_video.models.networks.of_timm import published_class_names
+from glore_video.models.networks.preact_resnet2d import PreactResNet2d
 from glore_video.pixels.normalize import Normalize
 from glore_video.pixels.transforms import Interpolation
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
@@ -22,9 +23,7 @@ _SEGMENTATION = "torchvision/segmentation/"
 
 def takes(name: str) -> bool:
     """Whether a network of this name classifies pictures."""
-    if not is_foreign(name) or name.startswith(_SEGMENTATION):
-        return False
-    return not network_info(name).takes_clips
+    return not (name.startswith(_SEGMENTATION) or network_info(name).takes_clips)
 
 
 def name_of(network: nn.Module) -> str:
@@ -32,6 +31,8 @@ def name_of(network: nn.Module) -> str:
 
     timm's networks know their name; of torchvision's the usual one for ImageNet is taken.
     """
+    if isinstance(network, PreactResNet2d):
+        return "preact_resnet50_2d"
     module = type(network).__module__
     if module.startswith("timm."):
         known = getattr(network, "pretrained_cfg", None) or {}
@@ -57,9 +58,8 @@ def published_predictor(
     red, green, blue = (round(255 * value) for value in info.mean)
     if not class_names:
         head = head_path(network)
-        class_names = PICTURES.usual_names(
-            len(network.get_submodule(head).weight) if head else 1000  # type: ignore[arg-type]
-        )
+        count = len(network.get_submodule(head).weight) if head else 1000  # type: ignore[arg-type]
+        class_names = published_class_names(name, count) or PICTURES.usual_names(count)
     return PicturePredictor(
         network=network,
         class_names=class_names,

@@ -6,12 +6,14 @@ from typing import Any
 
 from torch import nn
 
+from glore_video.data.loader_speed import Reading
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
 from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
+from glore_video.images.reading import read_image
 from glore_video.models.zoo import PICTURE_ARCHITECTURES
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.listed_task import ListedTask
@@ -67,6 +69,10 @@ class ImageClassification(ListedTask[SampleList]):
 
     def validation_set(self, samples: SampleList) -> CentrePictures:
         return centre_pictures(self.config, samples)
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(decoding=read_image, faster=WORDS.faster_reading)
 
     def evaluation(self) -> PictureEvaluation:
         """The test of the test list."""
