@@ -8,12 +8,9 @@ Who wrote a checkpoint is told by its keys:
   `res3_1_branch2a_w`, the fast pathway with `t_` in front;
 - 2D ResNets of torchvision and timm: `layer1.0.conv1.weight`;
 - EfficientNet-PyTorch: `_blocks.0._depthwise_conv.weight`;
-<<<<<<< HEAD
 - the classifier that the backbone of a segmentation network comes from: its keys, with `backbone.` in
-  front, are the network's.
-=======
+  front, are the network's;
 - the paper's ImageNet networks in MXNet's files: `conv2_B01_conv-m1_bn_gamma`.
->>>>>>> main
 
 Everything else keeps its names: our checkpoints, and pytorchvideo's.
 """
