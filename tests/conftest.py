@@ -1,5 +1,6 @@
 """A small network with GloRe units as a run leaves it, and real videos to show it."""
 
+import gc
 import logging
 import os
 import re
@@ -30,6 +31,20 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
         return None  # pytest's own
     readable = re.sub(r"[^ -~]+", "?", text[:60])
     return readable + ("..." if len(text) > 60 else "")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Any:
+    """Modules and test items stay until the end: no search for garbage among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # libraries ask at the end whether all of theirs is gone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
