@@ -48,6 +48,10 @@ def pytest_collection() -> Any:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # libraries ask at the end whether all of theirs is gone
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test is named by what it tests: no contents of files, nothing that does not fit a line."""
     for item in items:

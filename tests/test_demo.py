@@ -1,4 +1,4 @@
-"""tools/demo.py from an empty folder, on few videos: the three runs, then the table."""
+"""The demonstration from an empty folder, on few samples: the three runs, then the table."""
 
 import json
 import os
@@ -8,6 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from glore_video.cli import compare
+from glore_video.cli.demo import main
+from glore_video.config import load_config
 
 TOOL = Path(__file__).parents[1] / "tools" / "demo.py"
 
@@ -37,3 +41,59 @@ def test_demo(tmp_path):
     assert (tmp_path / page.strip()).is_file()
     shown = subprocess.run(shlex.split(command), cwd=tmp_path, capture_output=True, text=True)
     assert shown.returncode == 0, shown.stderr
+
+
+@pytest.mark.slow
+def test_demo_of_pictures_with_two_seeds(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pairs = (
+        "SYNTHETIC.NUM_TRAIN 64 SYNTHETIC.NUM_VAL 20 SOLVER.MAX_EPOCH 1 CPU_THREADS 1 RNG_SEED 5"
+    )
+    assert main(["--pictures", "--seeds", "2", *pairs.split()]) == 0
+    out = capsys.readouterr().out
+    assert "run 6 of 6: are both striped the same way?" in out
+    table = [line for line in out.splitlines() if line.startswith("|")]
+    assert "| picture top-1 " in table[0]
+    assert "| seeds 5 to 6 " in table[0]
+    starts = set()
+    for name, line in zip(
+        ["quickstart_image", "quickstart_image_same_plain", "quickstart_image_same_glore"],
+        table[2:],
+        strict=True,
+    ):
+        found = []
+        for seed in (5, 6):
+            run = Path("outputs") / f"{name}_seed{seed}"
+            summary = json.loads((run / "test" / "summary.json").read_text())
+            assert summary["pictures_scored"] == 20
+            found.append(summary["top1"])
+            config = load_config(run / "config.yaml")
+            assert config.RNG_SEED == seed
+            starts.add(config.TRAIN.CHECKPOINT_FILE_PATH)
+        assert f"| {found[0]:.1f}, {found[1]:.1f} " in line
+        assert f"| {sum(found) / 2:.1f}% " in line
+        assert f"outputs/{name}_seed* " in line
+    first = "outputs/quickstart_image_seed"
+    assert starts == {"", f"{first}5", f"{first}6"}
+    page, comparison = out.splitlines()[-3:-1]
+    assert Path(page.strip()).is_file()
+    assert compare.main(shlex.split(comparison.partition(" compare ")[2])) == 0
+    assert "20 pictures" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["OUTPUT_DIR", "x"], "OUTPUT_DIR: each run of the demonstration has its own, under out"),
+        (["TRAIN.CHECKPOINT_FILE_PATH", "x"], "TRAIN.CHECKPOINT_FILE_PATH: each run of the demo"),
+        (["RNG_SEED", "x"], "RNG_SEED"),
+        (["NO.SUCH", "1"], "the command line: unknown key NO.SUCH;"),
+        (["--seeds", "2", "RNG_SEED"], "KEY VALUE pairs: 'RNG_SEED' has no value"),
+    ],
+)
+def test_arguments_that_no_run_can_have(words, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {message}")
+    assert not list(tmp_path.iterdir())

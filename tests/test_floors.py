@@ -24,7 +24,7 @@ ALLOWED = {
     "video": {"errors", "choices", "files"},
     "images": {"errors", "files", "pixels"},
     "pixels": {"errors"},
-    "data": {"errors", "files", "processes", "seeding", "video"},
+    "data": {"errors", "files", "processes", "seeding", "video", "images"},
     "engine": {"errors", "files", "processes", "seeding", "models"},
     "inspection": {"errors", "reports", "models"},
     "tasks": {

@@ -6,19 +6,35 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from glore_video.cli import train
+from glore_video.cli.arguments import positive
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
+from glore_video.errors import UsageError
 
-RUNS = {
-    "quickstart": ("which two directions (10 classes)", "plain"),
-    "quickstart_same_plain": ("do both move the same way? (2 classes)", "plain, fine-tuned"),
-    "quickstart_same_glore": (
-        "do both move the same way? (2 classes)",
-        "+ 2 GloRe units, fine-tuned",
-    ),
-}
+
+class Run(NamedTuple):
+    """A shipped configuration, and what it trains in words."""
+
+    name: str
+    task: str
+    network: str
+
+
+NETWORKS = ("plain", "plain, fine-tuned", "+ 2 GloRe units, fine-tuned")
+VIDEO_RUNS = (
+    Run("quickstart", "which two directions (10 classes)", NETWORKS[0]),
+    Run("quickstart_same_plain", "do both move the same way? (2 classes)", NETWORKS[1]),
+    Run("quickstart_same_glore", "do both move the same way? (2 classes)", NETWORKS[2]),
+)
+PICTURE_RUNS = (
+    Run("quickstart_image", "which two directions of stripes (10 classes)", NETWORKS[0]),
+    Run("quickstart_image_same_plain", "are both striped the same way? (2 classes)", NETWORKS[1]),
+    Run("quickstart_image_same_glore", "are both striped the same way? (2 classes)", NETWORKS[2]),
+)
+OWN_KEYS = ("OUTPUT_DIR", "TRAIN.CHECKPOINT_FILE_PATH")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -26,7 +42,15 @@ def parser() -> argparse.ArgumentParser:
         "demo",
         "The demonstration: three small runs, and a table of what the GloRe units change. About 3 "
         "minutes on two cores; writes data/ and outputs/ into the current folder.",
-        examples=["", "RNG_SEED 1"],
+        examples=["", "RNG_SEED 1", "--pictures", "--pictures --seeds 3"],
+    )
+    parser.add_argument("--pictures", action="store_true", help="of pictures, not of videos")
+    parser.add_argument(
+        "--seeds",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="train everything with N seeds, RNG_SEED and those after it (1)",
     )
     parser.add_argument(
         "pairs", metavar="KEY VALUE", nargs="*", help="override single keys, in every run"
@@ -35,65 +59,121 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
-    return guarded(lambda: demo(args.pairs))
+    args = parser().parse_intermixed_args(argv)
+    runs = PICTURE_RUNS if args.pictures else VIDEO_RUNS
+    return guarded(lambda: demo(runs, args.pairs, args.seeds))
 
 
-def row(name: str, pairs: list[str]) -> tuple[str, ...]:
+def demo(runs: Sequence[Run], pairs: list[str], count: int) -> int:
+    from glore_video.config import shipped_config
+
+    seeds = pairs_of_seeds(runs, pairs, count)
+    total = len(runs) * len(seeds)
+    for turn, of_seed in enumerate(seeds):
+        for number, (run, own) in enumerate(
+            zip(runs, of_seed, strict=True), start=turn * len(runs) + 1
+        ):
+            what = f"{run.task}: {run.network} (configs/{run.name}.yaml)"
+            print(f"\nrun {number} of {total}: {what}", flush=True)
+            status = train.main(["--cfg", str(shipped_config(run.name)), *own])
+            if status:
+                return status
+    rows = [
+        row(run, [of_seed[place] for of_seed in seeds], several=count > 1)
+        for place, run in enumerate(runs)
+    ]
+    print(f"\n{table(rows)}")
+    print("\nThe plain network and the one with units start from the same weights of run 1 and")
+    print("differ in nothing but the units. Each folder above holds log.txt, metrics.jsonl, the")
+    print("checkpoint, and test/ with the scores of every sample. To look at:")
+    for line in next_steps(runs, seeds):
+        print(f"  {line}")
+    return 0
+
+
+def pairs_of_seeds(runs: Sequence[Run], pairs: list[str], count: int) -> list[list[list[str]]]:
+    """For each seed and run, the pairs that go with its configuration."""
     # Imported late, so that help does not wait for torch.
     from glore_video.config import load_config, shipped_config
-    from glore_video.models import count_complexity
-    from glore_video.runs.network import build_model
 
-    config = load_config(shipped_config(name), pairs)
-    size = config.DATA.TEST_CROP_SIZE
-    cost = count_complexity(build_model(config), (3, config.DATA.NUM_FRAMES, size, size))
-    summary = json.loads((Path(config.OUTPUT_DIR) / "test" / "summary.json").read_text())
-    chance = 100 / config.MODEL.NUM_CLASSES
-    task, network = RUNS[name]
-    accuracy = f"{summary['video_top1']:.1f}% (chance {chance:.0f}%)"
-    return task, network, accuracy, f"{cost.gmacs:.3f}", config.OUTPUT_DIR
+    for key in OWN_KEYS:
+        if key in pairs[::2]:
+            raise UsageError(
+                f"{key}: each run of the demonstration has its own, under outputs/ of the current "
+                "folder; another folder makes another demonstration"
+            )
+    configs = [load_config(shipped_config(run.name), pairs) for run in runs]
+    if count == 1:
+        return [[pairs for _ in runs]]
+    found = []
+    for seed in range(configs[0].RNG_SEED, configs[0].RNG_SEED + count):
+        of_seed = []
+        for config in configs:
+            own = ["RNG_SEED", str(seed), "OUTPUT_DIR", f"{config.OUTPUT_DIR}_seed{seed}"]
+            start = config.TRAIN.CHECKPOINT_FILE_PATH
+            if start:
+                own += ["TRAIN.CHECKPOINT_FILE_PATH", f"{start}_seed{seed}"]
+            of_seed.append([*pairs, *own])
+        found.append(of_seed)
+    return found
 
 
-def table(rows: list[tuple[str, ...]]) -> str:
-    rows = [("task", "network", "video top-1", "GMACs", "files"), *rows]
-    widths = [max(len(cells[i]) for cells in rows) for i in range(len(rows[0]))]
-    rows.insert(1, tuple("-" * width for width in widths))
+def row(run: Run, pairs: Sequence[list[str]], *, several: bool) -> dict[str, str]:
+    """Of one run with each seed's pairs: column -> what stands there."""
+    from glore_video.config import load_config, shipped_config
+    from glore_video.tasks.classification.repetition import repetition
+
+    configs = [load_config(shipped_config(run.name), own) for own in pairs]
+    folders = [config.OUTPUT_DIR for config in configs]
+    tested = repetition(folders)
+    summary = json.loads((Path(folders[0]) / "test" / "summary.json").read_text(encoding="utf-8"))
+    chance = 100 / configs[0].MODEL.NUM_CLASSES
+    low, high = tested.interval
+    cells = {
+        "task": run.task,
+        "network": run.network,
+        f"{tested.kind.noun} top-1": f"{tested.mean:.1f}% (chance {chance:.0f}%)",
+        "95% interval": f"{low:.1f} to {high:.1f}",
+        "GMACs": f"{summary['gmacs']:.3f}",
+        "files": folders[0],
+    }
+    if several:
+        first, last = configs[0].RNG_SEED, configs[-1].RNG_SEED
+        cells[f"seeds {first} to {last}"] = ", ".join(f"{each:.1f}" for each in tested.top1)
+        cells["files"] = f"{folders[0].removesuffix(str(first))}*"
+    return cells
+
+
+def table(rows: Sequence[dict[str, str]]) -> str:
+    order = [name for name in rows[0] if name not in ("GMACs", "files")] + ["GMACs", "files"]
+    lines = [order, *([cells[name] for name in order] for cells in rows)]
+    widths = [max(len(cells[i]) for cells in lines) for i in range(len(order))]
+    lines.insert(1, ["-" * width for width in widths])
     return "\n".join(
         "| " + " | ".join(cell.ljust(w) for cell, w in zip(cells, widths, strict=True)) + " |"
-        for cells in rows
+        for cells in lines
     )
 
 
-def next_steps(name: str, pairs: list[str]) -> list[str]:
-    """The page of a run's test, and a command that shows where its network looks in a video."""
+def next_steps(runs: Sequence[Run], seeds: Sequence[Sequence[list[str]]]) -> list[str]:
+    """The page of a run's test, and commands: where its network looks, and what units are worth."""
     from glore_video.config import load_config, shipped_config
 
-    config = load_config(shipped_config(name), pairs)
+    config = load_config(shipped_config(runs[-1].name), seeds[0][-1])
     data = Path(config.DATA.PATH_TO_DATA_DIR)
-    video = (data / "val.csv").read_text(encoding="utf-8").splitlines()[0].rpartition(" ")[0]
-    words = [from_here(Path(sys.executable)), "-m", "glore_video", "visualize", str(data / video)]
-    words += ["--weights", config.OUTPUT_DIR]
-    return [str(Path(config.OUTPUT_DIR) / "test" / "report.html"), shlex.join(words)]
+    sample = (data / "val.csv").read_text(encoding="utf-8").splitlines()[0].rpartition(" ")[0]
+    command = [from_here(Path(sys.executable)), "-m", "glore_video"]
+    looks = [*command, "visualize", str(data / sample), "--weights", config.OUTPUT_DIR]
+    steps = [str(Path(config.OUTPUT_DIR) / "test" / "report.html"), shlex.join(looks)]
+    if len(seeds) > 1:
+        plain, units = (
+            [load_config(shipped_config(runs[place].name), own[place]).OUTPUT_DIR for own in seeds]
+            for place in (-2, -1)
+        )
+        steps.insert(1, shlex.join([*command, "compare", "--a", *plain, "--b", *units]))
+    return steps
 
 
 def from_here(path: Path) -> str:
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
-
-
-def demo(pairs: list[str]) -> int:
-    from glore_video.config import shipped_config
-
-    for number, (name, (task, network)) in enumerate(RUNS.items(), start=1):
-        print(f"\nrun {number} of {len(RUNS)}: {task}: {network} (configs/{name}.yaml)", flush=True)
-        status = train.main(["--cfg", str(shipped_config(name)), *pairs])
-        if status:
-            return status
-    print(f"\n{table([row(name, pairs) for name in RUNS])}")
-    print("\nThe plain network and the one with units start from the same weights of run 1 and")
-    print("differ in nothing but the units. Each folder above holds log.txt, metrics.jsonl, the")
-    print("checkpoint, and test/ with the scores of every video. To look at:")
-    for line in next_steps(list(RUNS)[-1], pairs):
-        print(f"  {line}")
-    return 0

@@ -47,6 +47,19 @@ def student_t(t: float, degrees: int) -> float:
     return min(1.0, max(0.0, 1 - inside))
 
 
+def student_t_quantile(level: float, degrees: int) -> float:
+    """The t that Student's distribution stays within, on both sides, with probability `level`."""
+    if not 0 < level < 1:
+        raise UsageError(f"level must be between 0 and 1, got {level}")
+    low, high = 0.0, 1.0
+    while student_t(high, degrees) > 1 - level:
+        low, high = high, 2 * high
+    for _ in range(60):  # bisection, to the last bit
+        middle = (low + high) / 2
+        low, high = (middle, high) if student_t(middle, degrees) > 1 - level else (low, middle)
+    return high
+
+
 def paired_t(differences: Sequence[float]) -> float:
     """Two-sided p of Student's test that the mean of at least two differences is 0.
 

@@ -17,8 +17,8 @@ from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
 
 pytestmark = pytest.mark.slow
 
-VIDEOS, BATCH, EPOCHS = 24, 4, 2
-STEPS = VIDEOS // BATCH
+SAMPLES, BATCH, EPOCHS = 24, 4, 2
+STEPS = SAMPLES // BATCH
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def arguments(videos, tmp_path, options):
     """Of a run of 2 epochs of 6 steps; OUTPUT_DIR is for the test to add."""
     data = tmp_path / "data"
     data.mkdir()
-    lines = "".join(f"{videos}/clips/{n % 8}.mp4 {n % 2}\n" for n in range(VIDEOS))
+    lines = "".join(f"{videos}/clips/{n % 8}.mp4 {n % 2}\n" for n in range(SAMPLES))
     for split in ("train", "val"):
         (data / f"{split}.csv").write_text(lines)
     (tmp_path / "empty.yaml").write_text("")
@@ -49,6 +49,27 @@ def arguments(videos, tmp_path, options):
     del options["OUTPUT_DIR"]
     pairs = [str(word) for pair in options.items() for word in pair]
     return ["--cfg", str(tmp_path / "empty.yaml"), *pairs]
+
+
+@pytest.fixture
+def rendered(tmp_path):
+    """As `arguments`, of the demonstration on pictures."""
+    pairs = {
+        "DATA.PATH_TO_DATA_DIR": tmp_path / "rendered",
+        "SYNTHETIC.NUM_TRAIN": SAMPLES,
+        "SYNTHETIC.NUM_VAL": 8,
+        "TRAIN.CHECKPOINT_FILE_PATH": "",
+        "TRAIN.BATCH_SIZE": BATCH,
+        "SOLVER.MAX_EPOCH": EPOCHS,
+        "TRAIN.CHECKPOINT_STEPS": 2,
+        "TRAIN.CHECKPOINT_PERIOD": 1,
+        "TEST.ENABLE": False,
+        "TENSORBOARD.ENABLE": False,
+        "CPU_THREADS": 1,
+        "LOG_PERIOD": 1,
+    }
+    words = [str(word) for pair in pairs.items() for word in pair]
+    return ["--cfg", "quickstart_image_same_glore", *words]
 
 
 def to(folder, arguments):
@@ -130,12 +151,24 @@ EVERYTHING = {
 }
 
 
-@pytest.mark.parametrize(
+BY_WORLD_SIZE = pytest.mark.parametrize(
     ("world_size", "more"),
     [(1, EVERYTHING), (2, EVERYTHING | {"DATA_LOADER.NUM_WORKERS": 0})],
     ids=["one process", "two processes"],
 )
+
+
+@BY_WORLD_SIZE
 def test_killed_at_five_points(server, arguments, tmp_path, world_size, more):
+    kill_at_points(5, server, arguments, tmp_path, world_size, more)
+
+
+@BY_WORLD_SIZE
+def test_pictures_killed_at_two_points(server, rendered, tmp_path, world_size, more):
+    kill_at_points(2, server, rendered, tmp_path, world_size, more)
+
+
+def kill_at_points(count, server, arguments, tmp_path, world_size, more):
     arguments = [*arguments, *(str(word) for pair in more.items() for word in pair)]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     server.start(to(whole, arguments), log=tmp_path / "whole.txt", world_size=world_size).finish()
@@ -143,7 +176,7 @@ def test_killed_at_five_points(server, arguments, tmp_path, world_size, more):
     # The first step of the second epoch, so that one start is from the end of an epoch.
     points = {
         STEPS + 1,
-        *draws.sample([*range(1, STEPS + 1), *range(STEPS + 3, EPOCHS * STEPS)], 4),
+        *draws.sample([*range(1, STEPS + 1), *range(STEPS + 3, EPOCHS * STEPS)], count - 1),
     }
     for step in sorted(points):
         run = server.start(
@@ -229,7 +262,7 @@ def test_other_number_of_processes_goes_on_at_the_right_sample(
         if epoch == 1 and (size == after or number < first)
         for _, index in batch
     ]
-    assert sorted(used) == list(range(VIDEOS))
+    assert sorted(used) == list(range(SAMPLES))
 
 
 def documented(port, arguments):

@@ -10,6 +10,7 @@ from glore_video.statistics.intervals import (
     class_mean_interval,
     mean_interval,
     percent_interval,
+    runs_interval,
 )
 
 TESTS = 1000
@@ -83,6 +84,23 @@ def test_ends():
     assert all(math.isnan(end) for end in mean_interval(np.zeros(0)))
     empty = np.zeros(0, np.int64)
     assert all(math.isnan(end) for end in class_mean_interval(empty > 0, empty))
+
+
+def test_runs_that_differ_vary_by_student_t():
+    # 40, 50 and 60 of 100: mean 50, standard error 10 / sqrt(3), quantile 4.302653 (2 degrees)
+    right = np.arange(100) < np.array([[40], [50], [60]])
+    reach = 4.302653 * 10 / 3**0.5
+    assert runs_interval(right) == pytest.approx((50 - reach, 50 + reach), abs=1e-3)
+    # 80, 95, 100: beyond 100% there is nothing
+    assert runs_interval(np.arange(100) < np.array([[80], [95], [100]]))[1] == 100
+
+
+def test_runs_that_are_alike_vary_by_their_test():
+    right = np.arange(200) < 150
+    alone = percent_interval(right.astype(float))
+    assert runs_interval(right[None]) == alone
+    assert runs_interval(np.stack([right] * 3)) == alone
+    assert runs_interval(np.ones((3, 480), bool))[0] == pytest.approx(99.2344, abs=1e-3)
 
 
 def test_bad_arguments():

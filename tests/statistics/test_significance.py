@@ -11,6 +11,7 @@ from glore_video.statistics.significance import (
     mcnemar_exact,
     paired_t,
     student_t,
+    student_t_quantile,
 )
 
 
@@ -70,6 +71,26 @@ def test_negative_count():
 )
 def test_student_t_of_a_table(t, degrees, p):
     assert student_t(t, degrees) == pytest.approx(p, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("level", "degrees", "t"),
+    [  # from a printed table
+        (0.95, 1, 12.706204736),
+        (0.95, 2, 4.302652730),
+        (0.95, 9, 2.262157163),
+        (0.99, 10, 3.169272673),
+        (0.5, 1, 1.0),
+    ],
+)
+def test_student_t_quantile(level, degrees, t):
+    assert student_t_quantile(level, degrees) == pytest.approx(t, rel=1e-9)
+
+
+def test_level_of_a_quantile():
+    for level in (0, 1, 95):
+        with pytest.raises(ValueError, match=f"level must be between 0 and 1, got {level}"):
+            student_t_quantile(level, 2)
 
 
 def test_student_t_equals_scipy():

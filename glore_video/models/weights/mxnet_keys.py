@@ -18,7 +18,8 @@ _PARAMETERS = {
     "moving_mean": "running_mean",
     "moving_var": "running_var",
 }
-_LAYER = r"_(bn|conv)_(weight|gamma|beta|moving_mean|moving_var)"
+# One underscore before it in the code of the paper, two in what it grew from.
+_LAYER = rf"_{{1,2}}(bn|conv)_(weight|{'|'.join(_PARAMETERS)})"
 _BLOCK = r"(conv[2-5])_(B\d+)"
 
 
