@@ -71,4 +71,7 @@ else
     resolution=$([ "$versions" = lowest ] && echo lowest-direct || echo highest)
     "$here" -m uv pip install --quiet --upgrade --python "$here" --resolution "$resolution" --editable "$package"
 fi
+if [ "$extra" = dev ]; then
+    "$here" -m pip install --quiet --disable-pip-version-check --no-deps --requirement requirements/alone.txt
+fi
 echo "$state $extra" > "$folder/made-of"

@@ -1,8 +1,10 @@
 """A small network with GloRe units as a run leaves it, and real videos to show it."""
 
+import gc
 import logging
 import os
 import re
+import signal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,10 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 
@@ -30,6 +36,20 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
         return None  # pytest's own
     readable = re.sub(r"[^ -~]+", "?", text[:60])
     return readable + ("..." if len(text) > 60 else "")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Any:
+    """Modules and test items stay until the end: no search for garbage among them."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # libraries ask at the end whether all of theirs is gone
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -77,30 +97,45 @@ def no_workers_left():
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory):
     """A run's checkpoint: 2 classes, units after stage1.1 and stage2.0 that do something."""
-    import torch
+    return write_checkpoint(
+        tmp_path_factory.mktemp("rün with space"),
+        ["quickstart_same_glore.yaml", "TEST.NUM_ENSEMBLE_VIEWS", "3"],
+        ["hopping", "jumping <high>"],
+    )
 
+
+@pytest.fixture(scope="session")
+def picture_checkpoint(tmp_path_factory):
+    """The same of a run on pictures."""
+    return write_checkpoint(
+        tmp_path_factory.mktemp("rün of pictures"),
+        ["quickstart_image_same_glore.yaml"],
+        ["dark & grey", "bright"],
+    )
+
+
+def write_checkpoint(folder: Path, cfg: list[str], class_names: list[str]) -> Path:
     from glore_video.config import load_config
     from glore_video.engine.checkpoint import checkpoint_path, save_checkpoint
     from glore_video.models import glore_units
     from glore_video.runs.network import build_model
+    from glore_video.runs.settling import settled
 
-    config = load_config(
-        ROOT / "configs" / "quickstart_same_glore.yaml", ["TEST.NUM_ENSEMBLE_VIEWS", "3"]
-    )
+    config = settled(load_config(ROOT / "configs" / cfg[0], cfg[1:]))
     with torch.random.fork_rng():
         torch.manual_seed(3)
         model = build_model(config)
         for unit in glore_units(model).values():
             torch.nn.init.normal_(unit.blocker.weight)
         torch.nn.init.normal_(model.classifier.weight)
-    path = checkpoint_path(tmp_path_factory.mktemp("rün with space"), 1)
+    path = checkpoint_path(folder, 1)
     save_checkpoint(
         path,
         {
             "model_state": model.state_dict(),
             "epoch": 1,
             "config": config.model_dump(mode="json"),
-            "class_names": ["hopping", "jumping <high>"],
+            "class_names": class_names,
         },
     )
     return path
@@ -121,6 +156,22 @@ def moving_video(tmp_path_factory):
     path = tmp_path_factory.mktemp("vidéos") / "moving squäre.mp4"
     with VideoWriter(path, fps=10) as writer:
         writer.write(frames)
+    return path
+
+
+@pytest.fixture(scope="session")
+def a_picture(tmp_path_factory):
+    """64 x 90 pixels: two bright squares, one of them striped, on a dark pattern."""
+    import numpy as np
+    from PIL import Image
+
+    y, x = np.mgrid[:64, :90]
+    values = np.repeat((55 + 30 * np.sin(x / 9) + 20 * np.cos(y / 7))[..., None], 3, axis=2)
+    values[8:28, 16:36] = (230, 200, 60)
+    values[36:56, 50:70] = (60, 120, 230)
+    values[36:56:4, 50:70] = 20
+    path = tmp_path_factory.mktemp("pictürés") / "two squäres.png"
+    Image.fromarray(values.astype(np.uint8)).save(path)
     return path
 
 

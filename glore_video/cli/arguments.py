@@ -134,3 +134,17 @@ def add_network_arguments(parser: argparse.ArgumentParser, *, without: str = "")
         help="checkpoint, weights or a run's OUTPUT_DIR; a checkpoint of a run is enough by itself"
         + (without and f"; else {without}"),
     )
+
+
+def add_view_arguments(parser: argparse.ArgumentParser) -> None:
+    """--clips, --crops and --flip; None: those of the test."""
+    views = parser.add_argument_group("views of a file, instead of the test's")
+    views.add_argument("--clips", type=positive, help="of a video")
+    views.add_argument(
+        "--crops", type=positive, choices=(1, 3, 5), help="of each clip 1 or 3, of a picture 1 or 5"
+    )
+    views.add_argument(
+        "--flip",
+        action=argparse.BooleanOptionalAction,
+        help="mirror images too, of a picture",
+    )

@@ -1,4 +1,4 @@
-"""`glore-video benchmark-loader`: how fast a configuration's training clips are read."""
+"""`glore-video benchmark-loader`: how fast a configuration's training samples are read."""
 
 import argparse
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from glore_video.cli.programs import command_parser
 def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "benchmark-loader",
-        "Clips a second of the training loader alone, for several numbers of workers, and what the "
+        "Clips or pictures a second of the training loader alone, for several numbers of workers, and what the "
         "time goes into. Where a run has several processes, this is one of them.",
         examples=["--cfg quickstart --workers 0,2,4"],
     )
@@ -46,31 +46,32 @@ def _benchmark(args: argparse.Namespace) -> int:
 
     import torch
 
-    from glore_video.data.video.loader_speed import advice_line, clips_per_second, reading_shares
+    from glore_video.data.loader_speed import advice_line, inputs_per_second, reading_shares
     from glore_video.engine.launch.processes import Process
     from glore_video.processes.cpus import usable_cpus
     from glore_video.runs.settling import settled
-    from glore_video.tasks.video_classification.task import VideoClassification
+    from glore_video.tasks import task_of
 
     cores = usable_cpus()
     numbers = sorted({min(number, cores) for number in args.workers})
     config = settled(config)
-    task = VideoClassification(config)
+    task = task_of(config)
     task.render()
-    videos = task.samples("train")
+    words, samples = task.words, task.samples("train")
     process = Process(0, config.NUM_GPUS or config.CPU_PROCESSES, torch.device("cpu"))
-    data = task.training_data_of(videos, process)
+    data = task.training_data_of(samples, process)
     batches = data.order
     keys = [key for batch in islice(batches, 1 + 32 // len(next(iter(batches)))) for key in batch]
-    shares = reading_shares(data.loader.dataset, keys[:32])
-    print(f"{len(videos)} videos, {cores} cores; {shares}")
-    print(f"{'workers':>7}  {'clips/s':>8}")
+    shares = reading_shares(data.loader.dataset, keys[:32], task.reading, sample=words.sample)
+    print(f"{len(samples)} {words.samples}, {cores} cores; {shares}")
+    rate = f"{words.inputs}/s"
+    print(f"{'workers':>7}  {rate:>8}")
     speeds: dict[int, float] = {}
     for number in numbers:
         with_workers = with_values(config, {"DATA_LOADER.NUM_WORKERS": number})
-        task = VideoClassification(with_workers)
-        data = task.training_data_of(videos, process)
-        speeds[number] = clips_per_second(data.loader, data.order, num_batches=args.batches)
-        print(f"{number:>7}  {speeds[number]:>8.1f}", flush=True)
-    print(advice_line(speeds, shares, cores=cores))
+        task = task_of(with_workers)
+        data = task.training_data_of(samples, process)
+        speeds[number] = inputs_per_second(data.loader, data.order, num_batches=args.batches)
+        print(f"{number:>7}  {speeds[number]:>{max(8, len(rate))}.1f}", flush=True)
+    print(advice_line(speeds, shares, cores=cores, inputs=words.inputs))
     return 0

@@ -27,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
         examples=[
             "--model glore_r50_8x8 --cfg k400_glore_r50",
             "--model timm/resnet50 --list-blocks",
+            "--table imagenet --markdown",
             "--model timm/resnet50 --glore 0,3",
             "--model timm/resnet50 --glore-after 'layer3.*'",
         ],
@@ -37,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="NAME",
         help="of the zoo, timm/..., torchvision/..., torchvision/video/..., pytorchvideo/...; repeatable",
+    )
+    parser.add_argument(
+        "--table",
+        choices=["imagenet"],
+        help="instead of --model and --cfg: the paper's table for ImageNet, our counts beside what is "
+        "published (a few minutes; needs timm)",
     )
     parser.add_argument(
         "--cfg", action="append", default=[], metavar="FILE", help=f"{CFG_HELP}; repeatable"
@@ -73,9 +80,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = given.parse_args(argv)
     if (args.glore_after or args.glore or args.list_blocks) and not args.model:
         given.error("--glore, --glore-after and --list-blocks need --model NAME")
+    others = (args.model, args.cfg, args.crop, args.frames, args.views)
+    if args.table and any(others):
+        given.error(
+            "--table says which networks and inputs; of the other arguments it takes --markdown"
+        )
     if args.glore and args.glore_after:
         given.error("--glore and --glore-after exclude each other")
-    return guarded(lambda: _print(args))
+    return guarded(lambda: _print_table(args) if args.table else _print(args))
 
 
 def _unit_counts(text: str) -> tuple[int, ...]:
@@ -113,24 +125,37 @@ def _print(args: argparse.Namespace) -> int:
     return 0
 
 
+def _print_table(args: argparse.Namespace) -> int:
+    from glore_video.cli.terminal import Bar
+    from glore_video.models.deployment.imagenet_table import (
+        count_row,
+        imagenet_markdown,
+        imagenet_text,
+    )
+    from glore_video.models.weights.published_imagenet import IMAGENET_ROWS
+
+    done = []
+    with naming(f"--table {args.table}"), Bar("networks") as bar:
+        bar(0, len(IMAGENET_ROWS))
+        for row in IMAGENET_ROWS:
+            done.append(count_row(row))
+            bar(len(done), len(IMAGENET_ROWS))
+    print(imagenet_markdown(done) if args.markdown else imagenet_text(done))
+    return 0
+
+
 def _input_shape(name: str, args: argparse.Namespace) -> tuple[tuple[int, ...], int]:
     """Shape of a network's input, and views; what arguments say goes before what is published."""
-    from glore_video.models import is_foreign
-    from glore_video.models.deployment.complexity_table import protocol
-    from glore_video.models.networks.sources import network_info
+    from glore_video.models.named_info import network_info
 
-    if is_foreign(name):
-        shape, views = network_info(name).input_shape, 1
-    else:
-        published = protocol(name)
-        shape, views = (3, published[0], published[1], published[1]), published[2]
-    *frames, height, width = shape[1:]
+    info = network_info(name)
+    *frames, height, width = info.input_shape[1:]
     if args.frames and not frames:
         raise UsageError(f"--frames {args.frames}: {name} takes pictures")
     if frames and args.frames:
         frames = [args.frames]
     size = [args.crop, args.crop] if args.crop else [height, width]
-    return (3, *frames, *size), args.views or views
+    return (3, *frames, *size), args.views or info.views
 
 
 def _flags(name: str, shape: tuple[int, ...]) -> str:

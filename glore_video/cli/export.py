@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -12,7 +13,7 @@ from glore_video.choices import ExportFormat
 from glore_video.cli.arguments import add_network_arguments, number, positive
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.errors import MissingFileError, UsageError, naming
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "export",
-        "A network as one file for other runtimes, checked against the network on real frames.",
+        "A network as one file for other runtimes, checked against the network on real frames or a picture.",
         examples=[
             "--weights outputs/quickstart --format pt2",
             "--model glore_r50_8x8 --weights weights.pth --format onnx --output outputs/glore.onnx",
@@ -39,7 +40,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--crop", type=positive, metavar="PIXELS", help="instead of the network's own"
     )
-    parser.add_argument("--video", metavar="FILE", help="to check with; else a rendered one")
+    parser.add_argument(
+        "--video",
+        "--picture",
+        dest="file",
+        metavar="FILE",
+        help="to check with; else a rendered one",
+    )
     parser.add_argument("--no-fuse", dest="fuse", action="store_false", help="keep batch norms")
     parser.add_argument(
         "--tolerance", type=number(0), default=1e-4, help="of the relative difference"
@@ -69,7 +76,8 @@ def export(args: argparse.Namespace) -> int:
         argparse.Namespace(**{**vars(args), "untrained": not args.weights, "device": "cpu"})
     )
     model = predictor.network
-    clips = predictor.example(args.video, size=args.crop or 0, frames=args.frames or 0)
+    with naming(f"--frames {args.frames}") if args.frames else nullcontext():
+        clips = predictor.example(args.file, size=args.crop or 0, frames=args.frames or 0)
     unchecked = path.with_name(f"{path.stem}.unchecked{path.suffix}")
     try:
         export_network(
@@ -87,7 +95,7 @@ def check(
 ) -> None:
     import torch
 
-    from glore_video.models.deployment.export import load_exported
+    from glore_video.models.deployment.export import input_names, load_exported
 
     exported = load_exported(unchecked, format=args.format)
     with torch.no_grad():
@@ -96,10 +104,11 @@ def check(
             raise UsageError("the network's own logits are not finite (NaN or infinity)")
         difference = ((got - expected).norm() / expected.norm()).item()
         seconds = [fastest(run, clips) for run in (model, exported)]
-    print(f"{path}: {unchecked.stat().st_size / 1e6:.1f} MB, clips {tuple(clips.shape)}")
+    (name,) = input_names(clips)
+    print(f"{path}: {unchecked.stat().st_size / 1e6:.1f} MB, {name} {tuple(clips.shape)}")
     print(f"relative difference of the logits {difference:.1e}, same top-1: {same(got, expected)}")
     print(
-        f"ms a clip: network {seconds[0] * 1e3:.1f}, file {seconds[1] * 1e3:.1f} "
+        f"ms a {name.removesuffix('s')}: network {seconds[0] * 1e3:.1f}, file {seconds[1] * 1e3:.1f} "
         f"({seconds[1] / seconds[0]:.2f} of it)"
     )
     if not difference <= args.tolerance:

@@ -26,6 +26,7 @@ VERBS = {
     "export": "a network as one file for other runtimes",
     "check-data": "decode every video once and write a manifest",
     "prepare-kinetics": "lists of videos from Kinetics' annotation files",
+    "prepare-elpv": "a folder of solar cells to train on, of the package elpv-dataset",
     "complexity": "multiply-adds, activations and parameters of networks",
     "compare": "whether two tests differ by more than chance",
     "ensemble": "accuracy with fewer views, or of several networks averaged",

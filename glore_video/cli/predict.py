@@ -1,4 +1,4 @@
-"""`glore-video predict`: the classes of a video, a folder of videos, or what a camera sees."""
+"""`glore-video predict`: the classes of a video or picture, a folder of them, or what a camera sees."""
 
 from __future__ import annotations
 
@@ -10,13 +10,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glore_video.cli.arguments import add_model_arguments, not_negative, positive, seconds
+from glore_video.cli.arguments import (
+    add_model_arguments,
+    add_view_arguments,
+    not_negative,
+    positive,
+    seconds,
+)
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
-from glore_video.errors import UsageError
+from glore_video.errors import SampleError, UsageError
 from glore_video.files.suffixes import check_suffix
 from glore_video.processes.streams import json_line
-from glore_video.video import VideoError
 
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
@@ -28,8 +33,9 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "predict",
-        "What happens in a video, a folder of videos, or in front of a camera (its number).",
-        notes="Exit status: 0; 1 if videos of a folder failed; 2 for an error.",
+        "What happens in a video or is in a picture, in a folder of them, or in front of a camera (its "
+        "number). Which files a network takes follows from it.",
+        notes="Exit status: 0; 1 if files of a folder failed; 2 for an error.",
         examples=[
             "video.mp4 --weights outputs/quickstart",
             "long.mp4 --model glore_r50_8x8 --window 4 --timeline outputs/long.png "
@@ -37,9 +43,12 @@ def parser() -> argparse.ArgumentParser:
             "folder --weights outputs/x --csv outputs/x.csv",
             "torchrun --nproc-per-node 8 -m glore_video predict folder --weights outputs/x",
             "0 --weights outputs/x",
+            "photo.jpg --model timm/resnet50 --crops 5 --flip",
         ],
     )
-    parser.add_argument("video", metavar="VIDEO", help="a video, a folder, or a camera's number")
+    parser.add_argument(
+        "file", metavar="FILE", help="a video, a picture, a folder, or a camera's number"
+    )
     add_model_arguments(parser)
     parser.add_argument("--top", type=positive, default=5, help="how many classes to show")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -49,9 +58,8 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="results; of a folder by default outputs/predictions.csv",
     )
-    parser.add_argument("--clips", type=positive, help="of a video, instead of the test's")
-    parser.add_argument("--crops", type=positive, choices=(1, 3), help="of each clip")
-    parser.add_argument("--window", type=seconds, metavar="SECONDS", help="slide it")
+    add_view_arguments(parser)
+    parser.add_argument("--window", type=seconds, metavar="SECONDS", help="slide it over a video")
     parser.add_argument("--hop", type=seconds, metavar="SECONDS", help="half a window")
     parser.add_argument("--timeline", metavar="FILE", help="what happens when, .png or .html")
     parser.add_argument("--out", metavar="FILE.mp4", help="the video with the classes drawn in it")
@@ -63,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         type=seconds,
         default=120.0,
         metavar="SECONDS",
-        help="of a folder: for a video",
+        help="of a folder: for a file",
     )
     parser.add_argument("--every", type=seconds, default=1.0, metavar="SECONDS", help="of a camera")
     parser.add_argument("--seconds", type=seconds, help="of a camera: then stop")
@@ -83,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
 
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
     args.device = args.device or default_device()
-    source = Path(args.video)
+    source = Path(args.file)
     windowed = args.window or args.hop or args.timeline or args.out
     if args.timeline:
         check_suffix(args.timeline, (".png", ".html"), "a timeline")
@@ -94,11 +102,11 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError("--window, --hop, --timeline and --out are for one video")
         return folder(args, source)
     if under_torchrun() and os.environ["RANK"] != "0":
-        return 0  # one video has no work for several processes
-    if args.video.isdecimal() and len(args.video) < 10 and not source.exists():
-        return camera(args, int(args.video))
+        return 0  # one file has no work for several processes
+    if args.file.isdecimal() and len(args.file) < 10 and not source.exists():
+        return camera(args, int(args.file))
     if not source.is_file():
-        raise VideoError(args.video, "no such file or folder")
+        raise SampleError(args.file, "no such file or folder")
     return timeline(args, film_predictor(args)) if windowed else one(args, ready(args))
 
 
@@ -107,7 +115,7 @@ def ready(args: argparse.Namespace, device: str = "") -> Predictor:
 
     if device:
         args = argparse.Namespace(**{**vars(args), "device": device})
-    return chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
+    return chosen_model(args)
 
 
 def film_predictor(args: argparse.Namespace) -> FilmPredictor:
@@ -126,14 +134,14 @@ def film_predictor(args: argparse.Namespace) -> FilmPredictor:
 def one(args: argparse.Namespace, model: Predictor) -> int:
     from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
 
-    prediction = model.predict(args.video)
+    prediction = model.predict(args.file)
     if args.csv:
-        row = Result(args.video, fingerprint(model), tuple(prediction.top()))
+        row = Result(args.file, fingerprint(model), tuple(prediction.top()))
         file = ResultsFile(args.csv)
         file.known(row.network)
         args.csv.parent.mkdir(parents=True, exist_ok=True)
-        file.finish([args.video], {args.video: row})
-    show(args, args.video, prediction.top(args.top), model.words)
+        file.finish([args.file], {args.file: row})
+    show(args, args.file, prediction.top(args.top), model.words)
     return 0
 
 
@@ -144,7 +152,7 @@ def timeline(args: argparse.Namespace, model: FilmPredictor) -> int:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
     with Bar("windows") as bar:
         found = model.timeline(
-            args.video, window=args.window or 0.0, hop=args.hop or 0.0, progress=bar
+            args.file, window=args.window or 0.0, hop=args.hop or 0.0, progress=bar
         )
     if args.timeline:
         model.write_timeline(found, args.timeline)

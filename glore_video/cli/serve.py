@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from glore_video.cli.arguments import (
     above_zero,
     add_model_arguments,
+    add_view_arguments,
     positive,
     seconds,
     whole,
@@ -24,17 +25,17 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "serve",
-        "A page on which to drop videos: what happens in them, when, and where the network looks.",
+        "A page on which to drop videos or pictures: what is in them, when, and where the network looks.",
         examples=["--weights outputs/quickstart_same_glore"],
     )
     add_model_arguments(parser)
     parser.add_argument("--host", default="127.0.0.1", help="address; only this machine by default")
     parser.add_argument("--port", type=whole(1, 65535), default=8000)
-    parser.add_argument("--clips", type=positive, help="of a video, instead of the test's")
-    parser.add_argument("--crops", type=positive, default=1, choices=(1, 3), help="of each clip")
+    add_view_arguments(parser)
+    parser.set_defaults(crops=1)
     parser.add_argument("--max-megabytes", type=above_zero, default=200.0, help="of an upload")
     parser.add_argument("--max-seconds", type=seconds, default=300.0, help="length of a video")
-    parser.add_argument("--max-waiting", type=positive, default=20, help="videos at a time")
+    parser.add_argument("--max-waiting", type=positive, default=20, help="files at a time")
     parser.add_argument(
         "--keep-minutes", type=above_zero, default=30.0, help="results stay so long"
     )
@@ -57,7 +58,7 @@ def _serve(args: argparse.Namespace) -> int:
     from glore_video.engine.run_log import setup_logging
 
     setup_logging(None, is_main=True)
-    predictor = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops)
+    predictor = chosen_model(args)
     import uvicorn
 
     from glore_video.serving.app import Limits, create_app

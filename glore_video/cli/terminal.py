@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from glore_video.tasks.predictor import Predictor
 
 
-def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int = 0) -> Predictor:
-    """The network that these arguments name; errors name them."""
+def chosen_model(args: argparse.Namespace) -> Predictor:
+    """The network that these arguments name, with --clips, --crops and --flip if there are any of them.
+
+    Errors name the arguments.
+    """
     from glore_video.engine.checkpoint import resolve_checkpoint
     from glore_video.engine.threads import bound_threads
     from glore_video.models import UnfitWeightsError
@@ -43,14 +46,12 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
     source = naming(f"--model {args.model} without --weights") if published else nullcontext()
     try:
         with source:
-            return load_predictor(
+            found = load_predictor(
                 cfg=args.cfg,
                 model=args.model,
                 weights=weights,
                 untrained=args.untrained,
                 device=device,
-                num_clips=num_clips,
-                num_crops=num_crops,
             )
     except UnknownNetworkError as error:
         raise UsageError(
@@ -59,19 +60,32 @@ def chosen_model(args: argparse.Namespace, *, num_clips: int = 0, num_crops: int
     except UnfitWeightsError as error:
         flag = "--weights" if args.weights else "--model" if args.model else "--cfg"
         raise UsageError(f"{flag}: {error.problem}{advice(error)}") from None
+    return _with_views(found, args)
+
+
+def _with_views(predictor: Predictor, args: argparse.Namespace) -> Predictor:
+    flags = {flag: getattr(args, flag, None) for flag in ("clips", "crops", "flip")}
+    given = [f"--{flag}" for flag, value in flags.items() if value is not None]
+    if not given:
+        return predictor
+    with naming(", ".join(given)):
+        return predictor.with_views(
+            num_clips=flags["clips"] or 0, num_crops=flags["crops"] or 0, flips=flags["flip"]
+        )
 
 
 def check_model_name(name: str) -> None:
     """Raises UsageError, which names all, if the zoo has no such network and it is of no package."""
-    from glore_video.models import is_foreign, list_models
+    from glore_video.models import is_foreign, list_models, list_segmentation_models
 
     if is_foreign(name):
         return  # its package is asked
-    if name not in list_models():
-        near = difflib.get_close_matches(name, list_models(), n=1, cutoff=0.4)
+    known = [*list_models(), *list_segmentation_models()]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(
-            f"--model {name}: no network of the zoo; {hint}it has {', '.join(list_models())}; those "
+            f"--model {name}: no network of the zoo; {hint}it has {', '.join(known)}; those "
             "of other packages begin with timm/, torchvision/ or pytorchvideo/"
         )
 

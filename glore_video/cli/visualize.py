@@ -1,4 +1,4 @@
-"""`glore-video visualize`: projection maps of GloRe units in a video, their nodes, or Grad-CAM."""
+"""`glore-video visualize`: projection maps of GloRe units over a file, their nodes, or Grad-CAM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from glore_video.cli.arguments import add_model_arguments, list_of, not_negative, positive
+from glore_video.cli.arguments import (
+    add_model_arguments,
+    add_view_arguments,
+    list_of,
+    not_negative,
+    positive,
+)
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
 from glore_video.errors import UsageError, naming
@@ -21,16 +27,17 @@ if TYPE_CHECKING:
 def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "visualize",
-        "See where a network's GloRe units look in a video, and which of their nodes matter.",
-        notes="Writes a sheet of maps over frames, the same as a film, the nodes' adjacency as a "
-        "heat map and their activity over time; of a network without units, a sheet and a film of "
-        "Grad-CAM. The probability is that of `glore-video predict`, over the same views.",
+        "See where a network's GloRe units look in a video or picture, and which of their nodes matter.",
+        notes="Of a video, writes a sheet of maps over frames, the same as a film, the nodes' adjacency "
+        "as a heat map and their activity over time; of a picture, a sheet, the adjacency and a graph of "
+        "the nodes; of a network without units, Grad-CAM alone. The probability is that of `glore-video predict`, over the same views.",
         examples=[
             "VIDEO --weights outputs/x --out outputs/pictures",
             "VIDEO --model glore_r50_8x8 --unit res4.0 --nodes 0,5,9",
+            "PICTURE --weights outputs/x --top 8",
         ],
     )
-    parser.add_argument("video", metavar="VIDEO")
+    parser.add_argument("file", metavar="FILE", help="a video or a picture")
     add_model_arguments(parser)
     parser.add_argument("--unit", default="", metavar="PATH", help="by default the last one")
     parser.add_argument(
@@ -41,19 +48,16 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--top", type=positive, default=4, help="how many nodes, without --nodes")
     parser.add_argument("--class", dest="target", metavar="NAME", help="instead of the predicted")
-    parser.add_argument(
-        "--clips", type=positive, help="of the prediction, instead of the test's, as for predict"
-    )
-    parser.add_argument("--crops", type=positive, choices=(1, 3), help="of each clip, likewise")
+    add_view_arguments(parser)
     parser.add_argument(
         "--maps",
         type=positive,
         default=12,
         metavar="CLIPS",
-        help="clips to make maps of, at most, over the whole video (12)",
+        help="of a video: clips to make maps of, at most, over all of it (12)",
     )
     parser.add_argument("--layer", default="", help="of Grad-CAM; by default the last block")
-    parser.add_argument("--no-film", dest="film", action="store_false")
+    parser.add_argument("--no-film", dest="film", action="store_false", help="of a video")
     parser.add_argument("--out", type=Path, default=Path("outputs/pictures"), metavar="DIR")
     return parser
 
@@ -70,7 +74,7 @@ def visualize(args: argparse.Namespace) -> int:
     from glore_video.inspection.look import find_unit
     from glore_video.models import glore_units
 
-    predictor = chosen_model(args, num_clips=args.clips or 0, num_crops=args.crops or 0)
+    predictor = chosen_model(args)
     units = list(glore_units(predictor.network))
     for flag in ("unit", "nodes"):
         if getattr(args, flag) and not units:
@@ -82,7 +86,7 @@ def visualize(args: argparse.Namespace) -> int:
     target = None if args.target is None else _label(args.target, predictor.class_names)
     with Bar("clips") as bar:
         seen = predictor.look(
-            args.video,
+            args.file,
             target=target,
             most_clips=args.maps,
             layer=args.layer,
@@ -114,7 +118,7 @@ def _write(
     from glore_video.tasks.predictor import FilmPredictor
 
     args.out.mkdir(parents=True, exist_ok=True)
-    stem = f"{Path(args.video).stem}.{unit.removesuffix('.glore') or 'grad_cam'}"
+    stem = f"{Path(args.file).stem}.{unit.removesuffix('.glore') or 'grad_cam'}"
     pictures = predictor.pictures(seen, unit, nodes)
     paths = [save(image, args.out / f"{stem}.{name}.png") for name, image in pictures.items()]
     if args.film and isinstance(predictor, FilmPredictor):

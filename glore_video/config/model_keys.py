@@ -12,6 +12,7 @@ from glore_video.config.fields import (
     BlockLocations,
     NonNegative,
     Positive,
+    PositiveFloat,
     Section,
     UnitCounts,
     key,
@@ -140,8 +141,27 @@ class Glore(Section):
         (), "units on Res3 and on Res4, [0, 3], of a network whose four stages are known"
     )
     NORMALIZE: bool = key(True, "divide the node features by the number of positions")
+    SCALE: PositiveFloat = key(1.0, "multiplies the node features, besides NORMALIZE")
+    FORM: Literal["post", "preactivated"] = key(
+        "post",
+        "post: as in the published video code; preactivated: as in the paper's picture networks",
+    )
+    END: Literal["batch_norm", "gamma", "joint_batch_norm"] = key(
+        "batch_norm", "what stands at the end of a unit of the form post; each is zero at first"
+    )
+    RELU: bool = key(True, "ReLU between the two graph products, of the form post")
     NODES: NonNegative = key(0, "graph nodes a unit; 0: a quarter of the channels")
     STATES: NonNegative = key(0, "features a node; 0: half of the channels")
+
+    @model_validator(mode="after")
+    def _options_of_the_form(self) -> Glore:
+        if self.FORM == "preactivated" and (self.END != "batch_norm" or not self.RELU):
+            key_of_post = "END" if self.END != "batch_norm" else "RELU"
+            raise UsageError(
+                f"GLORE.{key_of_post} is of GLORE.FORM post: a preactivated unit has nothing at its end "
+                "and a ReLU before each convolution"
+            )
+        return self
 
 
 class NonLocal(Section):
@@ -149,6 +169,7 @@ class NonLocal(Section):
         (), "blocks a non-local block stands after: stage -> pathway -> 0-based blocks"
     )
     AFTER: tuple[str, ...] = key((), "blocks a non-local block stands after, as GLORE.AFTER")
+    UNITS: UnitCounts = key((), "non-local blocks on Res3 and on Res4, as GLORE.UNITS")
     INSTANTIATION: Literal["softmax", "dot_product"] = key(
         "dot_product", "how the affinities are normalised"
     )

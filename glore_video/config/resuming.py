@@ -48,9 +48,10 @@ BINDING_KEYS = frozenset(
     RESNET.DEPTH RESNET.NUM_BLOCK_TEMP_KERNEL RESNET.ZERO_INIT_FINAL_BN
     SLOWFAST.ALPHA SLOWFAST.BETA_INV SLOWFAST.FUSION_CONV_CHANNEL_RATIO SLOWFAST.FUSION_KERNEL_SZ
     GLORE.LOCATION GLORE.AFTER GLORE.UNITS GLORE.NORMALIZE GLORE.NODES GLORE.STATES
-    NONLOCAL.LOCATION NONLOCAL.AFTER NONLOCAL.INSTANTIATION NONLOCAL.POOL
+    GLORE.SCALE GLORE.FORM GLORE.END GLORE.RELU
+    NONLOCAL.LOCATION NONLOCAL.AFTER NONLOCAL.UNITS NONLOCAL.INSTANTIATION NONLOCAL.POOL
     SOLVER.OPTIMIZING_METHOD SOLVER.BASE_LR SOLVER.BASE_LR_BATCH SOLVER.LR_FACTOR_3X3
-    SOLVER.LR_POLICY SOLVER.COSINE_END_LR SOLVER.COSINE_AFTER_WARMUP SOLVER.STEPS SOLVER.STEP_UNIT
+    SOLVER.LR_POLICY SOLVER.COSINE_END_LR SOLVER.COSINE_AFTER_WARMUP SOLVER.POLY_POWER SOLVER.STEPS SOLVER.STEP_UNIT
     SOLVER.LRS SOLVER.MAX_EPOCH SOLVER.MOMENTUM SOLVER.DAMPENING SOLVER.NESTEROV SOLVER.BETAS
     SOLVER.WEIGHT_DECAY SOLVER.ZERO_WD_1D_PARAM SOLVER.ZERO_WD_BIAS SOLVER.WARMUP_EPOCHS
     SOLVER.WARMUP_STEPS SOLVER.WARMUP_START_LR SOLVER.CLIP_GRAD_VAL SOLVER.CLIP_GRAD_L2NORM
@@ -75,14 +76,14 @@ class Change(NamedTuple):
 
     def __str__(self) -> str:
         stretched = self.key == "SOLVER.MAX_EPOCH" and self.binding
-        why = " (the cosine of the learning rate is drawn over all of them)" if stretched else ""
+        why = " (the curve of the learning rate is drawn over all of them)" if stretched else ""
         return f"{self.key} = {self.now!r}, was {self.before!r}{why}"
 
 
 def changes(before: Mapping[str, Any], config: Config) -> list[Change]:
     """Keys whose values differ, in the order of the schema.
 
-    SOLVER.MAX_EPOCH is binding where a cosine is drawn over it: under steps the learning rate of an
+    SOLVER.MAX_EPOCH is binding where a cosine or polynomial is drawn over it: under steps the learning rate of an
     epoch does not depend on it.
 
     Args:
@@ -98,7 +99,7 @@ def changes(before: Mapping[str, Any], config: Config) -> list[Change]:
             binding = key not in FREE_KEYS
             if key == "SOLVER.MAX_EPOCH":
                 policies = [_value(tree, "SOLVER.LR_POLICY", defaults) for tree in (before, now)]
-                binding = "cosine" in policies
+                binding = not all(policy == "steps_with_relative_lrs" for policy in policies)
             found.append(Change(key, was, value, binding))
     return found
 

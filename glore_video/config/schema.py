@@ -80,14 +80,14 @@ class Config(Section):
         for section, keys in (("GLORE", self.GLORE), ("NONLOCAL", self.NONLOCAL)):
             if keys.AFTER and keys.LOCATION:
                 raise UsageError(f"{section}.AFTER and {section}.LOCATION exclude each other")
+            for other in ("AFTER", "LOCATION"):
+                if keys.UNITS and getattr(keys, other):
+                    raise UsageError(f"{section}.UNITS and {section}.{other} exclude each other")
             if keys.LOCATION and "/" in name:
                 raise UsageError(
                     f"{section}.LOCATION is for networks of this package; name the blocks of "
                     f"MODEL.NAME = {name} in {section}.AFTER"
                 )
-        for other in ("AFTER", "LOCATION"):
-            if self.GLORE.UNITS and getattr(self.GLORE, other):
-                raise UsageError(f"GLORE.UNITS and GLORE.{other} exclude each other")
         if name:
             unused = [
                 full

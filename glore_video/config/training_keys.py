@@ -94,11 +94,18 @@ class Solver(Section):
     LR_FACTOR_3X3: NonNegativeFloat = key(
         1.0, "learning rate of 1x3x3 convolutions over that of all else"
     )
-    LR_POLICY: Literal["cosine", "steps_with_relative_lrs"] = key(
+    LR_POLICY: Literal["cosine", "poly", "steps_with_relative_lrs"] = key(
         "cosine", "learning rate over epochs"
     )
-    COSINE_END_LR: NonNegativeFloat = key(0.0, "learning rate that the cosine ends at")
-    COSINE_AFTER_WARMUP: bool = key(False, "the cosine starts after the warm-up, not at epoch 0")
+    COSINE_END_LR: NonNegativeFloat = key(
+        0.0, "learning rate that the cosine, or the polynomial, ends at"
+    )
+    COSINE_AFTER_WARMUP: bool = key(
+        False, "the cosine, or the polynomial, starts after the warm-up, not at epoch 0"
+    )
+    POLY_POWER: PositiveFloat = key(
+        0.9, "exponent of LR_POLICY poly: BASE_LR * (1 - share of the epochs done) ** POLY_POWER"
+    )
     STEPS: tuple[NonNegativeFloat, ...] = key(
         (), "where each of LRS begins, in STEP_UNIT; the first is 0"
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 
+from glore_video.data.packed_paths import PackedPaths
 from glore_video.errors import Failure, UsageError
 
 
@@ -33,22 +33,13 @@ class SampleList:
         left_out: Sequence[Failure] = (),
         notes: Sequence[str] = (),
     ) -> None:
-        try:
-            encoded = [os.fsencode(path) for path in paths]
-        except UnicodeEncodeError as error:
-            raise UsageError(
-                f"{source}: {error.object!r} has letters that file names can't have here, where the "
-                f"system's encoding is {error.encoding}: set PYTHONUTF8=1, or a locale in UTF-8"
-            ) from None
-        text = np.frombuffer(b"".join(encoded), dtype=np.uint8).copy()
         self.source = source
         self.left_out = tuple(left_out)
         self.notes = tuple(notes)
-        self._text = torch.from_numpy(text)  # (bytes of all paths,)
-        self._ends = torch.tensor([len(path) for path in encoded], dtype=torch.int64).cumsum(0)
+        self._paths = PackedPaths(source, paths)
         self._labels = torch.tensor(labels, dtype=torch.int64)  # (samples,)
-        if len(self._ends) != len(self._labels):
-            raise UsageError(f"{len(self._ends)} paths, but {len(self._labels)} labels")
+        if len(self._paths) != len(self._labels):
+            raise UsageError(f"{len(self._paths)} paths, but {len(self._labels)} labels")
 
     def __len__(self) -> int:
         return len(self._labels)
@@ -59,10 +50,7 @@ class SampleList:
         return self._labels.numpy().copy()
 
     def path(self, index: int) -> str:
-        # Views are made anew each time: sending a tensor to a spawned worker moves its memory.
-        ends = self._ends.numpy()
-        start = 0 if index == 0 else int(ends[index - 1])
-        return os.fsdecode(self._text.numpy()[start : int(ends[index])].tobytes())
+        return self._paths[index]
 
     def paths(self) -> Iterator[str]:
         return (self.path(index) for index in range(len(self)))

@@ -6,15 +6,17 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-Policy = Literal["cosine", "steps_with_relative_lrs"]
+Policy = Literal["cosine", "poly", "steps_with_relative_lrs"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Linear warm-up, then cosine or steps, with SlowFast's rules (utils/lr_policy.py).
+    """Linear warm-up, then cosine, polynomial or steps, with SlowFast's rules (utils/lr_policy.py).
 
     The warm-up ends at the rate that the policy gives at `warmup_epochs`; one that is no shorter
     than the run, where the policy gives none, rises towards the rate that the policy begins with.
+    The polynomial is (1 - share of the epochs done) ** poly_power, as DeepLab's and most recipes for
+    segmentation have it; it ends where the cosine does, and starts after the warm-up likewise.
     `steps` are the epochs at which each of `relative_lrs` (times base_lr) begins, the first of them
     0.
     """
@@ -26,6 +28,7 @@ class Schedule:
     warmup_start_lr: float = 0.0
     cosine_end_lr: float = 0.0
     cosine_after_warmup: bool = False
+    poly_power: float = 0.9
     steps: tuple[float, ...] = ()
     relative_lrs: tuple[float, ...] = ()
 
@@ -39,14 +42,17 @@ class Schedule:
     def _after_warmup(self) -> float:
         if self.warmup_epochs < self.max_epoch:
             return self._policy_at(self.warmup_epochs)
-        return self.base_lr * (1.0 if self.policy == "cosine" else self.relative_lrs[0])
+        steps = self.policy == "steps_with_relative_lrs"
+        return self.base_lr * (self.relative_lrs[0] if steps else 1.0)
 
     def _policy_at(self, epoch: float) -> float:
-        if self.policy == "cosine":
-            offset = self.warmup_epochs if self.cosine_after_warmup else 0.0
-            done = (epoch - offset) / max(self.max_epoch - offset, 1e-9)
-            return self.cosine_end_lr + (self.base_lr - self.cosine_end_lr) * 0.5 * (
-                1.0 + math.cos(math.pi * min(done, 1.0))
-            )
-        current = max(i for i, step in enumerate(self.steps) if step <= epoch)
-        return self.base_lr * self.relative_lrs[current]
+        if self.policy == "steps_with_relative_lrs":
+            current = max(i for i, step in enumerate(self.steps) if step <= epoch)
+            return self.base_lr * self.relative_lrs[current]
+        offset = self.warmup_epochs if self.cosine_after_warmup else 0.0
+        done = min((epoch - offset) / max(self.max_epoch - offset, 1e-9), 1.0)
+        if self.policy == "poly":
+            share = (1.0 - done) ** self.poly_power
+        else:
+            share = 0.5 * (1.0 + math.cos(math.pi * done))
+        return self.cosine_end_lr + (self.base_lr - self.cosine_end_lr) * share

@@ -89,6 +89,19 @@ class PictureViews:
     def num_views(self) -> int:
         return len(self.sides) * self.crops * (2 if self.flips else 1)
 
+    @property
+    def words(self) -> str:
+        """The views of a picture: "5 crops, mirror images, 2 scales: 20 views"."""
+        whole = self.crop_mode == "border" or (
+            self.crop_mode == "squash" and self.size == self.sides[0]
+        )
+        parts = ["5 crops" if self.crops == 5 else "whole picture" if whole else "centre crop"]
+        if self.flips:
+            parts.append("mirror images")
+        if len(self.sides) > 1:
+            parts.append(f"{len(self.sides)} scales")
+        return ", ".join(parts) + (f": {self.num_views} views" if self.num_views > 1 else "")
+
     def __call__(self, picture: Tensor) -> Tensor:
         """uint8 (1, height, width, 3) -> uint8 (num_views, 3, size, size), contiguous."""
         picture = _middle(picture)
@@ -101,6 +114,26 @@ class PictureViews:
                 views[number + 1] = planes.flip(2)
             number += 2 if self.flips else 1
         return views
+
+    def first_rectangle(self, height: int, width: int) -> tuple[float, float, float, float]:
+        """Top, left, height and width of what the first view shows, in pixels of the picture.
+
+        It may begin before the picture and end after it: where crop_mode "border" fills.
+        """
+        rows, columns = _middle_size(height, width)
+        scaled_rows, scaled_columns = scaled(rows, columns, self.sides[0], self.crop_mode)
+        ((top, left),) = places(
+            max(scaled_rows, self.size), max(scaled_columns, self.size), self.size, 1
+        )
+        top -= max(0, self.size - scaled_rows) // 2
+        left -= max(0, self.size - scaled_columns) // 2
+        down, across = rows / scaled_rows, columns / scaled_columns
+        return (
+            (height - rows) // 2 + top * down,
+            (width - columns) // 2 + left * across,
+            self.size * down,
+            self.size * across,
+        )
 
     def _crops(self, picture: Tensor) -> Iterator[Tensor]:
         """uint8 (1, size, size, 3) each, the views without mirror images."""
@@ -158,9 +191,13 @@ def _padded(picture: Tensor, size: int, fill: tuple[int, int, int]) -> Tensor:
 
 
 def _middle(picture: Tensor) -> Tensor:
-    """At most _LONGEST times as long as wide: scaled, a line of pixels would need gigabytes."""
     height, width = picture.shape[1:3]
-    longest = _LONGEST * min(height, width)
-    rows, columns = min(height, longest), min(width, longest)
+    rows, columns = _middle_size(height, width)
     top, left = (height - rows) // 2, (width - columns) // 2
     return picture[:, top : top + rows, left : left + columns]
+
+
+def _middle_size(height: int, width: int) -> tuple[int, int]:
+    """At most _LONGEST times as long as wide: scaled, a line of pixels would need gigabytes."""
+    longest = _LONGEST * min(height, width)
+    return min(height, longest), min(width, longest)

@@ -19,7 +19,7 @@ from glore_video.inspection.unchanged import Clip, running, uncompiled
 from glore_video.models.networks.module_paths import blocks_for_units
 from glore_video.models.networks.output_shapes import output_layout
 from glore_video.models.networks.stages import stage_blocks
-from glore_video.models.units.glore_unit import Layout
+from glore_video.models.units.unit_options import Layout
 
 
 def grad_cam(

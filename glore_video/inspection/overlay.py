@@ -73,3 +73,8 @@ def relative(maps: Tensor) -> Tensor:
     flat = flat - flat.median(1, keepdim=True).values
     scale = flat.abs().quantile(0.995, dim=1, keepdim=True).clamp(min=1e-12)
     return (flat / scale).clamp(-1, 1).reshape(maps.shape)
+
+
+def from_zero(cam: Tensor) -> Tensor:
+    """Grad-CAM in units of its 99.5th percentile, so that single positions don't pale the others."""
+    return cam / cam.quantile(0.995).clamp(min=1e-12)

@@ -168,7 +168,10 @@ def inspect_units(model: nn.Module, clip: Clip, *, target: Target = None) -> Ins
 
 
 def adjacency(unit: GloreUnit) -> Tensor:
-    """I + A of a unit, float32 (nodes, nodes) on the CPU: conv1(V) + V = (I + A) V + bias."""
+    """I + A of a unit, float32 (nodes, nodes) on the CPU: conv1(V) + V = (I + A) V + bias.
+
+    In a pre-activated unit A mixes what the batch norm and the ReLU before it leave of V.
+    """
     weight = unit.gcn.conv1.weight.detach().squeeze(2).float().cpu()
     return weight + torch.eye(len(weight))
 

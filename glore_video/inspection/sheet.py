@@ -66,8 +66,39 @@ def draw_sheet(
     return image
 
 
+def draw_grid(
+    picture: np.ndarray,
+    tiles: Sequence[SheetRow],
+    *,
+    title: str,
+    subtitle: str = "",
+    columns: int = 3,
+    tile: int = 288,
+) -> Image.Image:
+    """One picture under each of several maps, side by side.
+
+    Args:
+        picture: uint8 (height, width, 3).
+        tiles: in reading order; weights are (1, height, width).
+        columns: at most so many side by side.
+        tile: greater side of a tile, pixels.
+    """
+    film = tile_film(picture[None], tiles, columns=columns, tile=tile, gap=_GAP)[0]
+    image, draw = canvas(max(film.shape[1] + 2 * _MARGIN, 420), film.shape[0] + 54 + _MARGIN)
+    room = image.width - 2 * _MARGIN
+    text(draw, (_MARGIN, 11), title, size=18, width=room)
+    text(draw, (_MARGIN, 34), subtitle, size=13, fill=PALE, width=room)
+    image.paste(Image.fromarray(film), (_MARGIN, 54))
+    return image
+
+
 def tile_film(
-    pictures: np.ndarray, rows: Sequence[SheetRow], *, columns: int = 3, tile: int = 256
+    pictures: np.ndarray,
+    rows: Sequence[SheetRow],
+    *,
+    columns: int = 3,
+    tile: int = 256,
+    gap: int = 0,
 ) -> np.ndarray:
     """The same rows as tiles that play side by side.
 
@@ -80,11 +111,12 @@ def tile_film(
     columns = min(columns, len(rows))
     lines = -(-len(rows) // columns)
     shown = [pictures if row.weights is None else blend(pictures, row.weights) for row in rows]
-    film = np.empty((count, lines * (h + 22), columns * w, 3), dtype=np.uint8)
+    across = columns * (w + gap) - gap
+    film = np.empty((count, lines * (h + 22), across, 3), dtype=np.uint8)
     for frame in range(count):
         image, draw = canvas(film.shape[2], film.shape[1])
         for number, row in enumerate(rows):
-            left, top = number % columns * w, number // columns * (h + 22)
+            left, top = number % columns * (w + gap), number // columns * (h + 22)
             words = f"{row.name}   {row.note}" if row.note else row.name
             text(draw, (left + 6, top + 4), words, size=12, width=w - 12)
             image.paste(scaled(shown[number][frame], w, h), (left, top + 22))

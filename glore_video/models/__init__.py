@@ -6,10 +6,12 @@ from glore_video.models.networks.backbones import SlowFastOptions
 from glore_video.models.networks.inserted_units import glore_units, inserted_units, zero_init_units
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal, remove_glore
 from glore_video.models.networks.module_paths import match_blocks
+from glore_video.models.networks.preact_resnet2d import PreactResNet2d
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import is_foreign
 from glore_video.models.networks.stages import blocks_of_counts, locate, stage_blocks
 from glore_video.models.networks.tiny import TinyResNet3d
+from glore_video.models.segmentation import build_segmentation, list_segmentation_models
 from glore_video.models.units.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
 from glore_video.models.units.graph_convolution import GraphConvolution
 from glore_video.models.weights.files import save_weights
@@ -32,12 +34,14 @@ __all__ = [
     "GloreUnit3d",
     "GraphConvolution",
     "LoadReport",
+    "PreactResNet2d",
     "PreactResNet3d",
     "SlowFastOptions",
     "TinyResNet3d",
     "UnfitWeightsError",
     "blocks_of_counts",
     "build_network",
+    "build_segmentation",
     "count_complexity",
     "create_model",
     "fuse_for_inference",
@@ -47,6 +51,7 @@ __all__ = [
     "inserted_units",
     "is_foreign",
     "list_models",
+    "list_segmentation_models",
     "load_published_weights",
     "load_weights",
     "locate",

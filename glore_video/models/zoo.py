@@ -15,13 +15,20 @@ from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks import backbones
-from glore_video.models.networks.heads import head_paths
+from glore_video.models.networks.fcn import SegmentationNetwork
+from glore_video.models.networks.heads import head_parts, head_paths
 from glore_video.models.networks.inserted_units import glore_units, is_unit_key
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
+from glore_video.models.networks.preact_resnet2d import PreactResNet2d
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
 from glore_video.models.networks.stages import locate
 from glore_video.models.networks.tiny import TinyResNet2d, TinyResNet3d
+from glore_video.models.segmentation import (
+    backbone_of,
+    build_named_segmentation,
+    list_segmentation_models,
+)
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import to_our_keys
 from glore_video.models.weights.load_report import LoadReport
@@ -51,10 +58,15 @@ class _Recipe:
     instantiation: Literal["softmax", "dot_product"] = "softmax"
 
 
+_PICTURES = "preact2d"
+
 # Instantiations are those of SlowFast's *_NLN_* configs.
 _MODELS: dict[str, _Recipe] = {
     "preact_r50_8x8": _Recipe("preact", 50),
     "preact_r101_8x8": _Recipe("preact", 101),
+    "preact_resnet50_2d": _Recipe(_PICTURES, 50),
+    "preact_resnet101_2d": _Recipe(_PICTURES, 101),
+    "preact_resnet200_2d": _Recipe(_PICTURES, 200),
     "glore_r50_8x8": _Recipe("preact", 50, glore=_GLORE_R50),
     "glore_r101_8x8": _Recipe("preact", 101, glore=_GLORE_R101),
     "c2d_r50": _Recipe("c2d", 50),
@@ -75,8 +87,25 @@ _MODELS: dict[str, _Recipe] = {
 
 
 def list_models() -> list[str]:
-    """Names that `create_model` knows."""
+    """Names of networks for classification that `create_model` knows."""
     return list(_MODELS)
+
+
+def check_name(name: str) -> None:
+    """Raises UsageError for a name that is not of the zoo, with the nearest that are."""
+    known = [*_MODELS, *list_segmentation_models()]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
+        hint = f"nearest: {', '.join(near)}; " if near else ""
+        raise UsageError(
+            f"unknown model {name!r}; {hint}list_models() and list_segmentation_models() name all, and "
+            "those of other packages begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
+        )
+
+
+def takes_pictures(name: str) -> bool:
+    """Whether a network of the zoo takes pictures; the others take clips."""
+    return name not in _MODELS or _MODELS[name].arch == _PICTURES
 
 
 def create_model(
@@ -86,6 +115,7 @@ def create_model(
     pretrained: bool | str | Path = False,
     glore_after: Sequence[str] = (),
     glore_units: Sequence[int] | None = None,
+    glore_options: Mapping[str, Any] = MappingProxyType({}),
     options: Mapping[str, Any] = MappingProxyType({}),
 ) -> nn.Module:
     """Builds a network by name: of the zoo, or of timm, torchvision or pytorchvideo.
@@ -96,16 +126,18 @@ def create_model(
     of classes; and the units, if the file has none (they then change nothing until trained).
 
     Args:
-        name: one of `list_models()`, or "timm/resnet50", "torchvision/resnet50",
-            "torchvision/video/r3d_18", "pytorchvideo/x3d_s" and the like, with the tag of published
-            weights if wanted ("timm/resnet50.a1_in1k").
-        num_classes: width of the logits; 400 by default, of other packages' networks the published
-            number.
-        pretrained: True for the published weights, a file or URL of weights for this network (see
-            `load_weights`), or False for none.
+        name: one of `list_models()` or `list_segmentation_models()`, or "timm/resnet50",
+            "torchvision/resnet50", "torchvision/video/r3d_18", "pytorchvideo/x3d_s" and the like, with
+            the tag of published weights if wanted ("timm/resnet50.a1_in1k").
+        num_classes: width of the logits; by default 400 of networks for clips, 1000 for pictures and 19
+            (Cityscapes') for segmentation, of other packages' networks the published number.
+        pretrained: True for the published weights, of a network for segmentation those of its backbone;
+            a file or URL of weights for this network (see `load_weights`), or for its backbone; or
+            False for none.
         glore_after: blocks to insert a GloRe unit after, paths or patterns (see `match_blocks`).
         glore_units: instead of `glore_after`, (n, m): n GloRe units on Res3 and m on Res4 (see
             `blocks_of_counts`).
+        glore_options: of these units, as `insert_glore` takes them: {"nodes": 64, "end": "gamma"}.
         options: of another package's network, more arguments for its builder:
             {"drop_path_rate": 0.05}.
 
@@ -125,6 +157,9 @@ def create_model(
         places = {"after": glore_after}
     elif glore_units is not None:
         places = {"units": glore_units}
+    elif glore_options:
+        raise UsageError("glore_options are of units that glore_after or glore_units place")
+    places.update(glore_options)
     stored = None
     if is_foreign(name):
         model, info = build_foreign(
@@ -135,20 +170,19 @@ def create_model(
         if pretrained and pretrained is not True:
             stored = stored_weights(pretrained)
     else:
-        if name not in _MODELS:
-            near = difflib.get_close_matches(name, _MODELS, n=3, cutoff=0.4)
-            hint = f"nearest: {', '.join(near)}; " if near else ""
-            raise UsageError(
-                f"unknown model {name!r}; {hint}list_models() names all, and those of other packages "
-                "begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
-            )
+        check_name(name)
         if options:
             raise UsageError(
                 f"options are for networks of other packages, and {name} is of this one"
             )
-        if pretrained:
+        segments = name in list_segmentation_models()
+        if pretrained and not (segments and pretrained is True):
             stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
-        model = _build(_MODELS[name], 400 if num_classes is None else num_classes)
+        if segments:
+            backbone = pretrained is True
+            model = build_named_segmentation(name, num_classes, pretrained_backbone=backbone)
+        else:
+            model = _build(_MODELS[name], num_classes)
         if places:
             insert_glore(model, **places)
     if stored is not None:
@@ -169,15 +203,22 @@ def load_published_weights(model: nn.Module, name: str) -> LoadReport:
     Raises:
         UsageError, MissingFileError: as `create_model(name, pretrained=True)`.
     """
-    if is_foreign(name):
-        published = build_foreign(name, pretrained=True)[0]
+    if is_foreign(name) or name in list_segmentation_models():
+        source = name if is_foreign(name) else backbone_of(name)
+        published = build_foreign(source, pretrained=True)[0]
         return load_weights(model, published.state_dict(), allow=["head", "units"])
     return load_weights(model, weights_url(name), allow=["head", "units"])
 
 
-def _build(recipe: _Recipe, num_classes: int) -> nn.Module:
+def _build(recipe: _Recipe, num_classes: int | None) -> nn.Module:
+    if recipe.arch == _PICTURES:
+        classes = _checked_classes(1000 if num_classes is None else num_classes)
+        return PreactResNet2d(recipe.depth, num_classes=classes)
     model = build_network(
-        recipe.arch, depth=recipe.depth, num_classes=num_classes, zero_init_final_bn=True
+        recipe.arch,
+        depth=recipe.depth,
+        num_classes=400 if num_classes is None else num_classes,
+        zero_init_final_bn=True,
     )
     insert_glore(model, after=locate(model, recipe.glore))
     if recipe.nonlocal_:
@@ -195,6 +236,11 @@ def _load(model: nn.Module, stored: StoredWeights, *, new_head: bool) -> LoadRep
     elif ours.normalize is not None:
         for unit in glore_units(model).values():
             unit.normalize = ours.normalize
+    heads = tuple(f"{path}." for path in head_parts(model))
+    if not any(key.startswith(heads) for key in ours.state) and isinstance(
+        model, SegmentationNetwork
+    ):
+        allow.append("head")  # a file of the backbone
     own = model.state_dict()
     for head in (f"{path}.weight" for path in head_paths(model)):
         if head not in ours.state or head not in own:
@@ -240,8 +286,7 @@ def build_network(
     """
     if arch not in ARCHITECTURES:
         raise UsageError(f"arch must be one of {', '.join(ARCHITECTURES)}, got {arch!r}")
-    if num_classes < 1:
-        raise UsageError(f"num_classes must be at least 1, got {num_classes}")
+    _checked_classes(num_classes)
     if arch == "tiny":
         return TinyResNet3d(num_classes, dropout_rate=dropout_rate)
     if arch == "tiny2d":
@@ -260,3 +305,9 @@ def build_network(
     if limits is not None and arch in ("i3d", "slow"):
         first = [pathways[0] for pathways in limits]
     return backbones.resnet(arch, depth, num_block_temp_kernel=first, **shared)
+
+
+def _checked_classes(number: int) -> int:
+    if number < 1:
+        raise UsageError(f"num_classes must be at least 1, got {number}")
+    return number

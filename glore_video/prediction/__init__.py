@@ -9,12 +9,16 @@ from glore_video.tasks.predictor import FilmPredictor, Predictor
 
 if TYPE_CHECKING:
     from glore_video.tasks.classification.prediction import Prediction
+    from glore_video.tasks.image_classification.inspection import PictureLook
+    from glore_video.tasks.image_classification.predictor import PicturePredictor
     from glore_video.tasks.video_classification.inspection import VideoLook, look
     from glore_video.tasks.video_classification.predictor import VideoPredictor
     from glore_video.tasks.video_classification.windows import Timeline, Window, window_timeline
 
 # Names that belong to one task: imported when they are asked for.
 _HOMES = {
+    "PictureLook": "image_classification.inspection",
+    "PicturePredictor": "image_classification.predictor",
     "Prediction": "classification.prediction",
     "Timeline": "video_classification.windows",
     "VideoLook": "video_classification.inspection",
@@ -26,6 +30,8 @@ _HOMES = {
 
 __all__ = [
     "FilmPredictor",
+    "PictureLook",
+    "PicturePredictor",
     "Prediction",
     "Predictor",
     "Timeline",

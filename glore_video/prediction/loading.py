@@ -46,6 +46,7 @@ def load_predictor(
     device: str | torch.device = "cpu",
     num_clips: int = 0,
     num_crops: int = 0,
+    flips: bool | None = None,
 ) -> Predictor:
     """A network from a configuration, a name of the zoo, or from a run's checkpoint alone.
 
@@ -56,7 +57,8 @@ def load_predictor(
             or the published ones of `model`.
         untrained: without `weights`, take random ones.
         device: where the network runs.
-        num_clips, num_crops: views of a video, instead of the configuration's.
+        num_clips, num_crops, flips: views of a file, instead of the configuration's; clips are of
+            videos, mirror images of pictures.
 
     Raises:
         ValueError, FileNotFoundError: as those who read configurations and weights do, or if none of
@@ -82,7 +84,7 @@ def load_predictor(
         else:
             config = _stored_config(notes["config"], str(path))
         found = _of_config(config, path, notes, untrained=untrained, device=target)
-    return found.with_views(num_clips=num_clips, num_crops=num_crops)
+    return found.with_views(num_clips=num_clips, num_crops=num_crops, flips=flips)
 
 
 def predictor_of(
@@ -98,8 +100,8 @@ def predictor_of(
     name = published_name(network)
     if not name:
         raise UsageError(
-            f"how clips are made for a {type(network).__name__} is not known: give a "
-            "glore_video.prediction.VideoPredictor, which says so"
+            f"how clips are made for a {type(network).__name__} is not known, nor views of pictures: "
+            "give a VideoPredictor or PicturePredictor of glore_video.prediction, which says so"
         )
     precision = Precision(device=torch.device(device))
     found = published_predictor(name, network.to(device).eval(), precision=precision)

@@ -10,6 +10,7 @@ from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models import list_models
+from glore_video.models.networks.sources import names_a_package
 from glore_video.prediction.loading import load_predictor, predictor_of
 from glore_video.tasks.predictor import Prediction, Predictor
 
@@ -22,7 +23,7 @@ def predict(path: str | os.PathLike[str], model: AnyModel) -> Prediction:
     Args:
         path: a video, or a picture: what the model takes.
         model: a `Predictor`; a network of `create_model`, which is put in eval mode; a name of
-            the zoo (published weights); or a run's checkpoint or OUTPUT_DIR.
+            the zoo or of another package (published weights); or a run's checkpoint or OUTPUT_DIR.
 
     Raises:
         SampleError: if the file can't be read (VideoError, PictureError).
@@ -38,8 +39,9 @@ def as_predictor(model: AnyModel) -> Predictor:
         device = next((p.device for p in model.parameters()), torch.device("cpu"))
         return predictor_of(model, device=device)
     if isinstance(model, (str, Path)):
-        if str(model) in list_models():
-            return load_predictor(model=str(model))
+        name = str(model)
+        if name in list_models() or (names_a_package(name) and not os.path.exists(name)):
+            return load_predictor(model=name)
         return load_predictor(weights=model)
     if not isinstance(model, Predictor):
         raise UsageError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -11,6 +12,7 @@ from torch import nn
 from glore_video.config import Config, with_values
 from glore_video.errors import UsageError
 from glore_video.models import create_model, is_foreign
+from glore_video.models.named_info import network_info
 from glore_video.models.networks.eval_mode import eval_mode
 from glore_video.models.networks.sources import UnfitOptionsError, build_foreign
 from glore_video.tasks import task_of
@@ -26,8 +28,20 @@ def with_published_input(config: Config) -> Config:
     """
     task = task_of(config)
     task.check_keys()
-    values = task.published_input()
+    values = {**task.published_input(), **_published_units(config)}
     return with_values(config, values) if values else config
+
+
+def _published_units(config: Config) -> dict[str, Any]:
+    """Keys of GLORE that are unset, as the publishers of MODEL.NAME have their units."""
+    name = config.MODEL.NAME
+    if not name or network_info(name).glore_form == "post":
+        return {}
+    published = {"FORM": network_info(name).glore_form, "NORMALIZE": False}
+    if config.GLORE.FORM == "post" and "FORM" in config.GLORE.model_fields_set:
+        return {}
+    unset = published.keys() - config.GLORE.model_fields_set
+    return {f"GLORE.{key}": published[key] for key in unset}
 
 
 def build_named(config: Config) -> nn.Module:

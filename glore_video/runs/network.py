@@ -54,6 +54,10 @@ def build_model(config: Config) -> nn.Module:
                 nodes=config.GLORE.NODES or None,
                 states=config.GLORE.STATES or None,
                 normalize=config.GLORE.NORMALIZE,
+                form=config.GLORE.FORM,
+                end=config.GLORE.END,
+                relu=config.GLORE.RELU,
+                scale=config.GLORE.SCALE,
                 example=example,
             )
     with _places("NONLOCAL", config.NONLOCAL, model) as after:
@@ -94,7 +98,7 @@ def _places(section: str, keys: Glore | NonLocal, model: nn.Module) -> Iterator[
     elif keys.LOCATION:
         with naming(f"{section}.LOCATION = {_plain(keys.LOCATION)}"):
             yield locate(model, keys.LOCATION)
-    elif isinstance(keys, Glore) and keys.UNITS:
+    elif keys.UNITS:
         with naming(f"{section}.UNITS = {list(keys.UNITS)}"):
             yield blocks_of_counts(model, keys.UNITS)
     else:

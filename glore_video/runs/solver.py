@@ -75,6 +75,7 @@ def build_schedule(config: Config, *, steps_per_epoch: int) -> Schedule:
         warmup_epochs=warmup,
         warmup_start_lr=scale * solver.WARMUP_START_LR,
         cosine_end_lr=scale * solver.COSINE_END_LR,
+        poly_power=solver.POLY_POWER,
         cosine_after_warmup=solver.COSINE_AFTER_WARMUP,
         steps=tuple(step / unit for step in solver.STEPS),
         relative_lrs=solver.LRS,

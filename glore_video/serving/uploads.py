@@ -22,7 +22,7 @@ class Limits:
     Attributes:
         megabytes: of an upload.
         seconds: length of a video.
-        pixels: of a frame or picture.
+        pixels: of a frame or picture; 0: what is usual.
         waiting: files at a time.
         keep_minutes: how long results stay.
         upload_seconds: that an upload may take.
@@ -31,7 +31,7 @@ class Limits:
 
     megabytes: float = 200.0
     seconds: float = 300.0
-    pixels: int = 4096 * 2304
+    pixels: int = 0
     waiting: int = 20
     keep_minutes: float = 30.0
     upload_seconds: float = 600.0
@@ -100,8 +100,7 @@ async def _receive(request: Request, job: Job, limits: Limits) -> None:
 
 
 def _check(job: Job, limits: Limits, trial: Trial, predictor: Predictor) -> None:
-    reason = predictor.refuse(
-        str(job.upload), trial.run, seconds=limits.seconds, pixels=limits.pixels
-    )
+    pixels = limits.pixels or predictor.exhibit.most_pixels
+    reason = predictor.refuse(str(job.upload), trial.run, seconds=limits.seconds, pixels=pixels)
     if reason:
         raise RefusedError(422, reason)

@@ -45,15 +45,15 @@ def mean_interval(
             values that are all alike is a point.
         level: share of the samples inside.
     """
-    _check(level, samples)
+    check_bootstrap(level, samples)
     if values.ndim != 1:
         raise UsageError(f"values must be one an observation, got shape {values.shape}")
     if not len(values):
         return float("nan"), float("nan")
     if bounds is not None and np.all(values == values[0]):
-        return _of_alike(float(values[0]), bounds, len(values), level)
+        return interval_of_alike(float(values[0]), bounds, len(values), level)
     means = bootstrap_means(values, samples=samples, seed=seed)
-    return _ends(means, level)
+    return percentiles(means, level)
 
 
 def percent_interval(shares: np.ndarray, *, level: float = LEVEL) -> tuple[float, float]:
@@ -84,7 +84,7 @@ def runs_interval(right: np.ndarray, *, level: float = LEVEL) -> tuple[float, fl
 def bootstrap_means(values: np.ndarray, *, samples: int, seed: int) -> np.ndarray:
     """Means of bootstrap samples, float64 (samples,)."""
     distinct, counts = np.unique(np.asarray(values, dtype=np.float64), return_counts=True)
-    drawn = _counts(counts, samples, np.random.default_rng(seed))
+    drawn = resampled(counts, samples, np.random.default_rng(seed))
     return np.concatenate([part @ distinct for part in drawn]) / len(values)
 
 
@@ -106,28 +106,28 @@ def class_mean_interval(
         right: bool (observations,).
         labels: int64 (observations,).
     """
-    _check(level, samples)
+    check_bootstrap(level, samples)
     if not len(labels):
         return float("nan"), float("nan")
     present, places = np.unique(labels, return_inverse=True)
     counts = np.bincount(2 * places + right.astype(np.int64), minlength=2 * len(present))
     means = []
-    for part in _counts(counts, samples, np.random.default_rng(seed)):
+    for part in resampled(counts, samples, np.random.default_rng(seed)):
         wrong_right = part.reshape(len(part), len(present), 2)  # (samples, classes, wrong or right)
         totals = wrong_right.sum(axis=2)
         shares = wrong_right[:, :, 1] / np.maximum(totals, 1)
         means.append(100 * shares.sum(axis=1) / (totals > 0).sum(axis=1))
-    low, high = _ends(np.concatenate(means), level)
+    low, high = percentiles(np.concatenate(means), level)
     of_class = np.bincount(places)
     shares = counts[1::2] / of_class
     if np.isin(shares, (0, 1)).all():
         worth = len(present) ** 2 / float((1 / of_class).sum())
-        ends = _of_alike(100 * float(shares.mean()), (0.0, 100.0), worth, level)
+        ends = interval_of_alike(100 * float(shares.mean()), (0.0, 100.0), worth, level)
         return min(low, ends[0]), max(high, ends[1])
     return low, high
 
 
-def _of_alike(
+def interval_of_alike(
     value: float, bounds: tuple[float, float], count: float, level: float
 ) -> tuple[float, float]:
     """Interval of a mean within bounds, of `count` observations that all have this value."""
@@ -135,7 +135,7 @@ def _of_alike(
     return value - other * (value - bounds[0]), value + other * (bounds[1] - value)
 
 
-def _counts(counts: np.ndarray, samples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
+def resampled(counts: np.ndarray, samples: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
     """How often each distinct observation is in each sample, in parts (some samples, distinct)."""
     total = int(counts.sum())
     step = max(1, _CHUNK_COUNTS // len(counts))
@@ -143,13 +143,15 @@ def _counts(counts: np.ndarray, samples: int, rng: np.random.Generator) -> Itera
         yield rng.multinomial(total, counts / total, size=min(step, samples - start))
 
 
-def _ends(means: np.ndarray, level: float) -> tuple[float, float]:
+def percentiles(means: np.ndarray, level: float) -> tuple[float, float]:
+    """The ends between which the middle `level` of the means lies."""
     tail = (1 - level) / 2
     low, high = np.quantile(means, [tail, 1 - tail])
     return float(low), float(high)
 
 
-def _check(level: float, samples: int) -> None:
+def check_bootstrap(level: float, samples: int) -> None:
+    """Raises UsageError for a level or a number of bootstrap samples that can't be."""
     if not 0 < level < 1:
         raise UsageError(f"level must be between 0 and 1, got {level}")
     if samples < 1:

@@ -22,7 +22,10 @@ TASKS = {
 }
 """Name, as the key TASK has it -> module:class that takes a Config. Imported when it is named."""
 
-PUBLISHED = ("glore_video.tasks.video_classification.published",)
+PUBLISHED = (
+    "glore_video.tasks.video_classification.published",
+    "glore_video.tasks.image_classification.published",
+)
 """Modules that show files to published networks, see `published_predictor`."""
 
 

@@ -43,12 +43,14 @@ class Exhibit:
         accept: what its file dialog offers, in HTML's words.
         file: name of what is made of an upload for browsers: "film.mp4".
         media_type: of that.
+        most_pixels: of a frame or picture, where nobody says otherwise.
     """
 
     question: str
     accept: str
     file: str
     media_type: str
+    most_pixels: int
 
 
 @runtime_checkable

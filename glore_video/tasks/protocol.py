@@ -8,9 +8,10 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from glore_video.data.loader_speed import Reading
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
-from glore_video.engine.protocols import SampleList, Task
+from glore_video.engine.protocols import SampleList, Task, TrainingData
 from glore_video.tasks.predictor import Predictor
 
 
@@ -60,6 +61,13 @@ class RunTask(Task, Protocol):
 
     def samples(self, split: str) -> SampleList:
         """Read and check the list of a split."""
+
+    def training_data_of(self, samples: Any, process: Process) -> TrainingData:
+        """Of a list that `samples` has read, as the run would train on it."""
+
+    @property
+    def reading(self) -> Reading:
+        """What reads training samples, for the figures of `benchmark-loader`."""
 
     def names(self) -> tuple[str, ...]:
         """Read and check the names of the classes."""

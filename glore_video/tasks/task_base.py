@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from glore_video.config import Config, flatten
 from glore_video.data.loader import samples_loader
+from glore_video.data.loader_speed import Reading
 from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.data.samples import SampleList
 from glore_video.data.watchdog import Watchdog
@@ -124,6 +125,10 @@ class BaseTask(ABC):
         """Of these samples, as the run would train on them."""
         order = self.order(len(samples), process)
         return TrainingData(self._loader(self.training_set(samples), batches=order), order, samples)
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(faster=self.words.faster_reading)
 
     def val_data(self, process: Process) -> ValidationData:
         return self.validation_data_of(self.listed("val"), process)

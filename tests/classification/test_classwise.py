@@ -23,6 +23,15 @@ def test_confusion_has_labels_in_rows():
     assert confusion(nothing, nothing, num_classes=2).tolist() == [[0, 0], [0, 0]]
 
 
+def test_confusion_is_torchmetrics():
+    from torchmetrics.functional.classification import multiclass_confusion_matrix
+
+    generator = torch.Generator().manual_seed(0)
+    predicted, labels = torch.randint(7, (2, 500), generator=generator)
+    expected = multiclass_confusion_matrix(predicted, labels, num_classes=7)
+    assert confusion(predicted, labels, num_classes=7).tolist() == expected.tolist()
+
+
 def test_rows():
     in_top5 = np.array([True, True, False, True, True, False])
     first, second, third, empty = class_rows(np.array(MATRIX), in_top5, LABELS.numpy())

@@ -9,6 +9,7 @@ import torch
 from glore_video.statistics.calibration import reliability
 from glore_video.tasks.classification.metrics import (
     accuracies,
+    average_precision,
     calibration_error,
     class_accuracies,
     mean_average_precision,
@@ -37,6 +38,26 @@ def test_average_precision_by_hand():
     scores = torch.tensor([[0.9, 0.1, 0.0], [0.5, 0.5, 0.0], [0.3, 0.7, 0.0]], dtype=torch.float64)
     labels = torch.tensor([0, 1, 0])
     assert mean_average_precision(scores, labels) == pytest.approx(100 * (5 / 6 + 1 / 2) / 2)
+
+
+@pytest.mark.parametrize("different", [3, 20, 10**6])
+def test_average_precision_is_torchmetrics(different):
+    """With scores that take few values, many of them equal, or hardly any."""
+    from torchmetrics.functional.classification import multilabel_average_precision
+
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randint(different, (300, 4), generator=generator).double() / different
+    labels = torch.randint(4, (300,), generator=generator)
+    expected = multilabel_average_precision(
+        scores, torch.nn.functional.one_hot(labels, 4), num_labels=4
+    )
+    assert mean_average_precision(scores, labels) == pytest.approx(100 * float(expected), rel=1e-6)
+
+
+def test_equal_scores_have_no_order():
+    # One threshold calls all four, of which one is right; in the file's order it would be the first.
+    scores, positive = torch.full((4,), 0.5), torch.tensor([True, False, False, False])
+    assert average_precision(scores, positive) == 0.25
 
 
 def test_calibration_by_hand():

@@ -28,12 +28,14 @@ TEXT = {
     *(
         "--a --against --b --cfg --class --csv --device --glore-after --host --json --layer --like --model --out"
     ).split(),
-    *("--output --prefix --separator --test --timeline --train --unit --val --video").split(),
-    *("--videos --weights folder pairs runs scores source video").split(),
+    *(
+        "--output --prefix --separator --source --test --timeline --train --unit --val --video"
+    ).split(),
+    *("--videos --weights file folder pairs runs scores source").split(),
 }
 ZERO_HAS_A_MEANING = {
     *("benchmark-loader --workers", "export --tolerance", "predict --workers"),
-    *("prepare-kinetics --crf", "visualize --nodes"),
+    *("prepare-elpv --seed", "prepare-kinetics --crf", "visualize --nodes"),
 }
 
 

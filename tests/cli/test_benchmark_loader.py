@@ -1,6 +1,7 @@
 """glore-video benchmark-loader as it is called, and the advice that it gives."""
 
 import re
+import shutil
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,14 +13,15 @@ from encoded_videos import encode
 from glore_video.cli.benchmark_loader import main
 from glore_video.data.batches import SampleItem
 from glore_video.data.loader import samples_loader
-from glore_video.data.samplers import TrainingBatches
-from glore_video.data.video.loader_speed import (
+from glore_video.data.loader_speed import (
+    Reading,
     Shares,
     advice_line,
-    clips_per_second,
+    inputs_per_second,
     reading_shares,
 )
-from glore_video.video import open_video
+from glore_video.data.samplers import TrainingBatches
+from glore_video.video import VideoReader, open_video
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,15 +39,19 @@ class SlowItems(torch.utils.data.Dataset):
         return SampleItem(torch.zeros(1, 3, 1, 1, 1, dtype=torch.uint8), 0, key[1])
 
 
-def test_clips_per_second_of_known_items(monkeypatch):
+def test_inputs_per_second_of_known_items(monkeypatch):
     items = SlowItems()
     clock = SimpleNamespace(perf_counter=lambda: items.seconds)
-    monkeypatch.setattr("glore_video.data.video.loader_speed.time", clock)
+    monkeypatch.setattr("glore_video.data.loader_speed.time", clock)
     batches = TrainingBatches(12, batch_size=4, seed=0)
     loader = samples_loader(items, num_workers=0, pin_memory=False, batches=batches)
-    speed = clips_per_second(loader, batches, num_batches=7)  # over more than two epochs
+    speed = inputs_per_second(loader, batches, num_batches=7)  # over more than two epochs
     assert speed == pytest.approx(200)
     assert batches.epoch == 2
+
+
+FASTER = "see glore-video check-data for what smaller files with shorter GOPs would save"
+READING_VIDEOS = Reading(opening=open_video, decoding=VideoReader.frames, faster=FASTER)
 
 
 class Reads(torch.utils.data.Dataset):
@@ -63,7 +69,7 @@ class Reads(torch.utils.data.Dataset):
 
 def test_reading_shares(tmp_path):
     encode(tmp_path / "é a.mp4", numbers=range(20))
-    shares = reading_shares(Reads(tmp_path / "é a.mp4"), [3, 4, 5])
+    shares = reading_shares(Reads(tmp_path / "é a.mp4"), [3, 4, 5], READING_VIDEOS, sample="video")
     assert 20 <= shares.transforms < 60
     assert shares.opening > 0.1
     assert shares.decoding > 0.1
@@ -71,14 +77,14 @@ def test_reading_shares(tmp_path):
 
 
 def test_shares_in_words():
-    shares = Shares(opening=1.0, decoding=7.0, transforms=2.0)
+    shares = Shares(1.0, 7.0, 2.0, "video", FASTER)
     assert str(shares) == (
         "10.0 ms a video in one process: opening 10%, decoding 70%, transforms 20%"
     )
 
 
-READING = Shares(opening=1.0, decoding=7.0, transforms=2.0)
-TRANSFORMS = Shares(opening=1.0, decoding=2.0, transforms=7.0)
+READING = Shares(1.0, 7.0, 2.0, "video", FASTER)
+TRANSFORMS = Shares(1.0, 2.0, 7.0, "video", FASTER)
 
 
 @pytest.mark.parametrize(
@@ -130,3 +136,23 @@ def test_table(arguments, capsys):
 def test_user_errors_are_one_line(arguments, capsys, change, message):
     assert main([*arguments, *change]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_pictures(tmp_path, a_picture, capsys):
+    for name in ("ape", "bee"):
+        folder = tmp_path / "pictürés" / "train" / name
+        folder.mkdir(parents=True)
+        for number in range(4):
+            shutil.copy(a_picture, folder / f"{number}.png")
+    (tmp_path / "a.yaml").write_text("TASK: image_classification\n")
+    words = "MODEL.ARCH tiny2d MODEL.NUM_CLASSES 2 TRAIN.BATCH_SIZE 4 NUM_GPUS 0"
+    pairs = [*words.split(), "DATA.PATH_TO_DATA_DIR", str(tmp_path / "pictürés")]
+    arguments = ["--cfg", str(tmp_path / "a.yaml"), *pairs, "--batches", "2", "--workers", "0"]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"8 pictures, \d+ cores; [\d.]+ ms a picture in one process: decoding \d+%, transforms \d+%",
+        lines[0],
+    )
+    assert lines[1].split() == ["workers", "pictures/s"]
+    assert re.search(r"NUM_WORKERS 0 gives \d+ pictures/s", lines[3])

@@ -45,3 +45,25 @@ def test_unknown_network_is_one_line(capsys):
         "--model glore_r51: no network of the zoo; did you mean glore_r50_8x8?"
         in capsys.readouterr().err
     )
+
+
+def test_a_network_for_pictures(picture_checkpoint, a_picture, moving_video, tmp_path, capsys):
+    path = tmp_path / "a.pt2"
+    common = ["--weights", str(picture_checkpoint), "--format", "pt2", "--output", str(path)]
+    assert main([*common, "--picture", str(a_picture), "--crop", "48"]) == 0
+    out = capsys.readouterr().out
+    assert "pictures (1, 3, 48, 48)" in out
+    assert "same top-1: yes" in out
+    assert "ms a picture" in out
+    exported = torch.export.load(path).module()
+    assert exported(torch.zeros(3, 3, 48, 48)).shape == (3, 2)
+    for arguments, message in (
+        (
+            ["--frames", "4"],
+            "--frames 4: frames are those of clips, and the network takes pictures",
+        ),
+        (["--picture", str(moving_video)], "can't be opened as a picture"),
+        (["--picture", "nowhere.jpg"], "nowhere.jpg: no such file"),
+    ):
+        assert main([*common, *arguments]) == 2
+        assert message in capsys.readouterr().err

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fresh_python import fresh_python
 
 from glore_video import __version__
 from glore_video.cli.main import VERBS
@@ -33,9 +34,8 @@ if sys.argv:
 
 
 def run(*words):
-    """The finished process, its stderr, and the first names of the modules that it imported."""
-    command = [sys.executable, "-c", RUN, *words]
-    done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=120, cwd=ROOT)
+    """The process that has ended, its stderr, and the first names of the modules that it imported."""
+    done = fresh_python().run(RUN, *words, cwd=ROOT)
     err, _, names = done.stderr.rpartition("imported ")
     return done, err.strip(), {name.partition(".")[0] for name in names.split()}
 

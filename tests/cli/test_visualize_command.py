@@ -103,6 +103,38 @@ def test_errors_are_one_line(moving_video, tiny_checkpoint, capsys, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
+def test_a_picture(a_picture, picture_checkpoint, capsys, tmp_path):
+    out = tmp_path / "mäps"
+    common = [str(a_picture), "--weights", str(picture_checkpoint), "--device", "cpu"]
+    asked = ["--nodes", "3,0", "--class", "dark & grey", "--crops", "5"]
+    assert main([*common, "--out", str(out), *asked]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(
+        r"dark & grey [0-9.]+% \(5 crops: 5 views, as glore-video predict says\); maps of the first "
+        "view, stage2.0.glore",
+        lines[0],
+    )
+    assert [line.split()[1] for line in lines[1:3]] == ["3", "0"]
+    stem = "two squäres.stage2.0"
+    names = [f"{stem}.{what}.png" for what in ("adjacency", "graph", "sheet")]
+    assert sorted(path.name for path in out.iterdir()) == names
+    assert main([*common, "--out", str(out), "--class", "dark grey"]) == 2
+    assert (
+        "--class dark grey: no class of the network; nearest: dark & grey"
+        in capsys.readouterr().err
+    )
+
+
+def test_grad_cam_of_a_picture(a_picture, capsys, tmp_path):
+    plain = ["--cfg", str(ROOT / "configs" / "quickstart_image.yaml"), "--untrained"]
+    assert main([str(a_picture), *plain, "--out", str(tmp_path)]) == 0
+    assert "no GloRe unit: Grad-CAM is drawn" in capsys.readouterr().out
+    (path,) = tmp_path.iterdir()
+    assert path.name == "two squäres.grad_cam.sheet.png"
+    with Image.open(path) as sheet:
+        assert sheet.size == (2 * 16 + 2 * 288 + 4, 54 + 288 + 22 + 16)
+
+
 KINETICS = ROOT.parent / "shared" / "kinetics_tiny" / "videos"
 
 

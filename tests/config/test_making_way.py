@@ -72,6 +72,11 @@ def test_units_by_count_take_the_place_of_units_by_stage_and_by_path():
         (["GLORE.UNITS", "[0, -1]"], "GLORE.UNITS"),
         (["GLORE.UNITS", "[0, True]"], "GLORE.UNITS.*not a truth value"),
         (["GLORE.UNITS", "3"], "GLORE.UNITS"),
+        (["NONLOCAL.UNITS", "[3]"], "NONLOCAL.UNITS.*two numbers are expected"),
+        (
+            ["NONLOCAL.UNITS", "[0, 3]", "NONLOCAL.AFTER", "[layer3.0]"],
+            "NONLOCAL.UNITS and NONLOCAL.AFTER exclude each other",
+        ),
         (
             ["GLORE.UNITS", "[0, 3]", "GLORE.AFTER", "[conv3.*]"],
             "GLORE.UNITS and GLORE.AFTER exclude each other",
@@ -85,3 +90,13 @@ def test_units_by_count_take_the_place_of_units_by_stage_and_by_path():
 def test_counts_that_are_refused(pairs, message):
     with pytest.raises(UsageError, match=message):
         load_config(CONFIGS / "k400_glore_r50.yaml", pairs)
+
+
+def test_options_of_another_form_of_the_unit_are_refused():
+    assert load_config(None, ["GLORE.FORM", "preactivated"]).GLORE.FORM == "preactivated"
+    for pair in (["GLORE.END", "gamma"], ["GLORE.RELU", "False"]):
+        assert load_config(None, pair)
+        with pytest.raises(UsageError, match=f"{pair[0]} is of GLORE.FORM post"):
+            load_config(None, ["GLORE.FORM", "preactivated", *pair])
+    with pytest.raises(UsageError, match=r"GLORE.SCALE"):
+        load_config(None, ["GLORE.SCALE", "0"])

@@ -1,4 +1,5 @@
 import json
+import os
 from collections import Counter
 from functools import partial
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from encoded_videos import rgb
 
-from glore_video.data.relations import data_set, labels, rendered_folder, videos
+from glore_video.data.relations import data_set, labels, videos
 from glore_video.data.relations.scene import MIN_GAP
 from glore_video.data.relations.video_rendering import (
     DIRECTIONS,
@@ -199,7 +200,7 @@ def test_another_process_may_be_faster(tmp_path, monkeypatch):
 
     def meanwhile(*args):
         monkeypatch.setattr(data_set.shutil, "copyfile", copyfile)
-        monkeypatch.setattr(rendered_folder.os, "getpid", lambda: 0)
+        monkeypatch.setattr(os, "getpid", lambda: 0)
         render_relations(root, labels="same", **SMALL)
         return copyfile(*args)
 

@@ -31,6 +31,24 @@ def test_cosine_after_warmup_and_end_rate():
     assert rates(schedule, [0, 2, 4, 8, 12]) == pytest.approx([0.0, 0.05, 0.1, 0.06, 0.02])
 
 
+def test_polynomial():
+    schedule = Schedule(policy="poly", base_lr=0.01, max_epoch=10, cosine_end_lr=1e-5)
+    expected = [1e-5 + (0.01 - 1e-5) * (1 - done) ** 0.9 for done in (0, 0.25, 0.5, 1)]
+    assert rates(schedule, [0, 2.5, 5, 10]) == pytest.approx(expected)
+
+
+def test_polynomial_after_a_warm_up():
+    schedule = Schedule(
+        policy="poly",
+        base_lr=0.1,
+        max_epoch=12,
+        warmup_epochs=4,
+        cosine_after_warmup=True,
+        poly_power=2,
+    )
+    assert rates(schedule, [0, 2, 4, 8, 12]) == pytest.approx([0, 0.05, 0.1, 0.025, 0])
+
+
 def test_steps():
     schedule = Schedule(
         policy="steps_with_relative_lrs",

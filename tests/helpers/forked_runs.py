@@ -7,8 +7,11 @@ stdin; each process then does what `python tools/run_net.py` does.
 from __future__ import annotations
 
 import atexit
+import gc
+import importlib
 import json
 import os
+import pkgutil
 import runpy
 import signal
 import socket
@@ -99,11 +102,21 @@ class Run:
             time.sleep(0.001)
 
 
+def import_all_of(package):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        importlib.import_module(module.name)
+
+
 def serve():
-    import torch  # noqa: F401
+    import torch.utils.tensorboard  # noqa: F401
 
-    import glore_video.cli.main  # noqa: F401
+    import glore_video.cli.train
+    import glore_video.runs
+    import glore_video.tasks
 
+    import_all_of(glore_video.runs)
+    import_all_of(glore_video.tasks)
+    gc.freeze()  # collecting in a fork would copy the memory of every object by looking at it
     for line in sys.stdin:
         question = json.loads(line)
         if "wait" in question:

@@ -125,3 +125,30 @@ def test_refused(changes, words):
 def test_crop_pct_refused(crop_pct):
     with pytest.raises(UsageError, match="crop_pct must be above 0 and at most 1, got"):
         resize_side(224, crop_pct)
+
+
+@pytest.mark.parametrize(
+    ("views", "size", "expected"),
+    [
+        # 100 x 60 pixels become 40 x 24, of which the middle 20 x 20 are seen.
+        (PictureViews(size=20, sides=(24,)), (60, 100), (5, 25, 50, 50)),
+        (PictureViews(size=20, sides=(24, 30), crops=5), (60, 100), (5, 25, 50, 50)),
+        (PictureViews(size=20, sides=(20,), crop_mode="squash"), (60, 100), (0, 0, 60, 100)),
+        # 100 x 60 become 20 x 12, 4 rows above and below are filled: of 5 pixels each.
+        (PictureViews(size=20, sides=(20,), crop_mode="border"), (60, 100), (-20, 0, 100, 100)),
+        # Of 1000 x 10 pixels the middle 320 x 10 are looked at.
+        (PictureViews(size=10, sides=(10,)), (10, 1000), (0, 495, 10, 10)),
+    ],
+    ids=["center", "first of several", "squash", "border", "long"],
+)
+def test_what_the_first_view_shows(views, size, expected):
+    assert views.first_rectangle(*size) == pytest.approx(expected)
+
+
+def test_views_in_words():
+    assert PictureViews(size=8, sides=(9,)).words == "centre crop"
+    many = PictureViews(size=8, sides=(9, 10), crops=5, flips=True)
+    assert many.words == "5 crops, mirror images, 2 scales: 20 views"
+    assert PictureViews(size=8, sides=(8,), crop_mode="squash").words == "whole picture"
+    assert PictureViews(size=8, sides=(9,), crop_mode="squash").words == "centre crop"
+    assert PictureViews(size=8, sides=(7,), crop_mode="border").words == "whole picture"

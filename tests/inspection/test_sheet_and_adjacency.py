@@ -2,7 +2,8 @@ import numpy as np
 import torch
 
 from glore_video.inspection.adjacency_chart import draw_adjacency
-from glore_video.inspection.sheet import SheetRow, draw_sheet, tile_film
+from glore_video.inspection.node_graph import draw_node_graph
+from glore_video.inspection.sheet import SheetRow, draw_grid, draw_sheet, tile_film
 
 
 def near(pixels, colour, limit=40):
@@ -47,3 +48,34 @@ def test_adjacency():
     assert near(pixels[74 + 10, 62 + 10], (235, 112, 18), 30)
     assert pixels[74 + 3 * 20 + 10, 62 + 10].tolist() == [255, 255, 255]
     assert draw_adjacency(torch.ones(1, 1), title="one node").width > 100
+
+
+def test_grid_of_a_picture():
+    picture = np.zeros((8, 8, 3), dtype=np.uint8)
+    tiles = [SheetRow("a", ""), SheetRow("b", "", np.ones((1, 8, 8))), SheetRow("c", "")]
+    pixels = np.asarray(draw_grid(picture, tiles, title="t", columns=2, tile=64))
+    # From (16, 54 + 22), 4 pixels between two tiles.
+    assert pixels[54 + 22 + 32, 16 + 32].tolist() == [0, 0, 0]
+    assert pixels[54 + 22 + 32, 16 + 64 + 2].tolist() == [255, 255, 255]
+    assert pixels[54 + 22 + 32, 16 + 68 + 32, 0] > 200  # orange
+    assert pixels[54 + 2 * 86 - 32, 16 + 32].tolist() == [0, 0, 0]
+
+
+def test_graph_of_nodes():
+    """Of four nodes three are drawn: 2 takes from 0, and nothing else is taken."""
+    matrix = torch.eye(4)
+    matrix[2, 0] = 0.5
+    tiles = np.zeros((3, 8, 8, 3), dtype=np.uint8)
+    pixels = np.asarray(draw_node_graph(matrix, [0, 2, 3], tiles, title="unit", tile=64))
+    red, blue = pixels[..., 0].astype(int), pixels[..., 2].astype(int)
+    orange = red > blue + 40
+    assert not (blue > red + 40).any()
+    assert orange.sum() > 100
+    # Node 0 is on top, node 2 to the right below: dark where it takes, pale at node 0.
+    rows, columns = orange.nonzero()
+    assert rows.mean() > pixels.shape[0] / 3
+    assert columns.min() > pixels.shape[1] / 2 - 8
+    shades = red - blue
+    assert shades[rows.max(), columns[rows.argmax()]] > shades[rows.min(), columns[rows.argmin()]]
+    alone = draw_node_graph(matrix, [1], tiles[:1], title="unit", tile=64)
+    assert np.ptp(np.asarray(alone).astype(int), axis=2).max() < 40

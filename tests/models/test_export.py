@@ -7,7 +7,7 @@ from glore_video.models.deployment.export import export_network, load_exported
 from glore_video.models.networks.backbones import slow_frames
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.tiny import TinyResNet3d
+from glore_video.models.networks.tiny import TinyResNet2d, TinyResNet3d
 from glore_video.models.zoo import create_model, list_models
 
 # Of depth 101 there is nothing that depth 50 has not, but for minutes.
@@ -121,3 +121,18 @@ def test_errors(tmp_path, monkeypatch):
     monkeypatch.setattr("glore_video.models.deployment.export.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="need onnx and onnxscript: pip install"):
         export_network(model.eval(), clips, tmp_path / "a.onnx", format="onnx")
+
+
+@pytest.mark.parametrize("format", ["pt2", "onnx"])
+def test_networks_for_pictures(tmp_path, format):
+    if format == "onnx":
+        for name in ("onnx", "onnxscript", "onnxruntime"):
+            pytest.importorskip(name)
+    torch.manual_seed(0)
+    model = with_active_units(insert_glore(TinyResNet2d(5), after=["stage1.0"], nodes=4, states=6))
+    path = tmp_path / f"a b.{format}"
+    check(model, path, lambda batch: torch.randn(batch, 3, 40, 32), format=format)
+    if format == "onnx":
+        session = pytest.importorskip("onnxruntime").InferenceSession(str(path))
+        assert [entry.name for entry in session.get_inputs()] == ["pictures"]
+        assert session.get_inputs()[0].shape[1:] == [3, 40, 32]

@@ -11,7 +11,7 @@ from glore_video.models.deployment.complexity import count_complexity
 from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.insertion import insert_glore
-from glore_video.models.networks.preact_resnet3d import PreactBottleneck, PreactConv3d
+from glore_video.models.networks.preact_blocks import PreactBottleneck, PreactConv2d, PreactConv3d
 from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.units.glore_unit import GloreUnit3d
 from glore_video.models.zoo import create_model, list_models
@@ -128,6 +128,22 @@ def test_a_strided_pointwise_convolution_normalises_what_it_reads(channels_last)
     assert seen == [(2, 4, 3, 3, 3)]
     assert got.is_contiguous(memory_format=torch.channels_last_3d) == channels_last
     assert model[0].conv.stride == (2, 2, 3)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_strided_pointwise_convolution_of_pictures(channels_last):
+    torch.manual_seed(0)
+    x = torch.randn(2, 4, 6, 7, dtype=torch.float64)
+    model = trained(nn.Sequential(PreactConv2d(4, 8, stride=(2, 3))).double(), x)
+    fused = fuse_for_inference(model)
+    seen = []
+    fused[0].bn.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0].shape))
+    if channels_last:
+        x, fused = (a.to(memory_format=torch.channels_last) for a in (x, fused))
+    got = fused(x)
+    torch.testing.assert_close(got, model(x))
+    assert seen == [(2, 4, 3, 3)]
+    assert got.is_contiguous(memory_format=torch.channels_last) == channels_last
 
 
 def test_a_strided_convolution_with_a_hook_stays():

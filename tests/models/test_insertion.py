@@ -10,7 +10,7 @@ from torch import nn
 from glore_video.models.networks.backbones import resnet
 from glore_video.models.networks.inserted_units import glore_units, inserted_units, zero_init_units
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
-from glore_video.models.networks.preact_resnet3d import PreactBottleneck
+from glore_video.models.networks.preact_blocks import PreactBottleneck
 from glore_video.models.networks.tiny import TinyResNet3d
 
 with warnings.catch_warnings():

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from glore_video.models.networks.preact_resnet3d import PreactBottleneck, PreactResNet3d
+from glore_video.models.networks.preact_blocks import PreactBottleneck
+from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 
 
 @pytest.fixture(scope="module")

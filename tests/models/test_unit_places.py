@@ -166,3 +166,20 @@ def test_a_stage_with_a_unit_of_its_own_keeps_its_blocks():
     before = stage_blocks(model)
     insert_glore(model, after=["conv3", "conv4.B01"])
     assert stage_blocks(model) == before
+
+
+def test_options_of_units_of_a_network_by_name():
+    options = {"nodes": 3, "form": "preactivated"}
+    model = create_model("torchvision/resnet18", glore_units=(0, 1), glore_options=options)
+    (unit,) = glore_units(model).values()
+    assert (unit.nodes, unit.form, unit.normalize) == (3, "preactivated", False)
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.equal(model.eval()(x), create_without_units(model)(x))
+    with pytest.raises(UsageError, match="glore_options are of units that"):
+        create_model("torchvision/resnet18", glore_options=options)
+
+
+def create_without_units(model):
+    plain = torchvision.models.resnet18().eval()
+    plain.load_state_dict({k: v for k, v in model.state_dict().items() if ".glore." not in k})
+    return plain

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
-from glore_video.models.networks.preact_resnet3d import PreactBottleneck
+from glore_video.models.networks.preact_blocks import PreactBottleneck
 from glore_video.models.networks.tiny import TinyResNet3d
 from glore_video.models.weights.files import save_weights
 from glore_video.models.weights.loading import load_weights

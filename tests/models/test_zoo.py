@@ -20,6 +20,9 @@ from glore_video.models.zoo import (
 PARAMETERS = {
     "preact_r50_8x8": 27.99,
     "preact_r101_8x8": 51.70,
+    "preact_resnet50_2d": 25.55,
+    "preact_resnet101_2d": 44.55,
+    "preact_resnet200_2d": 64.67,
     "glore_r50_8x8": 33.73,
     "glore_r101_8x8": 57.44,
     "c2d_r50": 24.33,
@@ -191,7 +194,10 @@ def test_every_name_has_weights_or_says_what_there_is():
             weights_url(name)
         except ValueError:
             without.append(name)
-    assert without == ["preact_r50_8x8", "preact_r101_8x8"]
+    pictures = [f"preact_resnet{depth}_2d" for depth in (50, 101, 200)]
+    assert without == ["preact_r50_8x8", "preact_r101_8x8", *pictures]
+    with pytest.raises(ValueError, match="no weights in a format .* for 'preact_resnet50_2d'"):
+        create_model("preact_resnet50_2d", pretrained=True)
     with pytest.raises(ValueError, match=r"'preact_r50_8x8'; its 2D .*/resnet50-lite\.pth; give"):
         create_model("preact_r50_8x8", pretrained=True)
 

@@ -41,7 +41,7 @@ def trained(cfg, options, capsys):
         ({"SOLVER.BASE_LR": 0.1}, "SOLVER.BASE_LR = 0.1, was 0.05"),
         ({"DATA.SAMPLING_RATE": 1}, "DATA.SAMPLING_RATE = 1, was 2"),
         ({"GLORE.LOCATION": "[]"}, "GLORE.LOCATION = [], was [[[0]]]"),
-        ({"SOLVER.MAX_EPOCH": 2}, "SOLVER.MAX_EPOCH = 2, was 1 (the cosine of the learning rate"),
+        ({"SOLVER.MAX_EPOCH": 2}, "SOLVER.MAX_EPOCH = 2, was 1 (the curve of the learning rate"),
         ({"AUG.ENABLE": True, "RNG_SEED": 3}, "AUG.ENABLE = True, was False; RNG_SEED = 3, was 0"),
     ],
     ids=["learning rate", "sampling", "network", "epochs", "two"],

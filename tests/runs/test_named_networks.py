@@ -9,6 +9,7 @@ from glore_video.cli.main import main
 from glore_video.config import load_config, with_values
 from glore_video.errors import UsageError
 from glore_video.models import glore_units
+from glore_video.models.networks.inserted_units import inserted_units
 from glore_video.prediction.loading import load_predictor
 from glore_video.runs.named_network import with_published_input
 from glore_video.runs.network import build_model
@@ -168,3 +169,36 @@ def test_options_that_do_not_fit(pairs, said):
     with pytest.raises(UsageError, match=said) as error:
         build_model(load_config(None, ["TASK", "image_classification", *pairs]))
     assert "\n" not in str(error.value)
+
+
+def test_non_local_blocks_are_counted_as_units_are():
+    pairs = ["TASK", "image_classification", "MODEL.NAME", "torchvision/resnet18"]
+    model = build_model(load_config(None, [*pairs, "NONLOCAL.UNITS", "[0, 1]"]))
+    assert list(inserted_units(model)) == ["layer3.0.nonlocal_block"]
+    with pytest.raises(UsageError, match=r"NONLOCAL.UNITS = \[0, 9\]: 9 units on Res4"):
+        build_model(load_config(None, [*pairs, "NONLOCAL.UNITS", "[0, 9]"]))
+
+
+PICTURES = ["TASK", "image_classification", "MODEL.NAME"]
+
+
+def test_units_of_the_papers_picture_network_are_its_own_unless_set():
+    paper = [*PICTURES, "preact_resnet50_2d", "GLORE.UNITS", "[0, 1]"]
+    config = with_published_input(load_config(None, paper))
+    assert (config.GLORE.FORM, config.GLORE.NORMALIZE) == ("preactivated", False)
+    assert with_published_input(config) == config
+    (unit,) = glore_units(build_model(with_values(config, {"MODEL.NUM_CLASSES": 3}))).values()
+    assert (unit.form, unit.normalize) == ("preactivated", False)
+    kept = with_published_input(load_config(None, [*paper, "GLORE.NORMALIZE", "True"]))
+    assert (kept.GLORE.FORM, kept.GLORE.NORMALIZE) == ("preactivated", True)
+    post = with_published_input(load_config(None, [*paper, "GLORE.FORM", "post"]))
+    assert (post.GLORE.FORM, post.GLORE.NORMALIZE) == ("post", True)
+    other = with_published_input(load_config(None, [*PICTURES, "torchvision/resnet18"]))
+    assert (other.GLORE.FORM, other.GLORE.NORMALIZE) == ("post", True)
+
+
+def test_networks_of_the_zoo_for_the_other_task_are_refused():
+    with pytest.raises(UsageError, match="MODEL.NAME = slow_r50 takes clips of videos"):
+        with_published_input(load_config(None, [*PICTURES, "slow_r50"]))
+    with pytest.raises(UsageError, match="MODEL.NAME = preact_resnet50_2d takes pictures"):
+        with_published_input(load_config(None, ["MODEL.NAME", "preact_resnet50_2d"]))

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,14 +31,15 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(scope="module")
-def address(tiny_checkpoint):
+@contextmanager
+def serving(checkpoint):
+    """The address of a server with this network."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "glore_video.cli.main", "serve", "--device", "cpu"]
     server = subprocess.Popen(
-        [*command, "--weights", str(tiny_checkpoint), "--port", str(port)], cwd=ROOT
+        [*command, "--weights", str(checkpoint), "--port", str(port)], cwd=ROOT
     )
     url = f"http://127.0.0.1:{port}/"
     for _ in range(300):
@@ -50,6 +52,12 @@ def address(tiny_checkpoint):
     yield url
     server.terminate()
     server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def address(tiny_checkpoint):
+    with serving(tiny_checkpoint) as url:
+        yield url
 
 
 @pytest.fixture
@@ -130,3 +138,24 @@ def test_what_is_no_video_and_ten_at_once(address, browser, moving_video, tmp_pa
     until(lambda: sum("show" in line for line in lines(browser)) == 10)
     refused = [entry for entry in browser.get_log("browser") if "422" not in entry["message"]]
     assert refused == []
+
+
+def test_a_picture_is_shown(browser, picture_checkpoint, a_picture, moving_video):
+    with serving(picture_checkpoint) as url:
+        browser.set_window_size(1200, 900)
+        browser.get(url)
+        until(lambda: browser.find_element("id", "question").text == "What is in this picture?")
+        drop(browser, a_picture)
+        until(lambda: browser.find_element("id", "result").is_displayed())
+        picture = browser.find_element("id", "picture")
+        until(lambda: picture.get_property("naturalWidth") == 90)
+        assert picture.get_attribute("src").endswith("/picture.jpg")
+        assert not browser.find_element("id", "video").is_displayed()
+        assert not browser.find_element("id", "timeline").is_displayed()
+        until(lambda: painted(browser))
+        # Over the 64 columns in the middle of 90.
+        drawn = browser.execute_script("return document.getElementById('map').width")
+        assert abs(drawn - picture.size["width"] * 64 / 90) < 3
+        assert browser.get_log("browser") == []
+        drop(browser, moving_video)
+        until(lambda: any("not a picture that can be read" in line for line in lines(browser)))

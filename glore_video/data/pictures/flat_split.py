@@ -167,7 +167,7 @@ def _devkit_synsets(file: Path) -> Mapping[int, str]:
     try:
         synsets: Any = loadmat(meta, squeeze_me=True)["synsets"]
         return {int(each[0]): str(each[1]) for each in synsets}
-    except (ValueError, KeyError, TypeError, IndexError, OSError, NotImplementedError) as error:
+    except Exception as error:  # scipy's own errors have no common class
         raise UsageError(f"{meta}: can't be read: {error}; {advice}") from None
 
 

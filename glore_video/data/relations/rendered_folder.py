@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from glore_video.data.folders import listed
 from glore_video.errors import UsageError
+from glore_video.files.whole_folders import whole_folder
 
 METADATA_NAME = "relations.json"
 DATASETS = ("relations", "relation pictures")
@@ -43,21 +42,9 @@ def appearing_whole(root: Path, parameters: Mapping[str, object]) -> Iterator[Pa
 
     Its parameters are written beside what was rendered. If anything fails, nothing is left.
     """
-    root.parent.mkdir(parents=True, exist_ok=True)
-    partial = root.with_name(f".{root.name}.partial-{os.getpid()}")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
+    with whole_folder(root, is_there=lambda: is_complete(root, parameters)) as partial:
         yield partial
         write_lines(partial / METADATA_NAME, [json.dumps(parameters, indent=2)])
-        try:
-            if root.is_dir():
-                root.rmdir()  # empty, or is_complete had objected
-            partial.rename(root)
-        except OSError:
-            if not is_complete(root, parameters):  # another process may have been faster
-                raise
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def is_complete(root: Path, parameters: Mapping[str, object]) -> bool:

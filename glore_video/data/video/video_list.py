@@ -41,7 +41,7 @@ class VideoList(SampleList):
     def of(cls, samples: SampleList) -> VideoList:
         """The same list, of which no index is kept; it shares the memory of the other one."""
         videos = cls(samples.source, (), (), left_out=samples.left_out, notes=samples.notes)
-        videos._text, videos._ends, videos._labels = samples._text, samples._ends, samples._labels
+        videos._paths, videos._labels = samples._paths, samples._labels
         return videos
 
     def index(self, index: int) -> VideoIndex | None:

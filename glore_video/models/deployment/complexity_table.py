@@ -10,7 +10,7 @@ from torch import nn
 from glore_video.models.deployment.complexity import Complexity, Cost, count_complexity
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.stages import stage_blocks
-from glore_video.models.weights.published import BACKBONES, PUBLISHED, Published
+from glore_video.models.weights.published import PUBLISHED, Published
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,7 @@ class CostRow:
 def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) -> CostRow:
     """Counts a network's cost; `name` finds what is published about it."""
     as_run = count_complexity(model, shape)
-    layer_by_layer = as_run
-    orders = {unit: unit.order for unit in glore_units(model).values()}
-    if orders:
-        try:
-            for unit in orders:
-                unit.order = "published"
-            layer_by_layer = count_complexity(model, shape)
-        finally:
-            for unit, order in orders.items():
-                unit.order = order
+    layer_by_layer = count_layer_by_layer(model, shape) if glore_units(model) else as_run
     return CostRow(
         name=name,
         shape=shape,
@@ -60,11 +51,16 @@ def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) 
     )
 
 
-def protocol(name: str) -> tuple[int, int, int]:
-    """Frames, crop and views that a network of the zoo is published with, or its backbone is."""
-    like = name.replace("preact_", "glore_")
-    published = PUBLISHED[BACKBONES.get(like, like)]
-    return published.frames, published.crop, published.views
+def count_layer_by_layer(model: nn.Module, shape: tuple[int, ...]) -> Complexity:
+    """`count_complexity` with GloRe units in the published order, whatever theirs is."""
+    orders = {unit: unit.order for unit in glore_units(model).values()}
+    try:
+        for unit in orders:
+            unit.order = "published"
+        return count_complexity(model, shape)
+    finally:
+        for unit, order in orders.items():
+            unit.order = order
 
 
 def text(row: CostRow) -> str:

@@ -13,11 +13,12 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.preact_resnet3d import PreactConv3d
+from glore_video.models.networks.preact_blocks import PreactConv, PreactConv2d, PreactConv3d
 from glore_video.models.units.consecutive_layers import consecutive_layers
 from glore_video.models.units.glore_unit import GloreUnit
 from glore_video.models.units.plain_layers import is_plain
 from glore_video.models.units.tensors import is_channels_last
+from glore_video.models.units.unit_ends import JointBatchNorm, LearnedScale
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -31,7 +32,7 @@ def fuse_for_inference(model: Model, example: Any = None) -> Model:
     Batch norms whose input is one convolution's output fold into that convolution, where torch.fx can
     trace the network. Of a network that it can't trace, parts are folded that an example shows to be
     called whole; without one, those of this package's and pytorchvideo's networks. In GloRe units
-    whose layers are their own (`GloreUnit.has_own_layers`) the blocker and the
+    of the form "post" whose layers are their own (`GloreUnit.has_own_layers`) the blocker and the
     second half of the graph convolution fold into `conv_extend`, two linear layers in a row.
     3D convolutions without spatial extent run as 2D ones, for which kernels are better. Where the
     paper's network normalises a whole map of which a strided 1 x 1 x 1 convolution reads a part,
@@ -78,22 +79,25 @@ def fuse_for_inference(model: Model, example: Any = None) -> Model:
         if _is_temporal(module):
             fused.set_submodule(path, _TemporalConv3d(cast(nn.Conv3d, module)))
         elif _reads_a_part(module, path, edges):
-            fused.set_submodule(path, _strided_first(cast(PreactConv3d, module)))
+            fused.set_submodule(path, _strided_first(cast(PreactConv, module)))
     return fused
 
 
 class _Stride(nn.Module):
     """Every so many frames, rows and columns, in the memory format of the input."""
 
-    def __init__(self, stride: tuple[int, int, int]) -> None:
+    def __init__(self, stride: tuple[int, ...]) -> None:
         super().__init__()
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        t, h, w = self.stride
-        last = is_channels_last(x)
-        return x[:, :, ::t, ::h, ::w].contiguous(
-            memory_format=torch.channels_last_3d if last else torch.contiguous_format
+        steps = (slice(None), slice(None), *(slice(None, None, step) for step in self.stride))
+        taken = x[steps]
+        if not is_channels_last(x):
+            return taken.contiguous()
+        clips = len(self.stride) == 3
+        return taken.contiguous(
+            memory_format=torch.channels_last_3d if clips else torch.channels_last
         )
 
     def extra_repr(self) -> str:
@@ -103,20 +107,20 @@ class _Stride(nn.Module):
 def _reads_a_part(block: nn.Module, path: str, edges: set[tuple[str, str]]) -> bool:
     """Whether the block normalises a whole map of which its convolution reads a part."""
     return bool(
-        is_plain(block, PreactConv3d)
+        is_plain(block, PreactConv2d, PreactConv3d)
         and {(f"{path}.bn", f"{path}.relu"), (f"{path}.relu", f"{path}.conv")} <= edges
         and is_plain(cast(nn.Module, block.bn), *_BATCH_NORMS, nn.Identity)
         and is_plain(cast(nn.Module, block.relu), nn.ReLU)
-        and is_plain(conv := cast(Any, block.conv), nn.Conv3d)
-        and conv.kernel_size == (1, 1, 1)
-        and conv.padding == (0, 0, 0)
-        and conv.stride != (1, 1, 1)
+        and is_plain(conv := cast(Any, block.conv), nn.Conv2d, nn.Conv3d)
+        and {*conv.kernel_size} == {1}
+        and {*conv.padding} == {0}
+        and {*conv.stride} != {1}
     )
 
 
-def _strided_first(block: PreactConv3d) -> nn.Sequential:
-    stride = _Stride(cast(tuple[int, int, int], block.conv.stride))
-    block.conv.stride = (1, 1, 1)
+def _strided_first(block: PreactConv) -> nn.Sequential:
+    stride = _Stride(block.conv.stride)
+    block.conv.stride = (1,) * len(block.conv.stride)
     layers = {"stride": stride, "bn": block.bn, "relu": block.relu, "conv": block.conv}
     return nn.Sequential(OrderedDict(layers)).train(block.training)
 
@@ -189,14 +193,43 @@ def _foldable(conv: nn.Module, norm: nn.Module) -> bool:
     )
 
 
+def _fold_end(unit: GloreUnit) -> None:
+    """Folds `blocker` into `conv_extend`, in eval mode."""
+    end = unit.blocker
+    if _foldable(unit.conv_extend, end):
+        unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, cast(Any, end))
+    elif is_plain(end, LearnedScale):
+        unit.conv_extend.weight = nn.Parameter(
+            unit.conv_extend.weight * cast(LearnedScale, end).gamma, requires_grad=False
+        )
+    elif is_plain(end, JointBatchNorm) and _foldable(unit.conv_extend, cast(Any, end).norm):
+        joint: Any = cast(JointBatchNorm, end).norm
+        channels = unit.conv_extend.out_channels
+        unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, _of_each_channel(joint, channels))
+    else:
+        return
+    unit.blocker = nn.Identity()
+
+
+def _of_each_channel(joint: Any, channels: int) -> Any:
+    """The norm of one channel as one of several that all have its statistics and weights."""
+    norm: Any = nn.BatchNorm1d(channels, eps=joint.eps, affine=joint.affine, device="meta").eval()
+    for name, tensor in (*joint.named_parameters(), *joint.named_buffers()):
+        value = tensor.detach().expand(channels) if tensor.dim() else tensor
+        if name in norm._parameters:
+            value = nn.Parameter(value, requires_grad=False)
+        setattr(norm, name, value)
+    return norm
+
+
 @torch.no_grad()
 def _fuse_unit(unit: GloreUnit, shared: set[int]) -> None:
     """Folds `blocker` and `gcn.conv2` into `conv_extend`, in a unit of known layers."""
+    if unit.form == "preactivated":  # no convolution in front of its batch norms
+        return
     if not unit.has_own_layers() or {id(layer) for layer in unit.modules()} - {id(unit)} & shared:
         return
-    if _foldable(unit.conv_extend, unit.blocker):
-        unit.conv_extend = fuse_conv_bn_eval(unit.conv_extend, cast(Any, unit.blocker))
-        unit.blocker = nn.Identity()
+    _fold_end(unit)
     conv2: Any = unit.gcn.conv2
     if isinstance(conv2, nn.Identity):
         return

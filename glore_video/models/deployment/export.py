@@ -24,15 +24,16 @@ Clips = Tensor | Sequence[Tensor]
 def export_network(
     model: nn.Module, clips: Clips, path: str | Path, *, format: ExportFormat
 ) -> None:
-    """Writes a network as one file, for clips of this length and size and any number of them.
+    """Writes a network as one file, for inputs of this length and size and any number of them.
 
     The file appears whole or not at all.
 
     Args:
         model: a network in eval mode; `fuse_for_inference` first makes the file faster.
-        clips: (batch, 3, frames, height, width), or a list of such for SlowFast's two pathways;
-            their values do not matter. The file's inputs are then named "clips", or "slow_clips"
-            and "fast_clips"; its output is "logits", (batch, classes).
+        clips: (batch, 3, frames, height, width), a list of such for SlowFast's two pathways, or
+            pictures, (batch, 3, height, width); their values do not matter. The file's inputs are
+            then named "clips", "slow_clips" and "fast_clips", or "pictures"; its output is
+            "logits", (batch, classes).
         path: file to write; of "aoti" it must end with .pt2.
         format: "onnx" (needs the packages onnx and onnxscript), "pt2" (a torch.export program, for
             `torch.export.load`), or "aoti" (compiled by AOTInductor for the device of the clips,
@@ -80,7 +81,7 @@ def export_network(
 def input_names(clips: Clips) -> list[str]:
     """Names of an ONNX file's inputs."""
     if isinstance(clips, Tensor):
-        return ["clips"]
+        return ["clips" if clips.dim() == 5 else "pictures"]
     return ["slow_clips", "fast_clips"]
 
 

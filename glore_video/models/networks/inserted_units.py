@@ -45,6 +45,8 @@ def zero_init_units(model: nn.Module, paths: Sequence[str] | None = None) -> Non
 
 def zero_init_unit(unit: nn.Module) -> None:
     """Makes one unit, GloRe or non-local, the identity."""
-    norm = unit.blocker if isinstance(unit, GloreUnit) else unit.norm
-    for parameter in norm.parameters():  # type: ignore[union-attr]
+    if isinstance(unit, GloreUnit):
+        unit.zero_init()
+        return
+    for parameter in unit.norm.parameters():  # type: ignore[union-attr]
         nn.init.zeros_(parameter)

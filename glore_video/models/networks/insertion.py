@@ -25,8 +25,10 @@ from glore_video.models.networks.nonlocal2d import NonLocal2d
 from glore_video.models.networks.output_shapes import OutputSize, feature_map, output_sizes
 from glore_video.models.networks.plain_numbers import make_numbers_plain
 from glore_video.models.networks.stages import blocks_of_counts
-from glore_video.models.units.glore_unit import LAYOUTS, GloreUnit, Layout
+from glore_video.models.units.glore_unit import GloreUnit
 from glore_video.models.units.idle_units import remove_hooks, stop_watching, watch_units
+from glore_video.models.units.unit_ends import End
+from glore_video.models.units.unit_options import LAYOUTS, Form, Layout
 
 Model = TypeVar("Model", bound=nn.Module)
 
@@ -38,7 +40,11 @@ def insert_glore(
     units: Sequence[int] | None = None,
     nodes: int | None = None,
     states: int | None = None,
-    normalize: bool = True,
+    normalize: bool | None = None,
+    form: Form | None = None,
+    end: End = "batch_norm",
+    relu: bool = True,
+    scale: float = 1.0,
     example: Any = None,
     channels: int | None = None,
     dim: Literal[1, 2, 3] | None = None,
@@ -59,7 +65,9 @@ def insert_glore(
         units: instead of `after`, (n, m): n units on Res3 and m on Res4, of a network whose four
             stages are known; where they then stand says `blocks_of_counts`.
         nodes, states: sizes of each unit; channels // 4 and channels // 2 of its block by default.
-        normalize: as in `GloreUnit`.
+        form, normalize: as in `GloreUnit`; by default "post" with, but in networks whose publishers have
+            them so (`PreactResNet2d`) "preactivated" without.
+        end, relu, scale: as in `GloreUnit`.
         example: an input of the network. It is run once, in eval mode, to see what the blocks
             return. By default their outputs are taken to have the channels and axes of the last
             convolution that the block defines (of the last batch norm where there is none), which
@@ -82,14 +90,21 @@ def insert_glore(
     if layout not in (*LAYOUTS, "auto"):
         raise UsageError(f"layout must be auto, {' or '.join(LAYOUTS)}, got {layout!r}")
 
+    own_form: Form = getattr(model, "glore_form", "post")
+    form = own_form if form is None else form
+    if normalize is None:
+        normalize = form == "post"
+
     def build(size: OutputSize) -> nn.Module:
         return GloreUnit(
-            size.channels,
-            nodes,
-            states,
+            *(size.channels, nodes, states),
             dimension=size.dim,
             normalize=normalize,
             layout=size.layout,
+            form=form,
+            end=end,
+            relu=relu,
+            scale=scale,
         )
 
     def size(blocks: Mapping[str, nn.Module]) -> dict[str, OutputSize]:

@@ -8,11 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from glore_video.errors import MissingFileError
+from glore_video.models.units.unit_options import Form
 
 Colour = tuple[float, float, float]
 
 KINETICS_MEAN: Colour = (0.45, 0.45, 0.45)
 KINETICS_STD: Colour = (0.225, 0.225, 0.225)
+IMAGENET_MEAN: Colour = (0.485, 0.456, 0.406)
+IMAGENET_STD: Colour = (0.229, 0.224, 0.225)
+# The GloRe repository's, of its video and picture networks.
+GLORE_MEAN: Colour = (124 / 255, 117 / 255, 104 / 255)
+GLORE_STD: Colour = (1 / (0.0167 * 255),) * 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +33,9 @@ class NetworkInfo:
         interpolation: how pictures are scaled ("bilinear", "bicubic").
         scaled_side: pixels that pictures are scaled to, of which input_shape is a crop; 0 for clips.
         crop_mode: timm's word: "center", "squash" or "border".
+        stride: of clips, frames from one that is taken to the next; 0 where nobody published it.
+        views: that a whole test takes of a sample, as published; 1 where nobody did.
+        glore_form: of the units that its publishers put into it.
     """
 
     name: str
@@ -36,6 +45,9 @@ class NetworkInfo:
     interpolation: str = "bilinear"
     scaled_side: int = 0
     crop_mode: str = "center"
+    stride: int = 0
+    views: int = 1
+    glore_form: Form = "post"
 
     @property
     def takes_clips(self) -> bool:

@@ -49,6 +49,20 @@ def info(name: str, rest: str) -> NetworkInfo:
     )
 
 
+def published_class_names(name: str, num_classes: int) -> tuple[str, ...]:
+    """Names by label of the larger sets of ImageNet that timm has weights of; () of all others.
+
+    Of the 1,000 classes that everybody knows it does not speak.
+    """
+    if not name.startswith("timm/") or num_classes == 1000:
+        return ()
+    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import infer_imagenet_subset
+
+    subset = infer_imagenet_subset({"num_classes": num_classes})
+    return tuple(ImageNetInfo(subset).label_descriptions()) if subset else ()
+
+
 def build(
     name: str, rest: str, num_classes: int | None, pretrained: bool, options: dict[str, Any]
 ) -> nn.Module:

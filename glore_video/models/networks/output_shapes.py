@@ -12,7 +12,7 @@ from torch.nn.modules.conv import _ConvNd
 
 from glore_video.errors import UsageError
 from glore_video.models.networks.eval_mode import eval_mode
-from glore_video.models.units.glore_unit import Layout
+from glore_video.models.units.unit_options import Layout
 
 
 def feature_map(block: nn.Module, output: Any) -> Any:

@@ -35,6 +35,11 @@ def is_foreign(name: str) -> bool:
     return "/" in name
 
 
+def names_a_package(name: str) -> bool:
+    """Whether a name begins with a package that networks come from: "timm/...", not "outputs/..."."""
+    return name.partition("/")[0] in _PACKAGES and is_foreign(name)
+
+
 def network_info(name: str) -> NetworkInfo:
     """What is known of another package's network; `name` and errors as `build_foreign` has them.
 

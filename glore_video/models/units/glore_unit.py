@@ -12,11 +12,9 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, fx, nn
-from torch.nn.modules.conv import _ConvNd
 
 from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit_orders import (
-    ORDERS,
     Order,
     cheaper_order,
     computing_dtype,
@@ -25,17 +23,21 @@ from glore_video.models.units.glore_unit_orders import (
 )
 from glore_video.models.units.graph_convolution import GraphConvolution
 from glore_video.models.units.plain_layers import has_global_hooks, is_plain, is_pointwise
+from glore_video.models.units.preactivated import (
+    PreactivatedConv,
+    PreactivatedGraphConvolution,
+    preactivated,
+    state_can_move,
+)
 from glore_video.models.units.tensors import is_traced, is_transformed
+from glore_video.models.units.unit_ends import End, make_end
+from glore_video.models.units.unit_options import Form, Layout, check_options
 
 _LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
     2: (nn.Conv2d, nn.BatchNorm2d),
     3: (nn.Conv3d, nn.BatchNorm3d),
 }
-
-
-Layout = Literal["channels_first", "channels_last"]
-LAYOUTS: tuple[Layout, ...] = ("channels_first", "channels_last")
 
 
 class GloreUnit(nn.Module):
@@ -48,18 +50,27 @@ class GloreUnit(nn.Module):
         Z = gcn(V) = conv2(relu(conv1(V) + V))          (batch, states, nodes)
         Y = X + blocker(conv_extend(Z B))               (batch, channels, L)
 
+    That is the form "post". In the form "preactivated", of the paper's picture networks, a batch norm
+    and a ReLU stand before each of the five convolutions, which have no bias (`PreactivatedConv`,
+    `PreactivatedGraphConvolution`: Z = conv2(relu(bn2(conv1(relu(bn1(V))) + V)))), and no blocker at
+    the end; there V is published without a division by L.
+
     The paper writes the reasoning as Z = ((I - A) V) W. The published video code, followed here,
     adds where the paper subtracts (learning absorbs the sign), biases the node mixing and puts a
     ReLU between the two products. Module names are the published ones.
 
-    `blocker`, the last batch norm, starts with a zero weight: a new unit is exactly the identity.
+    `blocker`, the last batch norm, starts with a zero weight: a new unit is exactly the identity. In
+    the pre-activated form the last convolution starts at zero (a batch norm that is zero before a ReLU
+    would never learn).
 
     `order` chooses how the same function is computed. "published": layer by layer, as written
     above. "reassociated": V as W_s (X Bᵀ) + b_s (Σ B)ᵀ and extend(Z B) as (W_e Z) B, with the batch
-    norm folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
+    norm or gamma folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
     in training it saves only X, B and matrices without a position axis. "auto" takes what needs
     fewer multiply-adds for the number of positions at hand, and the reassociated order in fp16.
-    Counters of multiply-adds (fvcore's, torch's) count the order that runs.
+    Counters of multiply-adds (fvcore's, torch's) count the order that runs. In the pre-activated form
+    the state alone moves, V = W_s (relu(bn(X)) Bᵀ); `conv_extend` is called, for its batch norm stands
+    between it and Z B. A joint batch norm is called too.
 
     The reassociated order reads the layers' parameters without calling them. So whatever `order`
     says, the published one runs where that could matter: a layer was exchanged or changed, pruned or
@@ -76,11 +87,16 @@ class GloreUnit(nn.Module):
         nodes: graph nodes; channels // 4 by default.
         states: features of each node; channels // 2 by default.
         dimension: 1, 2 or 3, the number of position axes.
+        form: "post" or "preactivated".
+        end: of the form "post", what `blocker` is: "batch_norm", "gamma" (one learned scalar) or
+            "joint_batch_norm" (over all channels as one). Known from copies of the authors' code for
+            segmentation.
+        relu: of the form "post", the ReLU between the two graph products.
+        scale: multiplies V, besides the division by `normalize`: 1000 with it is 1000 / L.
         normalize: divide V by the number of positions, so that the output does not grow with the
             input size (without it, fp16 overflows easily). The published weights were trained
             with it off.
         order: "auto", "published" or "reassociated"; also an attribute, to be changed at any time.
-
         layout: "channels_first", or "channels_last" for tokens and maps whose last axis is that of
             the channels, as transformers have them.
 
@@ -92,14 +108,18 @@ class GloreUnit(nn.Module):
             without positions.
     """
 
-    conv_state: _ConvNd
-    conv_proj: _ConvNd
-    conv_extend: _ConvNd
+    conv_state: Any  # a convolution, or a PreactivatedConv, as the other two
+    conv_proj: Any
+    gcn: Any
+    conv_extend: Any
     blocker: nn.Module
     # What the weight of `conv_extend` is to be multiplied by: `fuse_for_inference` takes a factor
     # out of it that fp16 could not hold.
     extend_scale: float = 1.0
-    layout: Layout = "channels_first"  # of units that were pickled before there were two
+    # Of units that were pickled before there were these.
+    layout: Layout = "channels_first"
+    form: Form = "post"
+    scale: float = 1.0
 
     def __init__(
         self,
@@ -111,14 +131,15 @@ class GloreUnit(nn.Module):
         normalize: bool = True,
         order: Order = "auto",
         layout: Layout = "channels_first",
+        form: Form = "post",
+        end: End = "batch_norm",
+        relu: bool = True,
+        scale: float = 1.0,
     ) -> None:
         super().__init__()
-        if layout not in LAYOUTS:
-            raise UsageError(f"layout must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+        check_options(form=form, end=end, relu=relu, scale=scale, order=order, layout=layout)
         if dimension not in _LAYERS:
             raise UsageError(f"dimension must be 1, 2 or 3, got {dimension}")
-        if order not in ORDERS:
-            raise UsageError(f"order must be one of {', '.join(ORDERS)}, got {order!r}")
         nodes = channels // 4 if nodes is None else nodes
         states = channels // 2 if states is None else states
         for name, width in (("channels", channels), ("nodes", nodes), ("states", states)):
@@ -132,15 +153,27 @@ class GloreUnit(nn.Module):
         self.normalize = normalize
         self.order: Order = order
         self.layout: Layout = layout
+        self.form: Form = form
+        self.scale = float(scale)
+        if form == "preactivated":
+            self.conv_state = PreactivatedConv(batch_norm, conv, channels, states)
+            self.conv_proj = PreactivatedConv(batch_norm, conv, channels, nodes)
+            self.gcn = PreactivatedGraphConvolution(nodes, states)
+            self.conv_extend = PreactivatedConv(batch_norm, conv, states, channels)
+            self.blocker = nn.Identity()
+            self.zero_init()
+            return
         self.conv_state = conv(channels, states, kernel_size=1)
         self.conv_proj = conv(channels, nodes, kernel_size=1)
-        self.gcn = GraphConvolution(nodes, states)
+        self.gcn = GraphConvolution(nodes, states, relu=relu)
         self.conv_extend = conv(states, channels, kernel_size=1, bias=False)
-        self.blocker = batch_norm(channels, eps=1e-4)
+        self.blocker = make_end(end, channels, batch_norm)
         self.zero_init()
 
     def zero_init(self) -> None:
-        """Zeroes the weight and bias of `blocker`, which makes the unit the identity."""
+        """Makes the unit the identity: zeroes `blocker`, or in the pre-activated form `conv_extend`."""
+        if self.form == "preactivated":
+            nn.init.zeros_(self.conv_extend.conv.weight)
         for parameter in self.blocker.parameters():
             nn.init.zeros_(parameter)
 
@@ -164,7 +197,10 @@ class GloreUnit(nn.Module):
         with _profiled():
             order = self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x))
             # Of no numbers there are no statistics to compute; batch norms know that.
-            if order == "published" or x.shape[0] == 0:
+            publish = order == "published" or x.shape[0] == 0
+            if self.form == "preactivated":
+                return preactivated(self, x, reassociate=not publish)
+            if publish:
                 return published(self, x)
             return reassociated(self, x)
 
@@ -179,7 +215,10 @@ class GloreUnit(nn.Module):
         """The order in which so many positions a clip are computed, with products in `dtype`."""
         order: Literal["published", "reassociated"]
         if self.order == "auto" and dtype != torch.float16:
-            order = cheaper_order(self.channels, self.nodes, self.states, positions)
+            order = cheaper_order(
+                *(self.channels, self.nodes, self.states, positions),
+                preactivated=self.form == "preactivated",
+            )
         else:
             order = "published" if self.order == "published" else "reassociated"
         if order == "published" or is_transformed() or not self.has_own_layers():
@@ -203,6 +242,8 @@ class GloreUnit(nn.Module):
         whose forward pass was replaced. `fuse_for_inference` leaves such a unit as it is.
         """
         conv = _LAYERS[self.dimension][0]
+        if self.form == "preactivated":
+            return state_can_move(self, conv) and not has_global_hooks()
         layers: dict[str, Any] = self._modules
         gcn, extend, blocker = layers["gcn"], layers["conv_extend"], layers["blocker"]
         return (
@@ -220,6 +261,8 @@ class GloreUnit(nn.Module):
         return (
             f"channels={self.channels}, nodes={self.nodes}, states={self.states}, "
             f"normalize={self.normalize}, order={self.order!r}"
+            + (f", form={self.form!r}" if self.form != "post" else "")
+            + (f", scale={self.scale:g}" if self.scale != 1 else "")
         )
 
 
@@ -231,7 +274,7 @@ def _profiled() -> AbstractContextManager[object]:
 
 
 class _GloreUnitOfDimension(GloreUnit):
-    """A unit whose number of position axes its class says."""
+    """A unit whose number of position axes its class says; options as `GloreUnit`, but `dimension`."""
 
     _dimension: int
 
@@ -243,9 +286,14 @@ class _GloreUnitOfDimension(GloreUnit):
         *,
         normalize: bool = True,
         order: Order = "auto",
+        **options: Any,
     ) -> None:
         super().__init__(
-            channels, nodes, states, dimension=self._dimension, normalize=normalize, order=order
+            *(channels, nodes, states),
+            dimension=self._dimension,
+            normalize=normalize,
+            order=order,
+            **options,
         )
 
 

@@ -36,6 +36,7 @@ from glore_video.models.units.tensors import (
     is_channels_last,
     without_autocast,
 )
+from glore_video.models.units.unit_ends import LearnedScale
 
 Order = Literal["auto", "published", "reassociated"]
 ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated")
@@ -50,6 +51,7 @@ class UnitLayers(Protocol):
     conv_extend: _ConvNd
     blocker: nn.Module
     normalize: bool
+    scale: float
     extend_scale: float
 
 
@@ -59,23 +61,30 @@ def multiply_adds(
     states: int,
     positions: int,
     order: Literal["published", "reassociated"],
+    *,
+    preactivated: bool = False,
 ) -> int:
-    """Multiply-adds of one unit for one clip, forward, without the batch norm."""
+    """Multiply-adds of one unit for one clip, forward, without the batch norms."""
     graph = nodes * nodes * states + states * states * nodes
     if order == "published":
         over_positions = channels * (nodes + 2 * states) + 2 * nodes * states
         return over_positions * positions + graph
+    if preactivated:
+        over_positions = channels * (2 * nodes + states) + nodes * states
+        return over_positions * positions + channels * nodes * states + graph
     return 3 * channels * nodes * positions + 2 * channels * nodes * states + graph
 
 
 def cheaper_order(
-    channels: int, nodes: int, states: int, positions: int
+    channels: int, nodes: int, states: int, positions: int, *, preactivated: bool = False
 ) -> Literal["published", "reassociated"]:
     """The order with fewer multiply-adds: the reassociated one from some number of positions on."""
     # Solved for positions, so that a symbolic number of them (torch.compile, torch.export) is
     # compared once, with a constant.
     saved_per_position = 2 * states * (channels + nodes) - 2 * channels * nodes
     added = 2 * channels * nodes * states
+    if preactivated:  # the state alone moves across a product
+        saved_per_position, added = saved_per_position // 2, added // 2
     if saved_per_position <= 0:
         return "published"
     return "reassociated" if positions > added // saved_per_position else "published"
@@ -96,9 +105,13 @@ def published(unit: UnitLayers, x: Tensor) -> Tensor:
         # Half of 1 / L on each factor: neither the product overflows nor a factor underflows
         # in half precision.
         scale = 1 / as_number(X.shape[2]) ** 0.5
+        if unit.scale != 1:
+            scale = scale * unit.scale**0.5
         V = torch.matmul(X * scale, (B * scale).transpose(1, 2))  # (batch, states, nodes)
     else:
         V = torch.matmul(X, B.transpose(1, 2))  # (batch, states, nodes)
+        if unit.scale != 1:
+            V = V * unit.scale
     Z = unit.gcn(V)
     if unit.extend_scale != 1:
         Z = Z * unit.extend_scale
@@ -111,7 +124,8 @@ def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
     dtype = computing_dtype(x)
     channels_last = is_channels_last(x)
     norm = unit.blocker if is_foldable(unit.blocker) else None
-    adds = norm is not None or is_plain(unit.blocker, nn.Identity)
+    gamma = cast(LearnedScale, unit.blocker).gamma if is_plain(unit.blocker, LearnedScale) else None
+    adds = norm is not None or gamma is not None or is_plain(unit.blocker, nn.Identity)
     with without_autocast(x):
         flat = x.flatten(2)  # (batch, channels, positions)
         gathered = gather(
@@ -124,9 +138,11 @@ def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
         if dtype == x.dtype:
             flat = gathered.x  # its gradient then adds up inside `gather`
         # Without `normalize` V and what follows grow with L. Here they do not: V / L goes
-        # through the unit, and what comes out is multiplied by L.
+        # through the unit, and what comes out is multiplied by L, or by whatever scales V.
         positions = as_number(flat.shape[2])
         scale: float = 1 if unit.normalize else positions
+        if unit.scale != 1:
+            scale = scale * unit.scale
         mixing = _mixing(unit, gathered, 1 / scale, dtype)  # (batch, nodes, channels)
         scale = scale * unit.extend_scale
         bias = None if unit.conv_extend.bias is None else unit.conv_extend.bias[None]
@@ -140,6 +156,8 @@ def reassociated(unit: UnitLayers, x: Tensor) -> Tensor:
                 scale=scale,
             )
             scale = 1
+        elif gamma is not None:
+            mixing = mixing * gamma.to(mixing.dtype)
         if mixing.dtype != dtype:  # not yet in fp16, whose range it may exceed but for the scale
             mixing, scale = mixing * scale, 1
         nodes = gathered.nodes
@@ -186,7 +204,9 @@ def _reason(gcn: Any, v: Tensor, bias_scale: Tensor | float) -> Tensor:
     """
     edges = gcn.conv1.weight.squeeze(2).to(v.dtype).expand(v.shape[0], -1, -1)
     bias = gcn.conv1.bias[:, None] * bias_scale
-    h = batched_multiply_add(v, edges, v).add_(bias.to(v.dtype)).relu_()
+    h = batched_multiply_add(v, edges, v).add_(bias.to(v.dtype))
+    if isinstance(gcn.relu, nn.ReLU):
+        h = h.relu_()
     if isinstance(gcn.conv2, nn.Identity):  # fused into what follows
         return h
     return nn.functional.linear(h, gcn.conv2.weight.squeeze(2).to(v.dtype))

@@ -17,14 +17,17 @@ class GraphConvolution(nn.Module):
     Args:
         nodes: number of graph nodes.
         states: number of features of each node.
+        relu: the ReLU between the two; without it the graph convolution is linear.
 
     Shapes: (batch, states, nodes) -> (batch, states, nodes).
     """
 
-    def __init__(self, nodes: int, states: int) -> None:
+    relu: nn.Module
+
+    def __init__(self, nodes: int, states: int, *, relu: bool = True) -> None:
         super().__init__()
         self.conv1 = nn.Conv1d(nodes, nodes, kernel_size=1)
-        self.relu = nn.ReLU(inplace=True)
+        self.relu = nn.ReLU(inplace=True) if relu else nn.Identity()
         self.conv2: nn.Module = nn.Conv1d(states, states, kernel_size=1, bias=False)
 
     def forward(self, V: Tensor) -> Tensor:  # noqa: N803
@@ -36,7 +39,7 @@ class GraphConvolution(nn.Module):
         layers: dict[str, Any] = self._modules
         conv1, conv2 = layers["conv1"], layers["conv2"]
         return (
-            is_plain(layers["relu"], nn.ReLU)
+            is_plain(layers["relu"], nn.ReLU, nn.Identity)
             and is_pointwise(conv1, nn.Conv1d, bias=True)
             and conv1.out_channels == conv1.in_channels
             # `fuse_for_inference` folds conv2 into what follows.

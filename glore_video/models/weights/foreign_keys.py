@@ -6,7 +6,11 @@ Who wrote a checkpoint is told by its keys:
 - SlowFast (`slowfast/models`): `s3.pathway0_res1.branch2.a.weight`;
 - the Caffe2 networks in SlowFast's model zoo, as `slowfast/utils/c2_model_loading.py` reads them:
   `res3_1_branch2a_w`, the fast pathway with `t_` in front;
-- 2D ResNets of torchvision and timm: `layer1.0.conv1.weight`.
+- 2D ResNets of torchvision and timm: `layer1.0.conv1.weight`;
+- EfficientNet-PyTorch: `_blocks.0._depthwise_conv.weight`;
+- the classifier that the backbone of a segmentation network comes from: its keys, with `backbone.` in
+  front, are the network's;
+- the paper's ImageNet networks in MXNet's files: `conv2_B01_conv-m1_bn_gamma`.
 
 Everything else keeps its names: our checkpoints, and pytorchvideo's.
 """
@@ -22,7 +26,10 @@ from torch import Tensor, nn
 from glore_video.errors import UsageError
 from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.stages import stage_blocks
+from glore_video.models.weights.backbone_keys import under_backbone
+from glore_video.models.weights.efficientnet_keys import EFFICIENTNET_STEM, efficientnet_names
 from glore_video.models.weights.files import StoredWeights
+from glore_video.models.weights.mxnet_keys import gluon_key, papers_key
 
 # What DistributedDataParallel, torch.compile and trainers put before each key.
 _WRAPPERS = ("module.", "_orig_mod.", "model.")
@@ -55,19 +62,30 @@ def to_our_keys(stored: StoredWeights, model: nn.Module) -> OurWeights:
     """Renames the parameters of a checkpoint as the network names them.
 
     Raises:
-        ValueError: for weights of SlowFast or of a 2D ResNet and a network that has none of their
-            blocks.
+        ValueError: for weights of SlowFast, of a 2D ResNet or of EfficientNet-PyTorch and a network
+            that has none of their blocks.
     """
     state, beside = _unwrapped(stored.state, list(model.state_dict()))
-    return replace(_renamed(stored, state, model), beside=beside)
+    ours = _renamed(stored, state, model)
+    return replace(ours, beside=[*beside, *ours.beside])
 
 
 def _renamed(stored: StoredWeights, state: dict[str, Tensor], model: nn.Module) -> OurWeights:
     own = model.state_dict()
+    if of_backbone := under_backbone(state, model):
+        return OurWeights(
+            "the backbone's classifier", of_backbone.state, stored.normalize, of_backbone.beside
+        )
     if stored.caffe2:
         names = _slowfast_names(model, f"{stored.name} (SlowFast, Caffe2)")
         renamed = {names(caffe2_to_slowfast(key)): value for key, value in state.items()}
         return OurWeights("SlowFast, Caffe2", _expanded(renamed, own), stored.normalize)
+    if stored.mxnet:
+        papers = {key: name for key in state if (name := papers_key(key)) is not None}
+        if papers:
+            renamed = _rename(state, lambda key: papers.get(key, key))
+            return OurWeights("GloRe, ImageNet, MXNet", renamed, False)
+        return OurWeights("MXNet", _rename(state, gluon_key), None)
     if any(_SLOWFAST.match(key) for key in state):
         names = _slowfast_names(model, f"{stored.name} (SlowFast)")
         return OurWeights("SlowFast", _rename(state, names), stored.normalize)
@@ -77,6 +95,14 @@ def _renamed(stored: StoredWeights, state: dict[str, Tensor], model: nn.Module) 
     if _RESNET_2D in state and _RESNET_2D not in own:
         names = _resnet_2d_names(model, f"{stored.name} (a 2D ResNet)")
         return OurWeights("2D ResNet of torchvision or timm", _rename(state, names), None)
+    if EFFICIENTNET_STEM in state:
+        translate = efficientnet_names(own)
+        if translate is None:
+            raise UsageError(
+                f"{stored.name} (EfficientNet-PyTorch) does not fit a {type(model).__name__}: such "
+                "weights go into timm's EfficientNets"
+            )
+        return OurWeights("EfficientNet-PyTorch", _rename(state, translate), None)
     return OurWeights("this package or pytorchvideo", state, stored.normalize)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.heads import head_paths
+from glore_video.models.networks.heads import head_parts
 from glore_video.models.networks.inserted_units import (
     glore_units,
     inserted_units,
@@ -57,12 +57,13 @@ def load_weights(
     """Loads weights into a network, in place.
 
     Who wrote them is told by their keys: this package, pytorchvideo, the GloRe repository,
-    SlowFast (.pyth, and the Caffe2 .pkl of its zoo), torchvision's and timm's 2D ResNets. 2D
-    kernels are inflated to 3D. Every key must match in name and shape, except in the groups that
+    SlowFast (.pyth, and the Caffe2 .pkl of its zoo), torchvision's and timm's 2D ResNets,
+    EfficientNet-PyTorch. 2D kernels are inflated to 3D. Every key must match in name and shape, except in the groups that
     `allow` names:
 
-    - "head": the classifier (`head_paths`), for a file with other classes. It keeps its initialisation where the
-      file has no such key or another shape.
+    - "head": the classifier (`head_parts`), for a file with other classes; the heads of a network for
+      segmentation, for a file of the classifier that its backbone comes from. It keeps its initialisation
+      where the file has no such key or another shape.
     - "units": inserted GloRe units and non-local blocks. A unit that the file does not have in
       full is reset to the identity; units in the file only are left out.
 
@@ -70,7 +71,7 @@ def load_weights(
         model: the network.
         source: a file or its URL (.safetensors; anything torch.save wrote: a state dict, alone or
             under "ema_state" (a run's moving average, which goes first), "model_state" or
-            "state_dict"; a Caffe2 pickle), or the content of one. Prefixes that
+            "state_dict"; a Caffe2 pickle; MXNet's .params), or the content of one. Prefixes that
             DistributedDataParallel, torch.compile and other wrappers put before keys are removed;
             what else a wrapper holds (the weights of a loss, say) is left out and reported. Nothing
             but tensors, arrays and plain containers is unpickled.
@@ -125,7 +126,7 @@ def _compared(
     report = LoadReport(
         source=source,
         format=ours.format,
-        heads=head_paths(model),
+        heads=head_parts(model),
         unexpected=[key for key in state if key not in own],
         beside=list(ours.beside),
     )

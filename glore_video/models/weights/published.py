@@ -136,7 +136,7 @@ def weights_url(name: str) -> str:
     if backbone in PUBLISHED:
         return PUBLISHED[backbone].url
     hint = f"; its 2D ImageNet weights are {IMAGENET[name]}" if name in IMAGENET else ""
+    of = "in a format that is read here" if name.endswith("_2d") else "trained on Kinetics"
     raise UsageError(
-        f"no weights trained on Kinetics are published for {name!r}{hint}; give the path or URL of "
-        f"a file"
+        f"no weights {of} are published for {name!r}{hint}; give the path or URL of a file"
     )

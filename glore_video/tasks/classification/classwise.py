@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_confusion_matrix
 
 from glore_video.tasks.classification.ranking import NO_CLASS
 
@@ -50,11 +49,9 @@ def confusion(predicted: Tensor, labels: Tensor, *, num_classes: int) -> np.ndar
     Samples without a prediction (NO_CLASS) are not in it.
     """
     some = predicted != NO_CLASS
-    if not some.any():
-        return np.zeros((num_classes, num_classes), dtype=np.int64)
-    return multiclass_confusion_matrix(
-        predicted[some], labels[some], num_classes=num_classes
-    ).numpy()
+    cells = labels[some] * num_classes + predicted[some]
+    counts = torch.bincount(cells, minlength=num_classes**2)
+    return counts.view(num_classes, num_classes).numpy()
 
 
 def class_rows(matrix: np.ndarray, in_top5: np.ndarray, labels: np.ndarray) -> Iterator[ClassRow]:

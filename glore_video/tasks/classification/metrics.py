@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.classification import multilabel_average_precision
 
 from glore_video.statistics.calibration import Bin, reliability
 from glore_video.tasks.classification.ranking import finite_rows, predicted_classes
@@ -72,12 +71,26 @@ def mean_average_precision(probabilities: Tensor, labels: Tensor) -> float:
         return float("nan")
     if len(present) == 1:
         return 100.0  # every sample is of the class, so every ranking is right
-    targets = (labels[:, None] == present[None]).long()  # (samples, present classes)
-    return 100 * float(
-        multilabel_average_precision(
-            probabilities[:, present], targets, num_labels=len(present), average="macro"
-        )
-    )
+    each = [average_precision(probabilities[:, one], labels == one) for one in present.tolist()]
+    return 100 * sum(each) / len(each)
+
+
+def average_precision(scores: Tensor, positive: Tensor) -> float:
+    """Sum over thresholds, highest first, of the precision times what the recall gains.
+
+    A threshold is every score that occurs, so that equal scores have no order among themselves.
+
+    Args:
+        scores: (samples,).
+        positive: bool (samples,); at least one is true.
+    """
+    scores, order = scores.sort(descending=True)
+    last_of_equals = torch.ones_like(positive)
+    last_of_equals[:-1] = scores[1:] != scores[:-1]
+    found = positive[order].cumsum(0)[last_of_equals].double()  # (thresholds,)
+    called = last_of_equals.nonzero()[:, 0] + 1  # (thresholds,), samples at or above each
+    gained = found.diff(prepend=found.new_zeros(1))
+    return float((gained * found / called).sum() / found[-1])
 
 
 def calibration_bins(probabilities: Tensor, labels: Tensor) -> list[Bin]:

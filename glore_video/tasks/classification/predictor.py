@@ -68,7 +68,11 @@ class ViewsPredictor(ABC):
         name = os.fspath(path)
         item = self.items([name])[0]
         if item.views is None:
-            raise self.unreadable(*item.failures[-1])
+            path, reason = item.failures[-1]
+            suffix = os.path.splitext(name)[1].lower()
+            if suffix and suffix not in self.kind.suffixes:
+                reason += f"; the network takes {self.kind.words}"
+            raise self.unreadable(path, reason)
         return self.prediction_of(item.views, name)
 
     def prediction_of(self, views: Views, path: str) -> Prediction:

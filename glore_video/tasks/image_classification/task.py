@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from torch import nn
+
+from glore_video.data.loader_speed import Reading
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
+from glore_video.images.reading import read_image
 from glore_video.models.zoo import PICTURE_ARCHITECTURES
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.listed_task import ListedTask
 from glore_video.tasks.image_classification.dataset import CentrePictures, TrainingPictures
 from glore_video.tasks.image_classification.evaluation import PictureEvaluation
+from glore_video.tasks.image_classification.predictor import PicturePredictor
 from glore_video.tasks.image_classification.task_data import (
     WORDS,
     build_evaluation,
@@ -21,6 +27,7 @@ from glore_video.tasks.image_classification.task_data import (
     picture_lists,
     render_pictures,
     training_pictures,
+    views_of_tests,
     views_tested,
 )
 from glore_video.tasks.image_classification.task_network import published_input
@@ -63,9 +70,25 @@ class ImageClassification(ListedTask[SampleList]):
     def validation_set(self, samples: SampleList) -> CentrePictures:
         return centre_pictures(self.config, samples)
 
+    @property
+    def reading(self) -> Reading:
+        return Reading(decoding=read_image, faster=WORDS.faster_reading)
+
     def evaluation(self) -> PictureEvaluation:
         """The test of the test list."""
         return build_evaluation(self.config, self.listed("test"), self.class_names)
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> PicturePredictor:
+        return PicturePredictor(
+            network=network,
+            class_names=self.lists.names_of_weights(class_names),
+            views=views_of_tests(self.config),
+            normalize=self.normalize,
+            precision=precision,
+            source=source,
+        )
 
     def check_keys(self) -> None:
         config = self.config

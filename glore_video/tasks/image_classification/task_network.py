@@ -6,16 +6,16 @@ from typing import Any
 
 from glore_video.config import Config
 from glore_video.errors import UsageError
-from glore_video.models import is_foreign
-from glore_video.models.networks.network_info import NetworkInfo
-from glore_video.models.networks.sources import network_info
+from glore_video.models.named_info import network_info
+from glore_video.models.networks.network_info import IMAGENET_MEAN, IMAGENET_STD, NetworkInfo
+from glore_video.models.segmentation import backbone_of, list_segmentation_models
 
 # Of most published networks for ImageNet.
 _IMAGENET = NetworkInfo(
     name="",
     input_shape=(3, 224, 224),
-    mean=(0.485, 0.456, 0.406),
-    std=(0.229, 0.224, 0.225),
+    mean=IMAGENET_MEAN,
+    std=IMAGENET_STD,
     scaled_side=256,
 )
 # Inception's crop, which nearly all recipes for ImageNet have.
@@ -30,11 +30,16 @@ def published_input(config: Config) -> dict[str, Any]:
 
     Raises UsageError for a network that takes clips.
     """
-    info = network_info(config.MODEL.NAME) if is_foreign(config.MODEL.NAME) else _IMAGENET
+    if config.MODEL.NAME in list_segmentation_models():
+        raise UsageError(
+            f"MODEL.NAME = {config.MODEL.NAME} gives every pixel a class, not a picture; a classifier is "
+            f"{backbone_of(config.MODEL.NAME)}, which it is built on"
+        )
+    info = network_info(config.MODEL.NAME) if config.MODEL.NAME else _IMAGENET
     if info.takes_clips:
         raise UsageError(
             f"MODEL.NAME = {info.name} takes clips of videos, (3, frames, height, width), not "
-            "pictures; timm/<name> and torchvision/<name> take pictures"
+            "pictures; timm/<name>, torchvision/<name> and preact_resnet50_2d take pictures"
         )
     data, side = config.DATA, info.input_shape[-1]
     unset = [name for name in type(data).model_fields if name not in data.model_fields_set]

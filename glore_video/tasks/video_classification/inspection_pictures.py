@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from glore_video.choices import Backend, Damaged
-from glore_video.inspection.overlay import relative, upsample
+from glore_video.inspection.overlay import from_zero, relative, upsample
 from glore_video.inspection.sheet import SheetRow, draw_sheet, tile_film
 from glore_video.pixels.transforms import crop
 from glore_video.reports.line_chart import draw_lines
@@ -59,7 +59,7 @@ def sheet_of(
             "orange above, blue below the node's median weight"
         )
     if clip.cam is not None:
-        heat = upsample(_from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
+        heat = upsample(from_zero(clip.cam)[None], len(clip.frames), _PIXELS, _PIXELS)
         rows.append(SheetRow("Grad-CAM", "for comparison" if unit else "", heat[0, places].numpy()))
     return draw_sheet(
         pictures.numpy(),
@@ -107,7 +107,7 @@ def film_of(
                         note = f"{clip.units[unit].importance[node]:+.2g}"
                         rows.append(SheetRow(f"node {node}", note, each))
                 if clip.cam is not None:
-                    heat = map_frames(clip, _from_zero(clip.cam)[None], shown, plain=True)
+                    heat = map_frames(clip, from_zero(clip.cam)[None], shown, plain=True)
                     rows.append(SheetRow("Grad-CAM", "", heat[0]))
                 writer.write(tile_film(square.numpy(), rows, columns=columns))
                 if progress is not None:
@@ -141,10 +141,6 @@ def map_frames(
     high = (low + 1).clamp(max=steps - 1)
     part = (at - low)[None, :, None, None]
     return (fine[:, low] * (1 - part) + fine[:, high] * part).numpy()
-
-
-def _from_zero(cam: Tensor) -> Tensor:
-    return cam / cam.quantile(0.995).clamp(min=1e-12)
 
 
 def _spread(total: int, most: int) -> list[int]:

@@ -157,6 +157,7 @@ class VideoPredictor(ClipPredictor):
             accept="video/*,.mkv,.avi,.ts,.mts,.flv,.wmv",
             file="film.mp4",
             media_type="video/mp4",
+            most_pixels=4096 * 2304,
         )
 
     def refuse(self, path: str, run: Any, *, seconds: float, pixels: int) -> str:

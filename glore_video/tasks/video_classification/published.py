@@ -7,23 +7,18 @@ from torch import nn
 from glore_video.data.video.kinetics import kinetics400_class_names
 from glore_video.engine.precision import Precision
 from glore_video.models import PreactResNet3d, is_foreign
-from glore_video.models.deployment.complexity_table import protocol
+from glore_video.models.named_info import network_info
 from glore_video.models.networks.backbones import SlowFast
 from glore_video.models.networks.network_info import NetworkInfo
-from glore_video.models.networks.sources import network_info
 from glore_video.pixels.normalize import Normalize
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.tasks.video_classification.predictor import VideoPredictor
 from glore_video.video import ClipSampling
 
-# What the published networks were trained with: the paper's, and those of pytorchvideo.
-_PAPER = Normalize(mean=(124 / 255, 117 / 255, 104 / 255), std=(1 / (0.0167 * 255),) * 3)
-_PYTORCHVIDEO = Normalize(mean=(0.45, 0.45, 0.45), std=(0.225, 0.225, 0.225))
-
 
 def takes(name: str) -> bool:
     """Whether a network of this name takes clips."""
-    return not is_foreign(name) or network_info(name).takes_clips
+    return network_info(name).takes_clips
 
 
 def name_of(network: nn.Module) -> str:
@@ -46,35 +41,35 @@ def published_predictor(
 ) -> VideoPredictor:
     """A network of this name in eval mode; classes are Kinetics' by default."""
     names = class_names or kinetics400_class_names()
-    views, normalize = _foreign(network_info(name)) if is_foreign(name) else _own(name, network)
+    info = network_info(name)
     return VideoPredictor(
         network=network,
         class_names=names,
-        views=views,
-        normalize=normalize,
+        views=_foreign(info) if is_foreign(name) else _own(info, network),
+        normalize=Normalize(mean=info.mean, std=info.std),
         precision=precision,
         source=source,
     )
 
 
-def _own(name: str, network: nn.Module) -> tuple[EvalViews, Normalize]:
-    frames, crop, views = protocol(name)
+def _own(info: NetworkInfo, network: nn.Module) -> EvalViews:
+    _, frames, crop, _ = info.input_shape
     paper = isinstance(network, PreactResNet3d)
     return EvalViews(
         sampling=ClipSampling(
             num_frames=frames,
-            stride=2 if frames == 32 else 8,
+            stride=info.stride,
             spacing="stride" if paper else "linspace",
             short_video="cycle" if paper else "repeat_last",
         ),
         num_clips=10,
-        num_crops=3 if views == 30 else 1,
+        num_crops=3 if info.views == 30 else 1,
         short_side=256,
         crop_size=crop,
-    ), (_PAPER if paper else _PYTORCHVIDEO)
+    )
 
 
-def _foreign(info: NetworkInfo) -> tuple[EvalViews, Normalize]:
+def _foreign(info: NetworkInfo) -> EvalViews:
     _, frames, side, _ = info.input_shape
     return EvalViews(
         # Clips of about two seconds, as most of them were trained with.
@@ -83,4 +78,4 @@ def _foreign(info: NetworkInfo) -> tuple[EvalViews, Normalize]:
         num_crops=1,
         short_side=side * 8 // 7,
         crop_size=side,
-    ), Normalize(mean=info.mean, std=info.std)
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 from collections.abc import Callable
 from fractions import Fraction
@@ -10,11 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
 from glore_video.errors import SampleError
-from glore_video.inspection.overlay import relative
+from glore_video.inspection.page_maps import units_for_page
 from glore_video.models import glore_units
 from glore_video.pixels.transforms import resize_short_side
 from glore_video.tasks.predictor import Report
@@ -26,7 +22,6 @@ from glore_video.video.writing import VideoWriter
 
 _CLASSES, _NODES, _CLIPS = 5, 6, 16
 _SHORT_SIDE, _FPS = 360, 15
-_MAP_SIDE = 28
 
 
 def analyse(
@@ -150,19 +145,6 @@ def _timeline(timeline: Timeline) -> dict[str, Any]:
 def _look(seen: VideoLook, predictor: ClipPredictor, size: tuple[int, int]) -> dict[str, Any]:
     top, left, side = seen.square
     width, height = size
-    units = []
-    for path in seen.clips[0].units:
-        nodes = seen.ranking(path)[:_NODES]
-        scores = seen.importance(path)
-        maps = [_small(clip.units[path].maps[nodes]) for clip in seen.clips]
-        units.append(
-            {
-                "path": path,
-                "shape": list(maps[0].shape[1:]),
-                "nodes": [{"node": node, "importance": float(scores[node])} for node in nodes],
-                "maps": [_encoded(each) for each in maps],
-            }
-        )
     return {
         "class": predictor.class_names[seen.target],
         "probability": seen.probability,
@@ -176,19 +158,5 @@ def _look(seen: VideoLook, predictor: ClipPredictor, size: tuple[int, int]) -> d
             }
             for clip in seen.clips
         ],
-        "units": units,
+        "units": units_for_page(seen, _NODES),
     }
-
-
-def _small(maps: torch.Tensor) -> torch.Tensor:
-    """(nodes, t, h, w) in -1..1, of at most 28 x 28 positions."""
-    shown = relative(maps if maps.dim() == 4 else maps[:, None])
-    height, width = (min(each, _MAP_SIDE) for each in shown.shape[2:])
-    if (height, width) == tuple(shown.shape[2:]):
-        return shown
-    return torch.nn.functional.adaptive_avg_pool2d(shown, (height, width))
-
-
-def _encoded(maps: torch.Tensor) -> str:
-    """-1..1 as int8 from -127 to 127, in base 64."""
-    return base64.b64encode((maps.numpy() * 127).round().astype(np.int8).tobytes()).decode()

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 
+from glore_video.data.loader_speed import Reading
 from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
 from glore_video.data.video.video_files import VIDEOS
@@ -34,7 +35,7 @@ from glore_video.tasks.video_classification.task_data import (
     views_of_tests,
 )
 from glore_video.tasks.video_classification.task_network import published_input
-from glore_video.video import span
+from glore_video.video import VideoReader, open_video, span
 
 _OF_PICTURES = (
     *("DATA.INTERPOLATION", "DATA.CROP_MODE", "DATA.MAX_PIXELS", "DATA.VAL_LABELS_PATH"),
@@ -78,6 +79,14 @@ class VideoClassification(ListedTask[VideoList]):
     def validation_set(self, samples: SampleList) -> CentreClips:
         assert isinstance(samples, VideoList)
         return centre_clips(self.config, samples)
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(
+            opening=open_video,
+            decoding=VideoReader.frames,
+            faster="see glore-video check-data for what smaller files with shorter GOPs would save",
+        )
 
     def evaluation(self) -> VideoEvaluation:
         """The test of the test list."""

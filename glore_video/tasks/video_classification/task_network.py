@@ -7,7 +7,7 @@ from typing import Any
 from glore_video.config import Config
 from glore_video.errors import UsageError
 from glore_video.models import is_foreign
-from glore_video.models.networks.sources import network_info
+from glore_video.models.named_info import network_info
 
 
 def published_input(config: Config) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def published_input(config: Config) -> dict[str, Any]:
 
     Raises UsageError for a network that takes no clips.
     """
-    if not is_foreign(config.MODEL.NAME):
+    if not config.MODEL.NAME:
         return {}
     info = network_info(config.MODEL.NAME)
     if not info.takes_clips:
@@ -25,6 +25,8 @@ def published_input(config: Config) -> dict[str, Any]:
             f"MODEL.NAME = {info.name} takes pictures, (3, height, width), not the clips of a video; "
             "torchvision/video/<name> and pytorchvideo/<name> take clips"
         )
+    if not is_foreign(config.MODEL.NAME):
+        return {}
     _, frames, side, _ = info.input_shape
     published: dict[str, Any] = {"MEAN": info.mean, "STD": info.std, "NUM_FRAMES": frames}
     if not {"TRAIN_CROP_SIZE", "TRAIN_JITTER_SCALES"} & config.DATA.model_fields_set:

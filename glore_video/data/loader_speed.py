@@ -1,4 +1,4 @@
-"""How fast training clips are read, and what the time goes into."""
+"""How fast training samples are read, and what the time goes into."""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ import pstats
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType
 from typing import Any, Protocol
 
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from glore_video.data.batches import Batch
-from glore_video.video import VideoReader, open_video
 
 _AS_FAST = 0.95
 
@@ -25,13 +23,35 @@ class EpochOrder(Protocol):
     epoch: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Which functions of a data set read a sample.
+
+    Attributes:
+        opening: opens a file; None: it is opened where it is decoded.
+        decoding: gets pixels from it; None: samples are in no files.
+        faster: what a user may do where reading takes most of the time.
+    """
+
+    opening: Callable[..., Any] | None = None
+    decoding: Callable[..., Any] | None = None
+    faster: str
+
+
 @dataclass(frozen=True)
 class Shares:
-    """Milliseconds that one video takes in one process, by what is done with it."""
+    """Milliseconds that one sample takes in one process, by what is done with it.
+
+    Attributes:
+        sample: what it is called.
+        faster: see Reading.
+    """
 
     opening: float
     decoding: float
     transforms: float
+    sample: str = "sample"
+    faster: str = "smaller samples are read faster"
 
     @property
     def total(self) -> float:
@@ -40,14 +60,18 @@ class Shares:
     def __str__(self) -> str:
         parts = [
             f"{name} {100 * value / self.total:.0f}%"
-            for name, value in vars(self).items()
-            if self.total
+            for name, value in self._parts.items()
+            if self.total and (value or name != "opening")
         ]
-        return f"{self.total:.1f} ms a video in one process: {', '.join(parts)}"
+        return f"{self.total:.1f} ms a {self.sample} in one process: {', '.join(parts)}"
+
+    @property
+    def _parts(self) -> dict[str, float]:
+        return {name: getattr(self, name) for name in ("opening", "decoding", "transforms")}
 
 
-def clips_per_second(loader: DataLoader[Any], order: EpochOrder, *, num_batches: int) -> float:
-    """Clips that the loader gives a second once all its workers run; nothing is done with them.
+def inputs_per_second(loader: DataLoader[Any], order: EpochOrder, *, num_batches: int) -> float:
+    """Inputs that the loader gives a second once all its workers run; nothing is done with them.
 
     A first batch of each worker is not counted. Epochs follow one another as in training.
 
@@ -56,7 +80,7 @@ def clips_per_second(loader: DataLoader[Any], order: EpochOrder, *, num_batches:
     """
     workers = max(1, loader.num_workers)
     timed = -(-num_batches // workers) * workers
-    clips = 0
+    inputs = 0
     start = time.perf_counter()
     source = _endless(loader, order)
     name = f"{loader.num_workers} workers"
@@ -65,8 +89,8 @@ def clips_per_second(loader: DataLoader[Any], order: EpochOrder, *, num_batches:
         if number < workers:
             start = time.perf_counter()
         elif batch.inputs is not None:
-            clips += len(batch.inputs)
-    return clips / (time.perf_counter() - start)
+            inputs += len(batch.inputs)
+    return inputs / (time.perf_counter() - start)
 
 
 def _endless(loader: DataLoader[Any], order: EpochOrder) -> Iterator[Batch]:
@@ -77,10 +101,15 @@ def _endless(loader: DataLoader[Any], order: EpochOrder) -> Iterator[Batch]:
         epoch += 1
 
 
-def reading_shares(dataset: Dataset[Any], keys: Iterable[Any]) -> Shares:
+def reading_shares(
+    dataset: Dataset[Any], keys: Iterable[Any], reading: Reading, *, sample: str
+) -> Shares:
     """Read the items at `keys` in this process, and see which functions took the time.
 
-    What is neither opening a file nor getting frames from it counts as transforms.
+    What is neither opening a file nor getting pixels from it counts as transforms.
+
+    Args:
+        sample: what one is called.
     """
     keys = list(keys)
     profile = cProfile.Profile()
@@ -90,38 +119,41 @@ def reading_shares(dataset: Dataset[Any], keys: Iterable[Any]) -> Shares:
             dataset[key]
     seconds = time.perf_counter() - start
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
-    opening, decoding = (_seconds(stats, code) for code in (_code(open_video), _code(_FRAMES)))
+    opening, decoding = (_seconds(stats, each) for each in (reading.opening, reading.decoding))
     scale = 1000 / max(1, len(keys))
-    return Shares(opening * scale, decoding * scale, max(0.0, seconds - opening - decoding) * scale)
+    return Shares(
+        opening * scale,
+        decoding * scale,
+        max(0.0, seconds - opening - decoding) * scale,
+        sample,
+        reading.faster,
+    )
 
 
-_FRAMES = VideoReader.frames
-
-
-def _code(function: Callable[..., Any]) -> CodeType:
-    return function.__code__
-
-
-def _seconds(stats: Mapping[tuple[str, int, str], Sequence[Any]], code: CodeType) -> float:
+def _seconds(
+    stats: Mapping[tuple[str, int, str], Sequence[Any]], function: Callable[..., Any] | None
+) -> float:
     """Within the function and all that it called."""
+    if function is None:
+        return 0.0
+    code = function.__code__
     entry = stats.get((code.co_filename, code.co_firstlineno, code.co_name))
     return float(entry[3]) if entry else 0.0
 
 
-def advice_line(speeds: Mapping[int, float], shares: Shares, *, cores: int) -> str:
-    """What to set, from clips a second by number of workers (at least one, not all zero)."""
+def advice_line(
+    speeds: Mapping[int, float], shares: Shares, *, cores: int, inputs: str = "clips"
+) -> str:
+    """What to set, from inputs a second by number of workers (at least one, not all zero)."""
     best = max(speeds.values())
     fewest = min(number for number, speed in speeds.items() if speed >= _AS_FAST * best)
-    line = f"DATA_LOADER.NUM_WORKERS {fewest} gives {speeds[fewest]:.0f} clips/s"
+    line = f"DATA_LOADER.NUM_WORKERS {fewest} gives {speeds[fewest]:.0f} {inputs}/s"
     if fewest == max(speeds) and fewest < cores:
         line += f", and more may give more: this process may use {cores} cores (--workers)"
     elif fewest < max(speeds):
         line += ", and more give no more"
     if shares.opening + shares.decoding > 0.5 * shares.total:
-        line += (
-            "; most of the time is reading: see glore-video check-data for what smaller files with "
-        )
-        line += "shorter GOPs would save"
+        line += f"; most of the time is reading: {shares.faster}"
     elif shares.total:
         line += "; most of the time is transforms: see the AUG keys and DATA.TRAIN_JITTER_SCALES"
     return line

@@ -1,0 +1,199 @@
+"""What a network that classifies pictures makes of one: see tasks/predictor.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from glore_video.data.pictures.picture_files import PICTURES
+from glore_video.data.samples import SampleList
+from glore_video.data.watchdog import Watchdog
+from glore_video.errors import UsageError
+from glore_video.images.errors import PictureError
+from glore_video.images.reading import read_image
+from glore_video.inspection.adjacency_chart import draw_adjacency
+from glore_video.models import glore_units
+from glore_video.tasks.classification.predictor import ViewsPredictor
+from glore_video.tasks.classification.ranking import predicted_classes
+from glore_video.tasks.image_classification.dataset import PictureViewsSet
+from glore_video.tasks.image_classification.example import example_picture
+from glore_video.tasks.image_classification.inspection import PictureLook, inspect_picture
+from glore_video.tasks.image_classification.inspection_pictures import graph_of, sheet_of
+from glore_video.tasks.image_classification.served import (
+    ACCEPT,
+    MOST_PIXELS,
+    refuse_picture,
+    shown_look,
+    write_small,
+)
+from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
+
+_CLASSES = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PicturePredictor(ViewsPredictor):
+    """A network in eval mode and how it is shown a picture. See Predictor.
+
+    Attributes:
+        network: takes (batch, 3, height, width), returns logits (batch, classes).
+        views: how the views of a picture are taken, as in a test; without pictures.
+    """
+
+    kind = PICTURES
+    unreadable = PictureError
+
+    views: PictureViewsSet
+
+    @property
+    def words(self) -> str:
+        return self.views.views.words
+
+    @property
+    def settings(self) -> str:
+        colours = (self.normalize.mean, self.normalize.std)
+        return repr((self.views.views, self.views.max_pixels, colours, self.class_names))
+
+    def with_views(
+        self, *, num_clips: int = 0, num_crops: int = 0, flips: bool | None = None
+    ) -> PicturePredictor:
+        """Raises UsageError for numbers that can't be, and for clips."""
+        if num_clips:
+            raise UsageError("clips are views of videos, and the network takes pictures")
+        changes: dict[str, Any] = {"crops": num_crops} if num_crops else {}
+        if flips is not None:
+            changes["flips"] = flips
+        return replace(self, views=replace(self.views, views=replace(self.views.views, **changes)))
+
+    def items(
+        self,
+        paths: Sequence[str],
+        *,
+        indices: Sequence[int] | None = None,
+        watchdog: Watchdog | None = None,
+    ) -> PictureViewsSet:
+        """The data set of these pictures' views."""
+        pictures = SampleList(Path(), paths, [0] * len(paths))
+        return replace(self.views, pictures=pictures, indices=indices, watchdog=watchdog)
+
+    def look(
+        self,
+        path: AnyPath,
+        *,
+        target: int | None = None,
+        most_clips: int = 1,
+        cam: bool = True,
+        layer: str = "",
+        progress: Progress | None = None,
+    ) -> PictureLook:
+        """Grad-CAM and what GloRe units do, in the first view of a test.
+
+        The class and its probability are those of `predict`, from all views.
+
+        Args:
+            target: class; by default the most probable one.
+            most_clips: of no effect on a picture.
+            cam, layer: whether to compute Grad-CAM, and of which layer; see `grad_cam`.
+            progress: called with the number of views done and that of all.
+
+        Raises:
+            PictureError: the picture can't be read.
+            UsageError: the network has no GloRe unit and `cam` is False, for an unknown class or
+                layer, or if its scores are not finite.
+        """
+        if not (cam or glore_units(self.network)):
+            raise UsageError(
+                "the network has no GloRe unit, so without Grad-CAM nothing is left to see"
+            )
+        probabilities = self.predict(path).probabilities
+        scores = torch.tensor(probabilities, dtype=torch.float64)
+        chosen = int(predicted_classes(scores)) if target is None else target
+        if not 0 <= chosen < len(probabilities):
+            raise UsageError(f"target must be a class in 0..{len(probabilities) - 1}, got {target}")
+        view = self.first_view(read_image(path, max_pixels=self.views.max_pixels))
+        units, heat = inspect_picture(
+            self.network, self.input(view), target=chosen, cam=cam, layer=layer
+        )
+        if progress is not None:
+            progress(1, 1)
+        return PictureLook(
+            path=os.fspath(path),
+            target=chosen,
+            probability=probabilities[chosen],
+            view=view.permute(1, 2, 0).numpy(),
+            units=units,
+            cam=heat,
+        )
+
+    def first_view(self, picture: Tensor) -> Tensor:
+        """uint8 (1, height, width, 3) -> (3, size, size), the first of the views."""
+        views = self.views.views
+        return replace(views, crops=1, flips=False, sides=views.sides[:1])(picture)[0]
+
+    def pictures(
+        self, seen: PictureLook, unit: str, nodes: Sequence[int]
+    ) -> dict[str, Image.Image]:
+        """A sheet of maps over the picture, and the nodes' adjacency as a heat map and as a graph."""
+        sheet = sheet_of(seen, unit, nodes, self.class_names)
+        if not unit:
+            return {"sheet": sheet}
+        return {
+            "sheet": sheet,
+            "adjacency": draw_adjacency(seen.units[unit].adjacency, title=unit),
+            "graph": graph_of(seen, unit, nodes),
+        }
+
+    def example(self, path: AnyPath | None = None, *, size: int = 0, frames: int = 0) -> Tensor:
+        """(1, 3, size, size): a square of the picture's middle. Raises UsageError for frames."""
+        if frames:
+            raise UsageError("frames are those of clips, and the network takes pictures")
+        shown = example_picture(path, size or self.views.views.size, self.views.max_pixels)
+        return self.input(shown).contiguous()
+
+    @property
+    def exhibit(self) -> Exhibit:
+        return Exhibit(
+            question="What is in this picture?",
+            accept=ACCEPT,
+            file="picture.jpg",
+            media_type="image/jpeg",
+            most_pixels=min(self.views.max_pixels, MOST_PIXELS),
+        )
+
+    def refuse(self, path: str, run: Any, *, seconds: float, pixels: int) -> str:
+        return refuse_picture(path, run, pixels=min(pixels, self.views.max_pixels))
+
+    def show(self, path: AnyPath, exhibit: Path, *, name: str, report: Report) -> dict[str, Any]:
+        """Name, size (width, height), top, and look (None for networks without GloRe units).
+
+        Raises PictureError if the picture can't be read.
+        """
+        report("predicting", 0.0)
+        prediction = self.predict(path)
+        picture = read_image(path, max_pixels=self.views.max_pixels)
+        height, width = picture.shape[1:3]
+        look = None
+        if glore_units(self.network):
+            report("looking closer", 0.5)
+            look = shown_look(
+                self.look(path, cam=False),
+                self.views.views.first_rectangle(height, width),
+                (height, width),
+                self.class_names,
+            )
+        write_small(picture, exhibit)
+        return {
+            "name": name,
+            "size": [width, height],
+            "top": [
+                {"name": label, "probability": value} for label, value in prediction.top(_CLASSES)
+            ],
+            "look": look,
+        }
