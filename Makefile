@@ -6,11 +6,14 @@ BIN := $(VENV)/bin
 ENVIRONMENT := bash requirements/environment.sh
 # Arguments for pytest in every test target: `make test PYTEST="-k identity"`.
 PYTEST ?=
+# Arguments for the demonstration: `make demo DEMO="--pictures --seeds 3"`.
+DEMO ?=
 
 .PHONY: demo test test-slow test-lowest test-newest lint format lock environment clean help
 
 help:
 	@echo "make demo         train with and without GloRe units on a small rendered dataset (about 3 minutes on 2 cores)"
+	@echo "                  DEMO=--pictures: on rendered pictures instead of videos"
 	@echo "make test         the fast tests"
 	@echo "make test-slow    the tests that take longer"
 	@echo "make test-lowest  the fast tests on Python 3.10 with the lowest versions that setup.cfg allows"
@@ -26,7 +29,7 @@ environment:
 
 demo:
 	@$(ENVIRONMENT) $(VENV) locked "" $(PYTHON)
-	$(BIN)/python tools/demo.py
+	$(BIN)/python tools/demo.py $(DEMO)
 
 test: environment
 	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile $(PYTEST)

@@ -5,6 +5,7 @@ torch.hub takes every public callable here for an entry, so imports have private
     model = torch.hub.load("<path of a checkout>", "glore_slow_r50", source="local")
     model = torch.hub.load("<path of a checkout>", "glore_r50_8x8", source="local", pretrained=True)
     unit = torch.hub.load("<path of a checkout>", "glore_unit", source="local", channels=512)
+    model = torch.hub.load("<path of a checkout>", "glore_fcn_resnet50", source="local")
 
 Networks take `num_classes=` and `pretrained=` as `glore_video.create_model` does. Those for pictures that
 are timm's (`glore_resnet50` and kin, `pip install timm`) also take `units=`, how many stand on Res3 and Res4.
@@ -87,3 +88,9 @@ glore_resnext101_32x4d = _picture_entry("resnext101_32x4d")
 glore_seresnet50 = _picture_entry("seresnet50")
 glore_dpn98 = _picture_entry("dpn98")
 glore_dpn131 = _picture_entry("dpn131")
+fcn_resnet50 = _entry("fcn_resnet50")
+fcn_resnet101 = _entry("fcn_resnet101")
+glore_fcn_resnet50 = _entry("glore_fcn_resnet50")
+glore_fcn_resnet101 = _entry("glore_fcn_resnet101")
+nonlocal_fcn_resnet50 = _entry("nonlocal_fcn_resnet50")
+glore_paddleseg_resnet50 = _entry("glore_paddleseg_resnet50")

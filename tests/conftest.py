@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import re
+import signal
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ import pytest
 import torch
 
 torch.set_num_threads(1)
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and all that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from glore_video.cli import compare
+from glore_video.cli import compare, visualize
 from glore_video.cli.demo import main
 from glore_video.config import load_config
 
@@ -75,7 +75,9 @@ def test_demo_of_pictures_with_two_seeds(tmp_path, monkeypatch, capsys):
         assert f"outputs/{name}_seed* " in line
     first = "outputs/quickstart_image_seed"
     assert starts == {"", f"{first}5", f"{first}6"}
-    page, comparison = out.splitlines()[-3:-1]
+    page, comparison, look = out.splitlines()[-3:]
+    assert visualize.main(shlex.split(look.partition(" visualize ")[2])) == 0
+    assert "node" in capsys.readouterr().out
     assert Path(page.strip()).is_file()
     assert compare.main(shlex.split(comparison.partition(" compare ")[2])) == 0
     assert "20 pictures" in capsys.readouterr().out

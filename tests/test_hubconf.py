@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from glore_video.models import GloreUnit, create_model, glore_units, list_models
+from glore_video.models import (
+    GloreUnit,
+    create_model,
+    glore_units,
+    list_models,
+    list_segmentation_models,
+)
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -36,9 +42,10 @@ def test_entries_are_the_names_of_the_zoo():
     spec.loader.exec_module(module)
     # As torch.hub.list does.
     entries = {n for n in dir(module) if callable(getattr(module, n)) and not n.startswith("_")}
-    assert entries == {*list_models(), "glore_unit", *PICTURES}
+    names = [*list_models(), *list_segmentation_models()]
+    assert entries == {*names, "glore_unit", *PICTURES}
     assert all("pretrained" in getattr(module, name).__doc__ for name in PICTURES)
-    for name in list_models():
+    for name in names:
         assert getattr(module, name).args == (name,)
         assert "pretrained" in getattr(module, name).__doc__
 

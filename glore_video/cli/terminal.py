@@ -76,15 +76,16 @@ def _with_views(predictor: Predictor, args: argparse.Namespace) -> Predictor:
 
 def check_model_name(name: str) -> None:
     """Raises UsageError, which names all, if the zoo has no such network and it is of no package."""
-    from glore_video.models import is_foreign, list_models
+    from glore_video.models import is_foreign, list_models, list_segmentation_models
 
     if is_foreign(name):
         return  # its package is asked
-    if name not in list_models():
-        near = difflib.get_close_matches(name, list_models(), n=1, cutoff=0.4)
+    known = [*list_models(), *list_segmentation_models()]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
         hint = f"did you mean {near[0]}? " if near else ""
         raise UsageError(
-            f"--model {name}: no network of the zoo; {hint}it has {', '.join(list_models())}; those "
+            f"--model {name}: no network of the zoo; {hint}it has {', '.join(known)}; those "
             "of other packages begin with timm/, torchvision/ or pytorchvideo/"
         )
 

@@ -11,6 +11,7 @@ from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import is_foreign
 from glore_video.models.networks.stages import blocks_of_counts, locate, stage_blocks
 from glore_video.models.networks.tiny import TinyResNet3d
+from glore_video.models.segmentation import build_segmentation, list_segmentation_models
 from glore_video.models.units.glore_unit import GloreUnit, GloreUnit1d, GloreUnit2d, GloreUnit3d
 from glore_video.models.units.graph_convolution import GraphConvolution
 from glore_video.models.weights.files import save_weights
@@ -40,6 +41,7 @@ __all__ = [
     "UnfitWeightsError",
     "blocks_of_counts",
     "build_network",
+    "build_segmentation",
     "count_complexity",
     "create_model",
     "fuse_for_inference",
@@ -49,6 +51,7 @@ __all__ = [
     "inserted_units",
     "is_foreign",
     "list_models",
+    "list_segmentation_models",
     "load_published_weights",
     "load_weights",
     "locate",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from glore_video.models.networks import sources
 from glore_video.models.networks.network_info import (
     GLORE_MEAN,
@@ -9,6 +11,11 @@ from glore_video.models.networks.network_info import (
     KINETICS_MEAN,
     KINETICS_STD,
     NetworkInfo,
+)
+from glore_video.models.segmentation import (
+    CITYSCAPES_CROP,
+    backbone_of,
+    list_segmentation_models,
 )
 from glore_video.models.weights.published import BACKBONES, PUBLISHED
 from glore_video.models.zoo import check_name, takes_pictures
@@ -25,6 +32,10 @@ def network_info(name: str) -> NetworkInfo:
     if sources.is_foreign(name):
         return sources.network_info(name)
     check_name(name)
+    if name in list_segmentation_models():  # colours are the backbone's
+        host = sources.network_info(backbone_of(name))
+        height, width = CITYSCAPES_CROP
+        return replace(host, name=name, input_shape=(3, height, width), scaled_side=0)
     if takes_pictures(name):
         # Colours as in the repository's video networks; those of its picture networks are not public.
         return NetworkInfo(

@@ -15,7 +15,8 @@ from torch import nn
 
 from glore_video.errors import UsageError
 from glore_video.models.networks import backbones
-from glore_video.models.networks.heads import head_paths
+from glore_video.models.networks.fcn import SegmentationNetwork
+from glore_video.models.networks.heads import head_parts, head_paths
 from glore_video.models.networks.inserted_units import glore_units, is_unit_key
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 from glore_video.models.networks.preact_resnet2d import PreactResNet2d
@@ -23,6 +24,11 @@ from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.sources import build_foreign, is_foreign
 from glore_video.models.networks.stages import locate
 from glore_video.models.networks.tiny import TinyResNet2d, TinyResNet3d
+from glore_video.models.segmentation import (
+    backbone_of,
+    build_named_segmentation,
+    list_segmentation_models,
+)
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.foreign_keys import to_our_keys
 from glore_video.models.weights.load_report import LoadReport
@@ -81,24 +87,25 @@ _MODELS: dict[str, _Recipe] = {
 
 
 def list_models() -> list[str]:
-    """Names that `create_model` knows."""
+    """Names of networks for classification that `create_model` knows."""
     return list(_MODELS)
 
 
 def check_name(name: str) -> None:
     """Raises UsageError for a name that is not of the zoo, with the nearest that are."""
-    if name not in _MODELS:
-        near = difflib.get_close_matches(name, _MODELS, n=3, cutoff=0.4)
+    known = [*_MODELS, *list_segmentation_models()]
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"nearest: {', '.join(near)}; " if near else ""
         raise UsageError(
-            f"unknown model {name!r}; {hint}list_models() names all, and those of other packages "
-            "begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
+            f"unknown model {name!r}; {hint}list_models() and list_segmentation_models() name all, and "
+            "those of other packages begin with timm/, torchvision/, torchvision/video/ or pytorchvideo/"
         )
 
 
 def takes_pictures(name: str) -> bool:
     """Whether a network of the zoo takes pictures; the others take clips."""
-    return _MODELS[name].arch == _PICTURES
+    return name not in _MODELS or _MODELS[name].arch == _PICTURES
 
 
 def create_model(
@@ -119,13 +126,14 @@ def create_model(
     of classes; and the units, if the file has none (they then change nothing until trained).
 
     Args:
-        name: one of `list_models()`, or "timm/resnet50", "torchvision/resnet50",
-            "torchvision/video/r3d_18", "pytorchvideo/x3d_s" and the like, with the tag of published
-            weights if wanted ("timm/resnet50.a1_in1k").
-        num_classes: width of the logits; by default 400 of networks for clips and 1000 for pictures,
-            of other packages' networks the published number.
-        pretrained: True for the published weights, a file or URL of weights for this network (see
-            `load_weights`), or False for none.
+        name: one of `list_models()` or `list_segmentation_models()`, or "timm/resnet50",
+            "torchvision/resnet50", "torchvision/video/r3d_18", "pytorchvideo/x3d_s" and the like, with
+            the tag of published weights if wanted ("timm/resnet50.a1_in1k").
+        num_classes: width of the logits; by default 400 of networks for clips, 1000 for pictures and 19
+            (Cityscapes') for segmentation, of other packages' networks the published number.
+        pretrained: True for the published weights, of a network for segmentation those of its backbone;
+            a file or URL of weights for this network (see `load_weights`), or for its backbone; or
+            False for none.
         glore_after: blocks to insert a GloRe unit after, paths or patterns (see `match_blocks`).
         glore_units: instead of `glore_after`, (n, m): n GloRe units on Res3 and m on Res4 (see
             `blocks_of_counts`).
@@ -167,9 +175,14 @@ def create_model(
             raise UsageError(
                 f"options are for networks of other packages, and {name} is of this one"
             )
-        if pretrained:
+        segments = name in list_segmentation_models()
+        if pretrained and not (segments and pretrained is True):
             stored = stored_weights(weights_url(name) if pretrained is True else pretrained)
-        model = _build(_MODELS[name], num_classes)
+        if segments:
+            backbone = pretrained is True
+            model = build_named_segmentation(name, num_classes, pretrained_backbone=backbone)
+        else:
+            model = _build(_MODELS[name], num_classes)
         if places:
             insert_glore(model, **places)
     if stored is not None:
@@ -190,8 +203,9 @@ def load_published_weights(model: nn.Module, name: str) -> LoadReport:
     Raises:
         UsageError, MissingFileError: as `create_model(name, pretrained=True)`.
     """
-    if is_foreign(name):
-        published = build_foreign(name, pretrained=True)[0]
+    if is_foreign(name) or name in list_segmentation_models():
+        source = name if is_foreign(name) else backbone_of(name)
+        published = build_foreign(source, pretrained=True)[0]
         return load_weights(model, published.state_dict(), allow=["head", "units"])
     return load_weights(model, weights_url(name), allow=["head", "units"])
 
@@ -222,6 +236,11 @@ def _load(model: nn.Module, stored: StoredWeights, *, new_head: bool) -> LoadRep
     elif ours.normalize is not None:
         for unit in glore_units(model).values():
             unit.normalize = ours.normalize
+    heads = tuple(f"{path}." for path in head_parts(model))
+    if not any(key.startswith(heads) for key in ours.state) and isinstance(
+        model, SegmentationNetwork
+    ):
+        allow.append("head")  # a file of the backbone
     own = model.state_dict()
     for head in (f"{path}.weight" for path in head_paths(model)):
         if head not in ours.state or head not in own:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from fresh_python import FreshPython
 
 from glore_video import __version__
 from glore_video.cli.main import VERBS
@@ -87,26 +88,42 @@ def test_every_configuration_is_there(command):
     assert listed == [name for name in files if not name.endswith("_base")]
 
 
+@pytest.fixture
+def started(site, elsewhere):
+    """As `command`, but forked from a process that has imported what is not the package's own."""
+    run_it = "import runpy, sys; del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    with FreshPython("torch", "torchvision", PYTHONPATH=str(site)) as python:
+        where = python.run("import glore_video; print(glore_video.__file__)", cwd=elsewhere)
+        assert where.stdout.startswith(str(site)), where.stderr
+
+        def started(*words):
+            done = python.run(run_it, site / "bin" / "glore-video", *words, cwd=elsewhere)
+            assert done.returncode == 0, done.stderr
+            return done.stdout
+
+        yield started
+
+
 @pytest.mark.slow
-def test_commands_one_after_the_other(command, elsewhere):
-    assert "parameters:" in command("train", "--cfg", "k400_glore_r50.yaml", "--dry-run")
-    command("train", "--cfg", "quickstart", *TINY)  # trains and tests
+def test_commands_one_after_the_other(started, elsewhere):
+    assert "parameters:" in started("train", "--cfg", "k400_glore_r50.yaml", "--dry-run")
+    started("train", "--cfg", "quickstart", *TINY)  # trains and tests
     summary = elsewhere / "run" / "test" / "summary.json"
     summary.unlink()
-    command("test", "--cfg", "quickstart", *TINY, "TEST.NUM_ENSEMBLE_VIEWS", "2")
+    started("test", "--cfg", "quickstart", *TINY, "TEST.NUM_ENSEMBLE_VIEWS", "2")
     assert summary.is_file()
     video = sorted((elsewhere / "data" / "relations_pair").rglob("*.mp4"))[0]
     on_cpu = ("--weights", "run", "--device", "cpu")
-    assert str(video) in command("predict", str(video), *on_cpu)
-    assert "Grad-CAM is drawn" in command("visualize", str(video), *on_cpu, "--no-film")
-    assert "same top-1" in command("export", "--weights", "run", "--format", "pt2")
-    assert "8 videos, 1 test" in command("ensemble", "run")
-    assert "wrote compared" in command("compare", "run", "run", "--out", "compared")
-    assert "report.html" in command("report", "run")
-    assert "quickstart" in command("complexity", "--cfg", "quickstart")
-    checked = command("check-data", "data/relations_pair/val.csv", "--processes", "1")
+    assert str(video) in started("predict", str(video), *on_cpu)
+    assert "Grad-CAM is drawn" in started("visualize", str(video), *on_cpu, "--no-film")
+    assert "same top-1" in started("export", "--weights", "run", "--format", "pt2")
+    assert "8 videos, 1 test" in started("ensemble", "run")
+    assert "wrote compared" in started("compare", "run", "run", "--out", "compared")
+    assert "report.html" in started("report", "run")
+    assert "quickstart" in started("complexity", "--cfg", "quickstart")
+    checked = started("check-data", "data/relations_pair/val.csv", "--processes", "1")
     assert "fine " in checked
-    speeds = command("benchmark-loader", "--cfg", "quickstart", *TINY, "--workers", "0")
+    speeds = started("benchmark-loader", "--cfg", "quickstart", *TINY, "--workers", "0")
     assert "clips/s" in speeds
 
 

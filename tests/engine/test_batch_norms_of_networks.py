@@ -6,9 +6,11 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from glore_video.engine.batch_norms import convert_batch_norms
 from glore_video.errors import UsageError
+from glore_video.models import build_segmentation
 from glore_video.models.units.sub_batch_norm import SubBatchNorm
 
 
@@ -21,6 +23,20 @@ def test_synchronised_norms_keep_the_activations_of_timm(name):
         before = model(picture)
         after = convert_batch_norms(model, "sync_batchnorm")(picture)
     assert torch.equal(before, after)
+
+
+def test_synchronised_norms_of_a_segmentation_network():
+    pytest.importorskip("timm", reason="timm is not installed")
+    model = build_segmentation("timm/mobilenetv3_small_050", num_classes=3, form="glore").eval()
+    picture = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        before = model(picture)
+        model = convert_batch_norms(model, "sync_batchnorm")
+        assert torch.equal(model(picture), before)
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    assert all(isinstance(norm, nn.SyncBatchNorm) for norm in norms)
+    assert isinstance(model.head.first.norm, nn.SyncBatchNorm)
+    assert isinstance(model.head.glore.blocker, nn.SyncBatchNorm)
 
 
 @pytest.mark.parametrize(

@@ -90,10 +90,12 @@ def test_table():
 
 
 def test_lamb_is_timms():
-    """timm clips the gradient to 1; here TrainStep clips, by SOLVER.CLIP_GRAD_L2NORM."""
+    """timm clips the gradient to 1 itself; here TrainStep does so, by SOLVER.CLIP_GRAD_L2NORM."""
     timm_optim = pytest.importorskip("timm.optim", reason="timm is an extra")
     torch.manual_seed(0)
-    ours = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2))
+    ours = nn.Sequential(
+        nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(16, 2)
+    )
     theirs = copy.deepcopy(ours)
     groups = groups_of(ours, weight_decay=0.02, bn_weight_decay=0.0, zero_decay_vectors=True)
     optimizer = build_optimizer("lamb", groups, lr=0.005, betas=(0.9, 0.99))
@@ -101,15 +103,36 @@ def test_lamb_is_timms():
         {"params": [p for p in theirs.parameters() if p.ndim > 1], "weight_decay": 0.02},
         {"params": [p for p in theirs.parameters() if p.ndim == 1], "weight_decay": 0.0},
     ]
-    other = timm_optim.Lamb(plain, lr=0.005, betas=(0.9, 0.99), max_grad_norm=None)
+    other = timm_optim.Lamb(plain, lr=0.005, betas=(0.9, 0.99))
     for _ in range(5):
         pictures = torch.randn(4, 3, 4, 4)
-        for network, stepped in ((ours, optimizer), (theirs, other)):
-            stepped.zero_grad()
+        for network in (ours, theirs):
+            network.zero_grad()
             network(pictures).square().sum().backward()
-            stepped.step()
+        norm = nn.utils.clip_grad_norm_(ours.parameters(), 1.0)
+        assert norm > 2
+        optimizer.step()
+        other.step()
+    # torch adds 1e-6 to the norm that it divides by.
     for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-6, atol=1e-7)
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_lamb_does_not_clip_by_itself():
+    timm_optim = pytest.importorskip("timm.optim", reason="timm is an extra")
+    averages = []
+    for build in (
+        lambda params: build_optimizer("lamb", params, lr=0.1),
+        lambda params: timm_optim.Lamb(params, lr=0.1),
+    ):
+        parameter = nn.Parameter(torch.ones(4))
+        optimizer = build([{"params": [parameter], "weight_decay": 0.1, "lr_factor": 1.0}])
+        parameter.grad = torch.full((4,), 10.0)
+        optimizer.step()
+        averages.append(optimizer.state[parameter]["exp_avg"])
+    # A tenth of the gradient; timm's is one of norm 1, a half for each of four.
+    torch.testing.assert_close(averages[0], torch.full((4,), 1.0))
+    torch.testing.assert_close(averages[1], torch.full((4,), 0.05))
 
 
 def test_lamb_without_timm_names_it(monkeypatch):

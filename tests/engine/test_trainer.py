@@ -3,10 +3,12 @@
 import json
 import os
 import signal
+import sys
 
 import pytest
 import torch
 import toy_task
+from fresh_python import fresh_python
 from toy_task import network, train_step, trainer
 
 from glore_video.engine.checkpoint import BEST_NAME, checkpoint_path, read_checkpoint
@@ -171,6 +173,15 @@ def test_a_checkpoint_from_before_there_were_tasks_is_gone_on_from(tmp_path, mon
     assert state_of(tmp_path)["epoch"] == 3
 
 
+TWO = """
+import pathlib, sys
+folder, *sys.path = sys.argv[1:]
+import torch, test_trainer
+start = torch.multiprocessing.start_processes
+start(test_trainer.one_of_two, (pathlib.Path(folder),), nprocs=2, start_method="fork")
+"""
+
+
 def one_of_two(rank, folder):
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2
@@ -198,7 +209,9 @@ def test_two_processes_make_the_step_of_one_where_targets_are_ignored(tmp_path):
     """Of 16 positions in each process' half 12 and 8 count."""
     one = step_of(toy_task.Process(0, 1, toy_task.CPU))
     one(*whole_batch())
-    torch.multiprocessing.spawn(one_of_two, (tmp_path,), nprocs=2)
+    # Not of this process, where torch may have started threads for gradients.
+    done = fresh_python().run(TWO, tmp_path, *sys.path)
+    assert done.returncode == 0, done.stderr
     two = torch.load(tmp_path / "two.pt", weights_only=True)
     for a, b in zip(one.model.parameters(), two, strict=True):
         torch.testing.assert_close(a.detach(), b, rtol=1e-12, atol=1e-14)

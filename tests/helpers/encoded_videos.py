@@ -88,6 +88,7 @@ def encode(
     codec: str = "libx264",
     *,
     numbers: Sequence[int] = range(40),
+    pictures: Sequence[np.ndarray] | np.ndarray | None = None,
     size: tuple[int, int] = (HEIGHT, WIDTH),
     rate: Fraction | int = 30,
     gop: int = 12,
@@ -99,8 +100,15 @@ def encode(
     container_options: dict[str, str] | None = None,
     container_format: str | None = None,
 ) -> Path:
-    """times: of the frames, in units of 1 / rate; one after the other if not given."""
+    """Frames that bear numbers, in one file.
+
+    Args:
+        pictures: uint8 (height, width, 3) each, to be shown instead.
+        times: of the frames, in units of 1 / rate; one after the other if not given.
+    """
     rate = Fraction(rate)
+    if pictures is not None:
+        size = pictures[0].shape[:2]
     with (
         scheduling_kept(),
         av.open(
@@ -115,8 +123,10 @@ def encode(
         stream.codec_context.thread_count = 1
         if rotation:
             stream.set_display_rotation(rotation)
-        for place, number in enumerate(numbers):
-            frame = av.VideoFrame.from_ndarray(picture(number, *size), format="rgb24")
+        for place, shown in enumerate(
+            (picture(number, *size) for number in numbers) if pictures is None else pictures
+        ):
+            frame = av.VideoFrame.from_ndarray(shown, format="rgb24")
             frame = VideoReformatter().reformat(frame, format=pixel_format, threads=1)
             frame.pts = place if times is None else times[place]
             frame.time_base = 1 / rate

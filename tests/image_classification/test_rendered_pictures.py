@@ -1,10 +1,13 @@
 """Pictures that a run renders: SYNTHETIC."""
 
+import re
+
 import pytest
 from run_files import flat, one_error_line
 
 from glore_video.cli.train import main
 from glore_video.config import load_config
+from glore_video.config.shipped import shipped_config
 from glore_video.errors import UsageError
 from glore_video.runs.settling import settled
 from glore_video.tasks import task_of
@@ -66,5 +69,6 @@ def test_what_else_is_in_the_folder_is_told_in_keys(tmp_path, capsys):
     assert main([*command, *flat(pictures | {"DATA.PATH_TO_DATA_DIR": tmp_path / "mine"})]) == 2
     line = one_error_line(capsys)
     assert "is no rendered dataset; there is cat.jpg in it" in line
-    assert "To train on what is there: SYNTHETIC.LABELS none; MODEL.NAME timm/resnet50" in line
+    assert "To train on what is there: SYNTHETIC.LABELS none; --cfg in1k_resnet50_" in line
+    assert shipped_config(re.search(r"--cfg (\S+) MODEL.NUM_CLASSES 0 is for", line)[1])
     assert (tmp_path / "mine" / "cat.jpg").read_bytes() == b"precious"

@@ -127,11 +127,6 @@ def test_traced_networks_compute_the_same(grad, train):
         torch.testing.assert_close(traced(x), unit(x), rtol=1e-4, atol=1e-5)
 
 
-@MODES
-def test_the_papers_network(grad, train):
-    check(create_model("glore_r50_8x8"), (3, 8, 64, 64), grad=grad, train=train)
-
-
 def test_a_network_that_was_fused():
     model = create_model("glore_r50_8x8").eval()
     fused = check(fuse_for_inference(model), (3, 8, 64, 64), grad=False, train=False)
@@ -161,9 +156,20 @@ def test_counting_train_mode_leaves_the_network_as_it_was():
         assert torch.equal(value, before[name]), name
 
 
-@pytest.mark.slow
-@MODES
-@pytest.mark.parametrize("name", [name for name in list_models() if name.startswith("glore_")])
+@pytest.mark.parametrize(
+    ("name", "grad", "train"),
+    [
+        # Of the paper's network the two ways in which networks are used are tried every time.
+        pytest.param(
+            *(name, grad, train),
+            marks=() if name == "glore_r50_8x8" and grad == train else pytest.mark.slow,
+        )
+        for name in list_models()
+        if name.startswith("glore_")
+        for grad in (False, True)
+        for train in (False, True)
+    ],
+)
 def test_every_network_with_units(name, grad, train):
     frames = 32 if "slowfast" in name else 8
     check(create_model(name), (3, frames, 64, 64), grad=grad, train=train)

@@ -1,22 +1,8 @@
 """A small network and small real videos for tests of whole runs."""
 
-from fractions import Fraction
-
-import av
 import numpy as np
 import pytest
-
-
-def encode(path, pictures, fps=8):
-    """uint8 (t, h, w, 3) -> an H.264 file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("libx264", rate=Fraction(fps))
-        stream.height, stream.width = pictures.shape[1:3]
-        stream.pix_fmt = "yuv420p"
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
+from encoded_videos import encode
 
 
 @pytest.fixture(scope="session")
@@ -24,12 +10,13 @@ def videos(tmp_path_factory):
     """A folder with train.csv, val.csv, test.csv over 8 videos of 2 classes: dark and bright."""
     root = tmp_path_factory.mktemp("vidéos with space")
     rng = np.random.default_rng(0)
+    (root / "clips").mkdir()
     lines = []
     for number in range(8):
         label = number % 2
         level = 40 + 150 * label
         pictures = rng.integers(level, level + 40, (10, 40, 48, 3), dtype=np.uint8)
-        encode(root / "clips" / f"{number}.mp4", pictures)
+        encode(root / "clips" / f"{number}.mp4", pictures=pictures, rate=8)
         lines.append(f"clips/{number}.mp4 {label}\n")
     for split in ("train", "val", "test"):
         (root / f"{split}.csv").write_text("".join(lines))

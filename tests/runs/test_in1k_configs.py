@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,6 +101,7 @@ def test_an_epoch(name, pictures, tmp_path):
         "SOLVER.BASE_LR": 0.001,
     }
     assert main(["train", "--cfg", name, *flat(options)]) == 0
+    shutil.rmtree(tmp_path / "checkpoints")  # gigabytes over all of them, which pytest would keep
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     epochs = [line for line in map(json.loads, lines) if line["split"] == "train_epoch"]
     assert len(epochs) == 1

@@ -22,6 +22,7 @@ _ELEMENTWISE = frozenset(
     """add add_ addcmul addcmul_ lerp_ sub rsub mul mul_ div div_ neg sqrt rsqrt reciprocal pow square
     mean sum amax exp cos sin tanh clamp_min linalg_vector_norm ne numel fill_ expand_as
     relu relu_ hardtanh hardsigmoid hardswish hardswish_ gelu silu silu_ softmax sigmoid dropout dropout_
+    feature_dropout feature_dropout_ mT
     avg_pool2d max_pool1d max_pool2d max_pool3d pad im2col col2im movedim reshape_as repeat
     repeat_interleave index_select linspace unflatten cat clone zeros ones lt where""".split()
 )

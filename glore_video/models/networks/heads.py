@@ -14,7 +14,8 @@ from glore_video.models.networks.inserted_units import inserted_units
 def head_paths(model: nn.Module) -> tuple[str, ...]:
     """Paths of the layers whose outputs are the logits; empty if there is none.
 
-    A network of timm has them on record (`pretrained_cfg`). Of others it is the last linear layer or
+    A network of timm has them on record (`pretrained_cfg`), a `SegmentationNetwork` in its heads. Of
+    others it is the last linear layer or
     convolution outside of inserted units, and with it those of the same kind and width that stand
     beside it or end another part of the network: auxiliary and second classifiers. (A linear layer
     that the network holds itself goes before convolutions that come later.)
@@ -22,13 +23,17 @@ def head_paths(model: nn.Module) -> tuple[str, ...]:
     Args:
         model: any network, also one that a single module wraps (DistributedDataParallel).
     """
-    prefix = ""
-    while len(children := dict(model.named_children())) == 1 and not _recorded(model):
-        ((name, inside),) = children.items()
-        if not list(inside.children()):
-            break
-        model, prefix = inside, f"{prefix}{name}."
+    model, prefix = _unwrapped(model)
     return tuple(prefix + path for path in _recorded(model) or _last_layers(model))
+
+
+def head_parts(model: nn.Module) -> tuple[str, ...]:
+    """Paths of what a network adds to the backbone of a classifier: whole heads for dense prediction.
+
+    Of other networks as `head_paths`.
+    """
+    inside, prefix = _unwrapped(model)
+    return tuple(prefix + name for name in _dense_heads(inside)) or head_paths(model)
 
 
 def head_path(model: nn.Module) -> str | None:
@@ -50,8 +55,27 @@ def renew_head(model: nn.Module, path: str, width: int) -> None:
     setattr(model.get_submodule(parent), name, new)
 
 
+def _unwrapped(model: nn.Module) -> tuple[nn.Module, str]:
+    """What a single module, or several, wrap, and the prefix of its paths."""
+    prefix = ""
+    while len(children := dict(model.named_children())) == 1 and not _recorded(model):
+        ((name, inside),) = children.items()
+        if not list(inside.children()):
+            break
+        model, prefix = inside, f"{prefix}{name}."
+    return model, prefix
+
+
+def _dense_heads(model: nn.Module) -> tuple[str, ...]:
+    """Children of a network for dense prediction that end with a classifier of their own."""
+    names: tuple[str, ...] = getattr(model, "head_names", ())
+    return names
+
+
 def _recorded(model: nn.Module) -> tuple[str, ...]:
-    """What timm notes of a network, as far as the network has it."""
+    """What a network says itself, or timm notes of it, as far as the network has it."""
+    if heads := _dense_heads(model):
+        return tuple(f"{name}.classifier" for name in heads)
     record = getattr(model, "pretrained_cfg", None)
     paths = record.get("classifier") if isinstance(record, Mapping) else None
     paths = (paths,) if isinstance(paths, str) else tuple(paths or ())

@@ -8,6 +8,8 @@ Who wrote a checkpoint is told by its keys:
   `res3_1_branch2a_w`, the fast pathway with `t_` in front;
 - 2D ResNets of torchvision and timm: `layer1.0.conv1.weight`;
 - EfficientNet-PyTorch: `_blocks.0._depthwise_conv.weight`;
+- the classifier that the backbone of a segmentation network comes from: its keys, with `backbone.` in
+  front, are the network's;
 - the paper's ImageNet networks in MXNet's files: `conv2_B01_conv-m1_bn_gamma`.
 
 Everything else keeps its names: our checkpoints, and pytorchvideo's.
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 from glore_video.errors import UsageError
 from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.stages import stage_blocks
+from glore_video.models.weights.backbone_keys import under_backbone
 from glore_video.models.weights.efficientnet_keys import EFFICIENTNET_STEM, efficientnet_names
 from glore_video.models.weights.files import StoredWeights
 from glore_video.models.weights.mxnet_keys import gluon_key, papers_key
@@ -63,11 +66,16 @@ def to_our_keys(stored: StoredWeights, model: nn.Module) -> OurWeights:
             that has none of their blocks.
     """
     state, beside = _unwrapped(stored.state, list(model.state_dict()))
-    return replace(_renamed(stored, state, model), beside=beside)
+    ours = _renamed(stored, state, model)
+    return replace(ours, beside=[*beside, *ours.beside])
 
 
 def _renamed(stored: StoredWeights, state: dict[str, Tensor], model: nn.Module) -> OurWeights:
     own = model.state_dict()
+    if of_backbone := under_backbone(state, model):
+        return OurWeights(
+            "the backbone's classifier", of_backbone.state, stored.normalize, of_backbone.beside
+        )
     if stored.caffe2:
         names = _slowfast_names(model, f"{stored.name} (SlowFast, Caffe2)")
         renamed = {names(caffe2_to_slowfast(key)): value for key, value in state.items()}

@@ -18,7 +18,8 @@ class LoadReport:
     Attributes:
         source: the file.
         format: who wrote it, in words.
-        heads: paths of the network's classifier: the layers whose outputs are the logits.
+        heads: paths of the network's classifier, the layers whose outputs are the logits; of a network
+            for segmentation of its whole heads.
         loaded: keys taken from the file.
         newly_initialised: keys of the network that keep their initialisation.
         mismatched: those of `newly_initialised` that the file has in another shape, as

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.heads import head_paths
+from glore_video.models.networks.heads import head_parts
 from glore_video.models.networks.inserted_units import (
     glore_units,
     inserted_units,
@@ -61,8 +61,9 @@ def load_weights(
     EfficientNet-PyTorch. 2D kernels are inflated to 3D. Every key must match in name and shape, except in the groups that
     `allow` names:
 
-    - "head": the classifier (`head_paths`), for a file with other classes. It keeps its initialisation where the
-      file has no such key or another shape.
+    - "head": the classifier (`head_parts`), for a file with other classes; the heads of a network for
+      segmentation, for a file of the classifier that its backbone comes from. It keeps its initialisation
+      where the file has no such key or another shape.
     - "units": inserted GloRe units and non-local blocks. A unit that the file does not have in
       full is reset to the identity; units in the file only are left out.
 
@@ -125,7 +126,7 @@ def _compared(
     report = LoadReport(
         source=source,
         format=ours.format,
-        heads=head_paths(model),
+        heads=head_parts(model),
         unexpected=[key for key in state if key not in own],
         beside=list(ours.beside),
     )

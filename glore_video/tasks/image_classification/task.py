@@ -45,7 +45,9 @@ class ImageClassification(ListedTask[SampleList]):
     """See RunTask in tasks/protocol.py."""
 
     name = "image_classification"
-    for_own = "MODEL.NAME timm/resnet50 with MODEL.PRETRAINED True is for pictures of your own"
+    for_own = (
+        "--cfg in1k_resnet50_glore_0_3_finetune MODEL.NUM_CLASSES 0 is for pictures of your own"
+    )
 
     @property
     def words(self) -> Words:

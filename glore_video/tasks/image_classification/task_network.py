@@ -8,6 +8,7 @@ from glore_video.config import Config
 from glore_video.errors import UsageError
 from glore_video.models.named_info import network_info
 from glore_video.models.networks.network_info import IMAGENET_MEAN, IMAGENET_STD, NetworkInfo
+from glore_video.models.segmentation import backbone_of, list_segmentation_models
 
 # Of most published networks for ImageNet.
 _IMAGENET = NetworkInfo(
@@ -29,6 +30,11 @@ def published_input(config: Config) -> dict[str, Any]:
 
     Raises UsageError for a network that takes clips.
     """
+    if config.MODEL.NAME in list_segmentation_models():
+        raise UsageError(
+            f"MODEL.NAME = {config.MODEL.NAME} gives every pixel a class, not a picture; a classifier is "
+            f"{backbone_of(config.MODEL.NAME)}, which it is built on"
+        )
     info = network_info(config.MODEL.NAME) if config.MODEL.NAME else _IMAGENET
     if info.takes_clips:
         raise UsageError(
