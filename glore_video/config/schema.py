@@ -22,6 +22,7 @@ from glore_video.config.fields import (
     Seed,
     key,
 )
+from glore_video.config.head_keys import Head
 from glore_video.config.model_keys import Glore, Model, NonLocal, ResNet, SlowFast
 from glore_video.config.training_keys import (
     BatchNorm,
@@ -49,6 +50,7 @@ class Config(Section):
     MODEL: Model = key(Model(), "network")
     RESNET: ResNet = key(ResNet(), "backbone")
     SLOWFAST: SlowFast = key(SlowFast(), "SlowFast's two pathways")
+    HEAD: Head = key(Head(), "head of a segmentation network")
     GLORE: Glore = key(Glore(), "GloRe units")
     NONLOCAL: NonLocal = key(NonLocal(), "non-local blocks")
     LOSS: Loss = key(Loss(), "loss of pixels")

@@ -44,7 +44,9 @@ logger = logging.getLogger(__name__)
 
 def build_model(config: Config) -> nn.Module:
     """The network with its units, initialised anew from torch's current seed."""
-    model = build_named(config) if config.MODEL.NAME else _build_arch(config)
+    model = task_of(config).build_network()
+    if model is None:
+        model = build_named(config) if config.MODEL.NAME else _build_arch(config)
     example = input_example(config) if is_foreign(config.MODEL.NAME) else None
     with _places("GLORE", config.GLORE, model) as after:
         if after:

@@ -7,6 +7,12 @@ from collections.abc import Sequence
 from glore_video.config import Config, flatten
 from glore_video.errors import UsageError
 
+OF_SEGMENTATION = (
+    *("DATA.TRAIN_SCALES", "DATA.TRAIN_CROP_HEIGHT", "HEAD", "LOSS"),
+    *("TEST.WINDOW", "TEST.WINDOW_STRIDE", "TEST.SAVE_PREDICTIONS"),
+)
+"""What classifying tasks have no use for."""
+
 
 def refuse_keys(config: Config, keys: Sequence[str], reason: str) -> None:
     """Raises UsageError if one of these keys has another value than its default.

@@ -45,6 +45,9 @@ class RunTask(Task, Protocol):
     def count_classes(self) -> tuple[int, str]:
         """The number of classes in the data, and what tells it."""
 
+    def build_network(self) -> nn.Module | None:
+        """The network without the units of GLORE and NONLOCAL; None: the one that MODEL says."""
+
     def predictor(
         self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
     ) -> Predictor:

@@ -162,6 +162,9 @@ class BaseTask(ABC):
     def count_classes(self) -> tuple[int, str]:
         return len(self.names()), f"TASK = {self.name}"
 
+    def build_network(self) -> nn.Module | None:
+        return None
+
     def predictor(
         self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
     ) -> Predictor:

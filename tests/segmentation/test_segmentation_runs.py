@@ -20,6 +20,7 @@ def truth_of(scenes, number):
 
 def test_trains_and_tests(cfg, options, scenes):
     options |= {"TEST.SAVE_PREDICTIONS": True, "TEST.FLIP": True, "TEST.SCALES": "[1, 1.5]"}
+    options |= {"SOLVER.MAX_EPOCH": 12}
     assert main([*cfg, *flat(options)]) == 0
     out = options["OUTPUT_DIR"]
     metrics = lines_of(out / "metrics.jsonl")
@@ -30,7 +31,7 @@ def test_trains_and_tests(cfg, options, scenes):
     assert summary["views"] == "whole pictures, scales 1, 1.5, mirror images"
     assert list(summary["class_iou"]) == ["floor", "square"]
     assert summary["miou"] > 60
-    assert read_checkpoint(checkpoint_path(out, 3))["class_names"] == ["floor", "square"]
+    assert read_checkpoint(checkpoint_path(out, 12))["class_names"] == ["floor", "square"]
 
     # The figures are those of the predictions that were saved.
     matrix = np.zeros((2, 2))

@@ -31,7 +31,7 @@ from glore_video.tasks.image_classification.task_data import (
     views_tested,
 )
 from glore_video.tasks.image_classification.task_network import published_input
-from glore_video.tasks.keys_of_no_use import refuse_keys
+from glore_video.tasks.keys_of_no_use import OF_SEGMENTATION, refuse_keys
 
 _OF_CLIPS = (
     *("DATA.NUM_FRAMES", "DATA.SAMPLING_RATE", "DATA.CLIP_SPACING", "DATA.TARGET_FPS"),
@@ -94,7 +94,7 @@ class ImageClassification(ListedTask[SampleList]):
 
     def check_keys(self) -> None:
         config = self.config
-        refuse_keys(config, _OF_CLIPS, f"whose samples are {PICTURES.words}")
+        refuse_keys(config, (*_OF_CLIPS, *OF_SEGMENTATION), f"whose samples are {PICTURES.words}")
         if not config.MODEL.NAME and config.MODEL.ARCH not in PICTURE_ARCHITECTURES:
             raise UsageError(
                 f"MODEL.ARCH = {config.MODEL.ARCH} takes clips of videos, not pictures: MODEL.NAME "

@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from glore_video.data.masks.checking import check_masks, spread_indices
 from glore_video.data.masks.layouts import Layout, find_layout
 from glore_video.data.masks.mask_classes import MaskClasses
@@ -25,6 +27,7 @@ from glore_video.tasks.segmentation.meter import IoUMeter, PixelMeter
 from glore_video.tasks.segmentation.objective import PixelCrossEntropy, check_class_weights
 from glore_video.tasks.segmentation.published import published_input
 from glore_video.tasks.segmentation.scene_inference import SceneInference
+from glore_video.tasks.segmentation.task_network import build_network, check_network_keys
 from glore_video.tasks.task_base import BaseTask, build_watchdog, num_workers
 
 logger = logging.getLogger(__name__)
@@ -214,6 +217,8 @@ class Segmentation(BaseTask):
     def check_keys(self) -> None:
         config = self.config
         refuse_keys(config, _OF_NO_USE, "whose samples are pictures with masks")
+        check_network_keys(config)
+        _ = self.inference  # raises for what can't be
         if config.AUG.ENABLE and config.AUG.AA_TYPE:
             raise UsageError(
                 f"AUG.AA_TYPE = {config.AUG.AA_TYPE}: RandAugment would move pictures and not their "
@@ -227,6 +232,9 @@ class Segmentation(BaseTask):
             check_class_weights(
                 config.LOSS.CLASS_WEIGHTS, config.MODEL.NUM_CLASSES, "LOSS.CLASS_WEIGHTS"
             )
+
+    def build_network(self) -> nn.Module | None:
+        return build_network(self.config)
 
     def published_input(self) -> dict[str, Any]:
         return published_input(self.config)

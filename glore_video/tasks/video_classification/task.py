@@ -19,7 +19,7 @@ from glore_video.errors import UsageError
 from glore_video.models.zoo import PICTURE_ARCHITECTURES
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists
 from glore_video.tasks.classification.listed_task import ListedTask
-from glore_video.tasks.keys_of_no_use import refuse_keys
+from glore_video.tasks.keys_of_no_use import OF_SEGMENTATION, refuse_keys
 from glore_video.tasks.video_classification.dataset import CentreClips, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.tasks.video_classification.predictor import VideoPredictor
@@ -108,7 +108,9 @@ class VideoClassification(ListedTask[VideoList]):
         )
 
     def check_keys(self) -> None:
-        refuse_keys(self.config, _OF_PICTURES, f"whose samples are {VIDEOS.words}")
+        refuse_keys(
+            self.config, (*_OF_PICTURES, *OF_SEGMENTATION), f"whose samples are {VIDEOS.words}"
+        )
         if self.config.TEST.NUM_SPATIAL_CROPS == 5:
             raise UsageError("TEST.NUM_SPATIAL_CROPS = 5 is for pictures; of a clip 1 or 3")
         model = self.config.MODEL
