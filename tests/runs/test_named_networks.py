@@ -111,8 +111,10 @@ def test_a_network_by_name_is_shown_videos_as_published():
     )
     assert ready.normalize.mean == (0.43216, 0.394666, 0.37645)
     assert len(ready.class_names) == 400
-    with pytest.raises(UsageError, match="torchvision/resnet18 takes pictures"):
-        load_predictor(model="torchvision/resnet18", untrained=True)
+    assert ready.kind.word == "video"
+    of_pictures = load_predictor(model="torchvision/resnet18", untrained=True)
+    assert of_pictures.kind.word == "picture"
+    assert len(of_pictures.class_names) == 1000
 
 
 def test_options_go_to_the_builder_and_are_kept():
