@@ -129,7 +129,7 @@ def test_errors(tmp_path, monkeypatch):
 @pytest.mark.parametrize("format", ["pt2", "onnx"])
 def test_networks_for_pictures(tmp_path, format):
     if format == "onnx":
-        for name in ("onnx", "onnxscript", "onnxruntime"):
+        for name in ("onnx", "onnx_ir", "onnxscript", "onnxruntime"):
             pytest.importorskip(name)
     torch.manual_seed(0)
     model = with_active_units(insert_glore(TinyResNet2d(5), after=["stage1.0"], nodes=4, states=6))

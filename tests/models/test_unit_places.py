@@ -57,7 +57,10 @@ def test_any_number_of_units_stands_after_as_many_blocks():
 
 
 def meta(name, **options):
-    with torch.device("meta"):
+    try:
+        with torch.device("meta"):
+            return create_model(name, **options)
+    except NotImplementedError:  # some of timm 1.0.3 read numbers while they are built
         return create_model(name, **options)
 
 

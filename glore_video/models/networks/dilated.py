@@ -75,8 +75,7 @@ def dilated_backbone(
         raise UsageError(f"output_stride must be 8 or 16, got {output_stride!r}")
     of_timm.info(name, rest)
     settings = {"features_only": True, "output_stride": output_stride, **options}
-    with torch.device("meta"):  # numbers alone, before weights are fetched
-        probe = _dilated(name, rest, settings)
+    probe = _without_numbers(name, rest, settings)  # before weights are fetched
     channels = _channels(name, probe, output_stride)
     _set_dilations(name, probe, multi_grid)
     last = len(probe.feature_info) - 1
@@ -112,6 +111,8 @@ def _dilated(name: str, rest: str, settings: Mapping[str, Any], **more: Any) -> 
     except (OSError, UsageError):
         raise
     except Exception as error:
+        if _asks_for_numbers(error):
+            raise
         reason = str(error).strip().partition("\n")[0] or type(error).__name__
         others = sorted(settings.keys() - {"features_only", "output_stride"})
         tried = f" with the options {', '.join(others)}" if others else ""
@@ -119,6 +120,20 @@ def _dilated(name: str, rest: str, settings: Mapping[str, Any], **more: Any) -> 
             f"{name} can't be dilated to an output stride of {settings['output_stride']}{tried} "
             f"({reason}): ResNets, RegNets, ConvNeXts and EfficientNets can, among others"
         ) from None
+
+
+def _without_numbers(name: str, rest: str, settings: Mapping[str, Any]) -> Any:
+    """The network on the meta device; with numbers where timm 1.0.3 reads some while it builds."""
+    try:
+        with torch.device("meta"):
+            return _dilated(name, rest, settings)
+    except NotImplementedError:
+        return _dilated(name, rest, settings)
+
+
+def _asks_for_numbers(error: Exception) -> bool:
+    """Whether something read numbers out of a tensor on the meta device."""
+    return isinstance(error, NotImplementedError) and "meta tensor" in str(error)
 
 
 def _channels(name: str, probe: Any, output_stride: int) -> tuple[int, int]:
