@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch.utils.data import Dataset
@@ -20,6 +20,9 @@ from glore_video.data.watchdog import Watchdog, watched
 from glore_video.errors import Failure, SampleError
 from glore_video.pixels.draws import whole
 from glore_video.seeding import generator_for
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True)
@@ -165,6 +168,14 @@ class ViewsSet(Dataset[ViewsItem], ABC):
     @property
     @abstractmethod
     def samples(self) -> SampleList: ...
+
+    @abstractmethod
+    def showing(self, samples: Any, *, watchdog: Watchdog | None = None) -> Self:
+        """The same views of these samples, a list of the task's kind."""
+
+    def at(self, indices: Sequence[int] | None) -> Self:
+        """Of these places in the list alone; None: of all."""
+        return replace(cast("Any", self), indices=indices)
 
     @abstractmethod
     def views_of(self, index: int) -> Any:

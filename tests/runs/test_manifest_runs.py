@@ -9,7 +9,7 @@ from glore_video.cli.check_data import main as check_main
 from glore_video.cli.main import main
 from glore_video.data.video.manifest import ManifestRow
 from glore_video.data.video.manifest_writer import ManifestWriter
-from glore_video.tasks.video_classification import evaluation
+from glore_video.tasks.classification import evaluation
 from glore_video.video import opening, read_index
 
 

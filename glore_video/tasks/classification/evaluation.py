@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
+from glore_video.data.loader import views_loader
 from glore_video.engine.protocols import Records
 from glore_video.errors import Failure
 from glore_video.tasks.classification.report import write_report
@@ -27,6 +28,8 @@ from glore_video.tasks.classification.results import (
 from glore_video.tasks.classification.sample_kinds import SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.classification.view_logits import Views, view_logits
+from glore_video.tasks.sample_sets import ViewsSet
+from glore_video.tasks.score_keys import changes_scores
 
 logger = logging.getLogger(__name__)
 
@@ -148,30 +151,23 @@ class ViewsEvaluation(ABC):
         )
 
 
-def changes_scores(key: str) -> bool:
-    """Whether a test's logits may depend on a key of the configuration, "DATA.MEAN".
+@dataclass(frozen=True, kw_only=True)
+class SetEvaluation(ViewsEvaluation):
+    """A test of files, whose views a data set reads.
 
-    At most rounding depends on the others. A new key counts as one that changes them.
+    Attributes:
+        views: of all samples.
+        num_workers: processes that read samples beside this one.
+        stop_on_timeout: whether a sample that takes too long to read ends the test.
     """
-    section, _, name = key.rpartition(".")
-    if section == "TRAIN":
-        return name in ("MIXED_PRECISION", "AMP_DTYPE")
-    if section in (
-        "SOLVER",
-        "BN",
-        "TENSORBOARD",
-        "DATA_LOADER",
-        "SYNTHETIC",
-        "AUG",
-        "MIXUP",
-        "LOSS",
-        "",
-    ):
-        return False
-    if section == "TEST":
-        return name not in (
-            *("ENABLE", "DATASET", "BATCH_SIZE", "CHECKPOINT_FILE_PATH", "SAVE_PREDICTIONS"),
+
+    views: ViewsSet
+    num_workers: int = 0
+    stop_on_timeout: bool = False
+
+    def loader(self, indices: Sequence[int]) -> Iterable[Any]:
+        return views_loader(
+            self.views.at(indices),
+            num_workers=self.num_workers,
+            stop_on_timeout=self.stop_on_timeout,
         )
-    if section == "MODEL" and name in ("LOSS_FUNC", "BCE_TARGET_THRESHOLD"):
-        return False
-    return not name.startswith(("PATH_", "CLASS_NAMES_PATH", "MAX_BAD_FRACTION"))

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
+from collections.abc import Callable
 from functools import cached_property
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
+
+from torch import nn
 
 from glore_video.data.relations.labels import Labels
 from glore_video.data.samplers import TrainingBatches
 from glore_video.data.samples import SampleList
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precision import Precision
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists, warn_of_repeated
+from glore_video.tasks.classification.evaluation import SetEvaluation
+from glore_video.tasks.classification.predictor import ViewsPredictor
 from glore_video.tasks.classification.synthetic import in_synthetic_keys
 from glore_video.tasks.classification.task_augmentation import build_augmentation
 from glore_video.tasks.classification.task_base import ClassifyingTask
+from glore_video.tasks.sample_sets import ViewsSet
+from glore_video.tasks.task_base import build_watchdog, num_workers
 
 logger = logging.getLogger(__name__)
 _List = TypeVar("_List", bound=SampleList)
@@ -25,6 +33,8 @@ class ListedTask(ClassifyingTask, Generic[_List]):
 
     for_own: str
     """What is made for samples of the user's own, in words."""
+    evaluation_type: ClassVar[Callable[..., SetEvaluation]]
+    predictor_type: ClassVar[Callable[..., ViewsPredictor]]
 
     @property
     @abstractmethod
@@ -33,6 +43,34 @@ class ListedTask(ClassifyingTask, Generic[_List]):
     @abstractmethod
     def render_samples(self, labels: Labels) -> None:
         """Make the synthetic samples of SYNTHETIC in DATA.PATH_TO_DATA_DIR, or find them there."""
+
+    @abstractmethod
+    def views_of_tests(self) -> ViewsSet:
+        """How a test takes the views of a sample; of no samples."""
+
+    def evaluation(self) -> SetEvaluation:
+        """The test of the test list."""
+        config, samples = self.config, self.listed("test")
+        return self.evaluation_type(
+            samples=samples,
+            class_names=self.class_names,
+            keys=self.keys,
+            views=self.views_of_tests().showing(samples, watchdog=build_watchdog(config)),
+            num_workers=num_workers(config),
+            stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
+        )
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> Any:
+        return self.predictor_type(
+            network=network,
+            class_names=self.lists.names_of_weights(class_names),
+            views=self.views_of_tests(),
+            normalize=self.normalize,
+            precision=precision,
+            source=source,
+        )
 
     @property
     def renders(self) -> str:

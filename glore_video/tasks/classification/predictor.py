@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from glore_video.data.sample_kind import SampleKind
+from glore_video.data.samples import SampleList
 from glore_video.data.watchdog import Watchdog
 from glore_video.engine.inference import forward_pass
 from glore_video.engine.precision import Precision
@@ -25,13 +26,14 @@ _CPU = Precision(device=torch.device("cpu"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class ViewsPredictor(ABC):
+class ViewsPredictor:
     """A network in eval mode and how it is shown a file: the half of a Predictor (tasks/predictor.py)
     that is the same for videos and pictures.
 
     Attributes:
         network: takes (batch, 3, *positions), returns logits (batch, classes).
         class_names: by label.
+        views: how the views of a file are taken, as in a test; of no files.
         normalize: colours.
         precision: device and numbers.
         batch_size: views a forward pass.
@@ -40,15 +42,16 @@ class ViewsPredictor(ABC):
 
     kind: ClassVar[SampleKind]
     unreadable: ClassVar[type[SampleError]]
+    list_type: ClassVar[type[SampleList]] = SampleList
 
     network: nn.Module
     class_names: tuple[str, ...]
+    views: ViewsSet
     normalize: Normalize
     precision: Precision = field(default=_CPU)
     batch_size: int = 8
     source: str = ""
 
-    @abstractmethod
     def items(
         self,
         paths: Sequence[str],
@@ -57,6 +60,8 @@ class ViewsPredictor(ABC):
         watchdog: Watchdog | None = None,
     ) -> ViewsSet:
         """The data set of these files' views, or of those at the indices."""
+        samples = self.list_type(Path(), paths, [0] * len(paths))
+        return self.views.showing(samples, watchdog=watchdog).at(indices)
 
     def predict(self, path: str | os.PathLike[str]) -> Prediction:
         """The mean over the views of the softmax.

@@ -6,7 +6,7 @@ Everything stays uint8 here; the engine normalises on the device.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -102,6 +102,9 @@ class PictureViewsSet(ViewsSet):
     @property
     def samples(self) -> SampleList:
         return self.pictures
+
+    def showing(self, samples: SampleList, *, watchdog: Watchdog | None = None) -> PictureViewsSet:
+        return replace(self, pictures=samples, indices=None, watchdog=watchdog)
 
     def views_of(self, index: int) -> TensorViews:
         return TensorViews(

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
-from glore_video.data.loader import views_loader
 from glore_video.images.reading import read_image
-from glore_video.tasks.classification.evaluation import ViewsEvaluation
+from glore_video.tasks.classification.evaluation import SetEvaluation
 from glore_video.tasks.classification.sample_kinds import PICTURE, SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureEvaluation(ViewsEvaluation):
-    """A test of a list of pictures.
-
-    Attributes:
-        views: of all pictures.
-        num_workers: processes that read pictures beside this one.
-        stop_on_timeout: whether a picture that takes too long to read ends the test.
-    """
+class PictureEvaluation(SetEvaluation):
+    """A test of a list of pictures."""
 
     views: PictureViewsSet
     kind: SampleKind = PICTURE
-    num_workers: int = 0
-    stop_on_timeout: bool = False
 
     @property
     def plan(self) -> ViewPlan:
@@ -39,13 +28,6 @@ class PictureEvaluation(ViewsEvaluation):
     def input_shape(self) -> tuple[int, int, int]:
         size = self.views.views.size
         return 3, size, size
-
-    def loader(self, indices: Sequence[int]) -> Iterable[Any]:
-        return views_loader(
-            replace(self.views, indices=indices),
-            num_workers=self.num_workers,
-            stop_on_timeout=self.stop_on_timeout,
-        )
 
     def frames(self, path: str) -> np.ndarray:
         """uint8 (1, height, width, 3)."""

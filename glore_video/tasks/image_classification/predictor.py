@@ -13,8 +13,6 @@ from PIL import Image
 from torch import Tensor
 
 from glore_video.data.pictures.picture_files import PICTURES
-from glore_video.data.samples import SampleList
-from glore_video.data.watchdog import Watchdog
 from glore_video.errors import UsageError
 from glore_video.images.errors import PictureError
 from glore_video.images.reading import read_image
@@ -71,17 +69,6 @@ class PicturePredictor(ViewsPredictor):
         if flips is not None:
             changes["flips"] = flips
         return replace(self, views=replace(self.views, views=replace(self.views.views, **changes)))
-
-    def items(
-        self,
-        paths: Sequence[str],
-        *,
-        indices: Sequence[int] | None = None,
-        watchdog: Watchdog | None = None,
-    ) -> PictureViewsSet:
-        """The data set of these pictures' views."""
-        pictures = SampleList(Path(), paths, [0] * len(paths))
-        return replace(self.views, pictures=pictures, indices=indices, watchdog=watchdog)
 
     def look(
         self,

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from glore_video.data.loader_speed import Reading
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
-from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
 from glore_video.images.reading import read_image
 from glore_video.models.zoo import PICTURE_ARCHITECTURES
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.listed_task import ListedTask
-from glore_video.tasks.image_classification.dataset import CentrePictures, TrainingPictures
+from glore_video.tasks.image_classification.dataset import (
+    CentrePictures,
+    PictureViewsSet,
+    TrainingPictures,
+)
 from glore_video.tasks.image_classification.evaluation import PictureEvaluation
 from glore_video.tasks.image_classification.predictor import PicturePredictor
 from glore_video.tasks.image_classification.task_data import (
     WORDS,
-    build_evaluation,
     centre_pictures,
     picture_lists,
     render_pictures,
@@ -45,6 +45,8 @@ class ImageClassification(ListedTask[SampleList]):
     """See RunTask in tasks/protocol.py."""
 
     name = "image_classification"
+    evaluation_type = PictureEvaluation
+    predictor_type = PicturePredictor
     for_own = (
         "--cfg in1k_resnet50_glore_0_3_finetune MODEL.NUM_CLASSES 0 is for pictures of your own"
     )
@@ -76,21 +78,8 @@ class ImageClassification(ListedTask[SampleList]):
     def reading(self) -> Reading:
         return Reading(decoding=read_image, faster=WORDS.faster_reading)
 
-    def evaluation(self) -> PictureEvaluation:
-        """The test of the test list."""
-        return build_evaluation(self.config, self.listed("test"), self.class_names)
-
-    def predictor(
-        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
-    ) -> PicturePredictor:
-        return PicturePredictor(
-            network=network,
-            class_names=self.lists.names_of_weights(class_names),
-            views=views_of_tests(self.config),
-            normalize=self.normalize,
-            precision=precision,
-            source=source,
-        )
+    def views_of_tests(self) -> PictureViewsSet:
+        return views_of_tests(self.config)
 
     def check_keys(self) -> None:
         config = self.config

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from glore_video.config import Config, flatten
+from glore_video.config import Config
 from glore_video.data.pictures.picture_classes import number_pictures
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.data.pictures.splits import load_split
@@ -22,8 +22,7 @@ from glore_video.tasks.image_classification.dataset import (
     PictureViewsSet,
     TrainingPictures,
 )
-from glore_video.tasks.image_classification.evaluation import PictureEvaluation
-from glore_video.tasks.task_base import build_watchdog, num_workers
+from glore_video.tasks.task_base import build_watchdog
 
 WORDS = Words(
     sample="picture",
@@ -109,17 +108,3 @@ def centre_pictures(config: Config, pictures: SampleList) -> CentrePictures:
 def views_of_tests(config: Config) -> PictureViewsSet:
     """How a test takes the views of a picture."""
     return PictureViewsSet(views=views_tested(config), max_pixels=config.DATA.MAX_PIXELS)
-
-
-def build_evaluation(
-    config: Config, pictures: SampleList, class_names: tuple[str, ...]
-) -> PictureEvaluation:
-    """The test of these pictures."""
-    return PictureEvaluation(
-        samples=pictures,
-        class_names=class_names,
-        keys=dict(flatten(config)),
-        views=replace(views_of_tests(config), pictures=pictures, watchdog=build_watchdog(config)),
-        num_workers=num_workers(config),
-        stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
-    )

@@ -6,7 +6,7 @@ Everything stays uint8 here; the engine normalises on the device. Targets are in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -113,6 +113,9 @@ class SceneSet(ViewsSet):
     @property
     def samples(self) -> MaskedList:
         return self.pictures
+
+    def showing(self, samples: MaskedList, *, watchdog: Watchdog | None = None) -> SceneSet:
+        return replace(self, pictures=samples, indices=None, watchdog=watchdog)
 
     def views_of(self, index: int) -> Scene:
         picture, target = read_pair(

@@ -8,7 +8,7 @@ import logging
 import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any
@@ -23,7 +23,7 @@ from glore_video.data.masks.masked_list import MaskedList
 from glore_video.engine.protocols import Records
 from glore_video.files.whole_files import replace_file
 from glore_video.statistics.confusion import confusion_matrix
-from glore_video.tasks.classification.evaluation import changes_scores
+from glore_video.tasks.score_keys import changes_scores
 from glore_video.tasks.segmentation.dataset import Scene, SceneSet
 from glore_video.tasks.segmentation.report import write_report
 from glore_video.tasks.segmentation.results import (
@@ -87,7 +87,7 @@ class SceneEvaluation:
 
     def loader(self, indices: Sequence[int]) -> Iterable[Any]:
         return views_loader(
-            replace(self.scenes, indices=indices),
+            self.scenes.at(indices),
             num_workers=self.num_workers,
             stop_on_timeout=self.stop_on_timeout,
         )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
-from glore_video.data.watchdog import Watchdog
 from glore_video.models.networks.network_info import KINETICS_MEAN, KINETICS_STD
 from glore_video.pixels.normalize import Normalize
 from glore_video.tasks.classification.predictor import ViewsPredictor
@@ -28,17 +25,7 @@ class ClipPredictor(ViewsPredictor):
 
     kind = VIDEOS
     unreadable = VideoError
+    list_type = VideoList
 
     views: EvalViews
     normalize: Normalize = field(default=Normalize(mean=KINETICS_MEAN, std=KINETICS_STD))
-
-    def items(
-        self,
-        paths: Sequence[str],
-        *,
-        indices: Sequence[int] | None = None,
-        watchdog: Watchdog | None = None,
-    ) -> EvalViews:
-        """The data set of these videos' views."""
-        videos = VideoList(Path(), paths, [0] * len(paths))
-        return replace(self.views, videos=videos, indices=indices, watchdog=watchdog)

@@ -6,7 +6,7 @@ Everything stays uint8 here; the engine normalises on the device.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -262,6 +262,9 @@ class EvalViews(ViewsSet):
     @property
     def samples(self) -> VideoList:
         return self.videos
+
+    def showing(self, samples: VideoList, *, watchdog: Watchdog | None = None) -> EvalViews:
+        return replace(self, videos=samples, indices=None, watchdog=watchdog)
 
     def views_of(self, index: int) -> VideoViews:
         def read(video: VideoReader) -> VideoViews:

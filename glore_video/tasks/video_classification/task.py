@@ -6,26 +6,22 @@ from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
-from torch import nn
-
 from glore_video.data.loader_speed import Reading
 from glore_video.data.relations.labels import Labels
 from glore_video.data.samples import SampleList
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.data.video.video_list import VideoList
-from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
 from glore_video.models.zoo import PICTURE_ARCHITECTURES
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists
 from glore_video.tasks.classification.listed_task import ListedTask
 from glore_video.tasks.keys_of_no_use import OF_SEGMENTATION, refuse_keys
-from glore_video.tasks.video_classification.dataset import CentreClips, TrainingClips
+from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.tasks.video_classification.predictor import VideoPredictor
 from glore_video.tasks.video_classification.task_data import (
     WORDS,
-    build_evaluation,
     centre_clips,
     check_backend,
     clip_sampling,
@@ -47,6 +43,8 @@ class VideoClassification(ListedTask[VideoList]):
     """See RunTask in tasks/protocol.py."""
 
     name = "video_classification"
+    evaluation_type = VideoEvaluation
+    predictor_type = VideoPredictor
     for_own = "--cfg k400_glore_r50_finetune is made for videos of your own"
 
     @property
@@ -88,24 +86,11 @@ class VideoClassification(ListedTask[VideoList]):
             faster="see glore-video check-data for what smaller files with shorter GOPs would save",
         )
 
-    def evaluation(self) -> VideoEvaluation:
-        """The test of the test list."""
-        return build_evaluation(self.config, self.listed("test"), self.class_names)
+    def views_of_tests(self) -> EvalViews:
+        return views_of_tests(self.config)
 
     def render_samples(self, labels: Labels) -> None:
         render_videos(self.config, labels)
-
-    def predictor(
-        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
-    ) -> VideoPredictor:
-        return VideoPredictor(
-            network=network,
-            class_names=self.lists.names_of_weights(class_names),
-            views=views_of_tests(self.config),
-            normalize=self.normalize,
-            precision=precision,
-            source=source,
-        )
 
     def check_keys(self) -> None:
         refuse_keys(

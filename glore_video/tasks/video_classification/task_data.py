@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 
-from glore_video.config import Config, flatten
+from glore_video.config import Config
 from glore_video.data.relations.labels import Labels
 from glore_video.data.relations.videos import render_relations
 from glore_video.data.video.splits import load_split
@@ -16,9 +15,8 @@ from glore_video.engine.protocols import Words
 from glore_video.errors import UsageError
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
-from glore_video.tasks.task_base import build_watchdog, num_workers
+from glore_video.tasks.task_base import build_watchdog
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
-from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.video import ClipSampling
 
 WORDS = Words(
@@ -120,18 +118,4 @@ def views_of_tests(config: Config) -> EvalViews:
         spacing=config.TEST.VIEW_SPACING,
         backend=data.DECODING_BACKEND,
         damaged=data.DAMAGED_VIDEO,
-    )
-
-
-def build_evaluation(
-    config: Config, videos: VideoList, class_names: tuple[str, ...]
-) -> VideoEvaluation:
-    """The test of these videos."""
-    return VideoEvaluation(
-        samples=videos,
-        class_names=class_names,
-        keys=dict(flatten(config)),
-        views=replace(views_of_tests(config), videos=videos, watchdog=build_watchdog(config)),
-        num_workers=num_workers(config),
-        stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
     )
