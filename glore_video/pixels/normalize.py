@@ -10,6 +10,12 @@ from torch import Tensor
 from glore_video.pixels.transforms import normalize_batch
 
 
+def grey_levels(colour: tuple[float, float, float]) -> tuple[int, int, int]:
+    """A colour in units in which white is 1, such as the mean of a data set, in uint8."""
+    red, green, blue = (round(255 * value) for value in colour)
+    return red, green, blue
+
+
 @dataclass(frozen=True, kw_only=True)
 class Normalize:
     """Per-channel mean and standard deviation of RGB in 0..1, applied on the device."""

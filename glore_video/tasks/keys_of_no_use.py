@@ -7,6 +7,13 @@ from collections.abc import Sequence
 from glore_video.config import Config, flatten
 from glore_video.errors import UsageError
 
+OF_CLIPS = (
+    *("DATA.NUM_FRAMES", "DATA.SAMPLING_RATE", "DATA.CLIP_SPACING", "DATA.TARGET_FPS"),
+    *("DATA.SHORT_VIDEO", "DATA.DECODING_BACKEND", "DATA.DAMAGED_VIDEO", "SYNTHETIC.NUM_FRAMES"),
+    *("TEST.NUM_ENSEMBLE_VIEWS", "TEST.VIEW_SPACING"),
+    *("SLOWFAST", "RESNET.NUM_BLOCK_TEMP_KERNEL", "GLORE.LOCATION", "NONLOCAL.LOCATION"),
+)
+"""What tasks of pictures have no use for."""
 OF_SEGMENTATION = (
     *("DATA.TRAIN_SCALES", "DATA.TRAIN_CROP_HEIGHT", "HEAD", "LOSS"),
     *("TEST.WINDOW", "TEST.WINDOW_STRIDE", "TEST.SAVE_PREDICTIONS"),

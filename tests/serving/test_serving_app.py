@@ -4,20 +4,12 @@ import base64
 import os
 import signal
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
+from page_clients import BYTES, TestClient, files, send_to, wait_for
 from torch import nn
-
-pytest.importorskip("fastapi")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that httpx2 has taken the place of httpx
-    try:
-        from fastapi.testclient import TestClient
-    except (ImportError, RuntimeError):
-        pytest.skip("the test client needs httpx", allow_module_level=True)
 
 from glore_video.prediction import VideoPredictor
 from glore_video.prediction.loading import load_predictor
@@ -25,8 +17,6 @@ from glore_video.serving.app import Limits, create_app
 from glore_video.tasks.video_classification import served
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.video import ClipSampling, open_video
-
-BYTES = {"content-type": "application/octet-stream"}
 
 
 @pytest.fixture(scope="module")
@@ -41,17 +31,11 @@ def client(ready):
 
 
 def send(client, content, name="a.mp4"):
-    return client.post("/api/videos", params={"name": name}, content=content, headers=BYTES)
+    return send_to(client, "videos", content, name)
 
 
-def wait(client, identity, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        job = client.get(f"/api/videos/{identity}").json()
-        if job["state"] in ("done", "failed"):
-            return job
-        time.sleep(0.05)
-    raise AssertionError(f"still {job}")
+def wait(client, identity):
+    return wait_for(client, "videos", identity)
 
 
 def test_the_page_needs_nothing_from_elsewhere(client):
@@ -106,10 +90,6 @@ def test_a_video(client, moving_video, tmp_path):
         assert (video.width, video.height, video.num_frames) == (96, 72, 30)
     part = client.get(f"/api/videos/{identity}/film.mp4", headers={"Range": "bytes=0-99"})
     assert part.status_code == 206
-
-
-def files(client):
-    return [path for path in client.app.state.jobs.root.rglob("*") if path.is_file()]
 
 
 def test_uploads_are_deleted(client, moving_video):

@@ -4,26 +4,15 @@ import base64
 import io
 import os
 import signal
-import time
-import warnings
 
 import numpy as np
 import pytest
+from page_clients import TestClient, files, send_to, wait_for
 from PIL import Image
-
-pytest.importorskip("fastapi")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # that httpx2 has taken the place of httpx
-    try:
-        from fastapi.testclient import TestClient
-    except (ImportError, RuntimeError):
-        pytest.skip("the test client needs httpx", allow_module_level=True)
 
 from glore_video.prediction import load_predictor
 from glore_video.serving.app import Limits, create_app
 from glore_video.tasks.image_classification import served
-
-BYTES = {"content-type": "application/octet-stream"}
 
 
 @pytest.fixture(scope="module")
@@ -38,21 +27,11 @@ def client(ready):
 
 
 def send(client, content, name="a.png"):
-    return client.post("/api/pictures", params={"name": name}, content=content, headers=BYTES)
+    return send_to(client, "pictures", content, name)
 
 
-def wait(client, identity, seconds=60):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        job = client.get(f"/api/pictures/{identity}").json()
-        if job["state"] in ("done", "failed"):
-            return job
-        time.sleep(0.02)
-    raise AssertionError(f"still {job}")
-
-
-def files(client):
-    return [path for path in client.app.state.jobs.root.rglob("*") if path.is_file()]
+def wait(client, identity):
+    return wait_for(client, "pictures", identity)
 
 
 def test_what_the_page_says(client):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from glore_video.errors import MissingFileError, UsageError
 from glore_video.files.whole_files import replace_file
 from glore_video.reports.pages import render
 from glore_video.statistics.intervals import class_mean_interval, percent_interval
@@ -35,10 +33,10 @@ from glore_video.tasks.classification.saved_scores import SavedScores, load_scor
 from glore_video.tasks.classification.thumbnails import FramesOf, thumbnails
 from glore_video.tasks.classification.view_curve import ViewCurve, view_curve
 from glore_video.tasks.classification.views_merging import top_predictions
+from glore_video.tasks.results_folder import UNSCORED_SHOWN, read_config, read_summary, unscored
 
 PAIRS_SHOWN = 100
 MISTAKES_SHOWN = 24
-UNSCORED_SHOWN = 1000
 
 
 def write_report(
@@ -56,20 +54,7 @@ def write_report(
     """
     if scores is None:
         scores = load_scores(folder / "scores.npz")
-    summary_path, config_path = folder / "summary.json", folder / "config.yaml"
-    if not config_path.is_file():
-        config_path = folder.parent / "config.yaml"
-    if not summary_path.is_file():
-        raise MissingFileError(f"{summary_path}: no such file")
-    try:
-        summary = json.loads(summary_path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{summary_path}: is no JSON: {error}") from None
-    if not isinstance(summary, dict):
-        raise UsageError(f"{summary_path}: is no summary of a test, but a {type(summary).__name__}")
-    config = ""
-    if config_path.is_file():
-        config = config_path.read_text(encoding="utf-8", errors="replace")
+    summary, config = read_summary(folder), read_config(folder)
     page = make_report(
         scores,
         summary,
@@ -102,10 +87,7 @@ def make_report(
     _, classes = top_predictions(probabilities, 5)
     in_top5 = (classes == labels[:, None]).any(dim=1).numpy()
     right = (classes[:, 0] == labels).numpy()
-    unscored = {
-        part: [(each["path"], each["reason"]) for each in summary.get(part, [])]
-        for part in ("failed", "left_out")
-    }
+    unread = unscored(summary)
     bins = calibration_bins(probabilities, labels)
     shown = [point for point in curve.points if not math.isnan(point.top1)]
     bad = (~finite_rows(probabilities)).nonzero()[:, 0].tolist()
@@ -126,15 +108,12 @@ def make_report(
         names=scores.class_names,
         top5_tells=top5_tells(len(scores.class_names)),
         mistakes=_mistakes(scores, probabilities, frames_of),
-        unscored={
-            part: (found[:UNSCORED_SHOWN], len(found[UNSCORED_SHOWN:]))
-            for part, found in unscored.items()
-        },
+        unscored=unread,
         not_finite=(
             [scores.paths[place] for place in bad[:UNSCORED_SHOWN]],
             len(bad[UNSCORED_SHOWN:]),
         ),
-        expected=len(labels) + sum(len(found) for found in unscored.values()),
+        expected=len(labels) + sum(len(found) + more for found, more in unread.values()),
         **_by_class(scores, classes[:, 0], in_top5),
     )
 

@@ -13,7 +13,7 @@ from glore_video.models.named_info import network_info
 from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.of_timm import published_class_names
 from glore_video.models.networks.preact_resnet2d import PreactResNet2d
-from glore_video.pixels.normalize import Normalize
+from glore_video.pixels.normalize import Normalize, grey_levels
 from glore_video.pixels.transforms import Interpolation
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
 from glore_video.tasks.image_classification.predictor import PicturePredictor
@@ -55,7 +55,6 @@ def published_predictor(
     """A network of this name in eval mode; classes of 1,000 are ImageNet's by default."""
     info = network_info(name)
     size = info.input_shape[-1]
-    red, green, blue = (round(255 * value) for value in info.mean)
     if not class_names:
         head = head_path(network)
         count = len(network.get_submodule(head).weight) if head else 1000  # type: ignore[arg-type]
@@ -69,7 +68,7 @@ def published_predictor(
                 sides=(max(info.scaled_side, size),),
                 crop_mode=cast("Literal['center', 'squash', 'border']", info.crop_mode),
                 interpolation=cast("Interpolation", info.interpolation),
-                fill=(red, green, blue),
+                fill=grey_levels(info.mean),
             )
         ),
         normalize=Normalize(mean=info.mean, std=info.std),

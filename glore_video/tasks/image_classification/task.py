@@ -31,14 +31,7 @@ from glore_video.tasks.image_classification.task_data import (
     views_tested,
 )
 from glore_video.tasks.image_classification.task_network import published_input
-from glore_video.tasks.keys_of_no_use import OF_SEGMENTATION, refuse_keys
-
-_OF_CLIPS = (
-    *("DATA.NUM_FRAMES", "DATA.SAMPLING_RATE", "DATA.CLIP_SPACING", "DATA.TARGET_FPS"),
-    *("DATA.SHORT_VIDEO", "DATA.DECODING_BACKEND", "DATA.DAMAGED_VIDEO", "SYNTHETIC.NUM_FRAMES"),
-    *("TEST.NUM_ENSEMBLE_VIEWS", "TEST.VIEW_SPACING"),
-    *("SLOWFAST", "RESNET.NUM_BLOCK_TEMP_KERNEL", "GLORE.LOCATION", "NONLOCAL.LOCATION"),
-)
+from glore_video.tasks.keys_of_no_use import OF_CLIPS, OF_SEGMENTATION, refuse_keys
 
 
 class ImageClassification(ListedTask[SampleList]):
@@ -83,7 +76,7 @@ class ImageClassification(ListedTask[SampleList]):
 
     def check_keys(self) -> None:
         config = self.config
-        refuse_keys(config, (*_OF_CLIPS, *OF_SEGMENTATION), f"whose samples are {PICTURES.words}")
+        refuse_keys(config, (*OF_CLIPS, *OF_SEGMENTATION), f"whose samples are {PICTURES.words}")
         if not config.MODEL.NAME and config.MODEL.ARCH not in PICTURE_ARCHITECTURES:
             raise UsageError(
                 f"MODEL.ARCH = {config.MODEL.ARCH} takes clips of videos, not pictures: MODEL.NAME "

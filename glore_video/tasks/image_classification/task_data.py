@@ -15,6 +15,7 @@ from glore_video.data.samples import SampleList
 from glore_video.engine.protocols import Words
 from glore_video.errors import naming
 from glore_video.images.views import PictureViews
+from glore_video.pixels.normalize import grey_levels
 from glore_video.tasks.classification.class_lists import ClassLists
 from glore_video.tasks.classification.task_augmentation import build_augmentation, build_framing
 from glore_video.tasks.image_classification.dataset import (
@@ -85,13 +86,12 @@ def views_tested(config: Config) -> PictureViews:
 
 
 def _views(config: Config, size: int, sides: tuple[int, ...]) -> PictureViews:
-    red, green, blue = (round(255 * value) for value in config.DATA.MEAN)
     return PictureViews(
         size=size,
         sides=sides,
         crop_mode=config.DATA.CROP_MODE,
         interpolation=config.DATA.INTERPOLATION,
-        fill=(red, green, blue),
+        fill=grey_levels(config.DATA.MEAN),
     )
 
 

@@ -9,6 +9,7 @@ from glore_video.errors import UsageError
 from glore_video.models.named_info import network_info
 from glore_video.models.networks.network_info import IMAGENET_MEAN, IMAGENET_STD, NetworkInfo
 from glore_video.models.segmentation import backbone_of, list_segmentation_models
+from glore_video.tasks.task_base import without_time_limit
 
 # Of most published networks for ImageNet.
 _IMAGENET = NetworkInfo(
@@ -62,11 +63,9 @@ def published_input(config: Config) -> dict[str, Any]:
     found = {f"DATA.{name}": value for name, value in values.items() if name in unset}
     if "NUM_SPATIAL_CROPS" not in config.TEST.model_fields_set:
         found["TEST.NUM_SPATIAL_CROPS"] = 1
-    if "VIDEO_TIMEOUT" not in config.DATA_LOADER.model_fields_set:
-        found["DATA_LOADER.VIDEO_TIMEOUT"] = 0.0  # it costs a fifth of reading; decoders don't hang
     if "AA_ON_CROP" not in config.AUG.model_fields_set:
         found["AUG.AA_ON_CROP"] = True
-    return found
+    return found | without_time_limit(config)
 
 
 def _scaled(crop: int, side: int, scaled_side: int) -> int:

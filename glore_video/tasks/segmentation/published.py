@@ -9,6 +9,7 @@ from glore_video.errors import UsageError
 from glore_video.models import is_foreign
 from glore_video.models.networks.network_info import IMAGENET_MEAN, IMAGENET_STD
 from glore_video.models.networks.sources import network_info
+from glore_video.tasks.task_base import without_time_limit
 
 _CROP = 512  # pixels, of most recipes
 
@@ -34,6 +35,4 @@ def published_input(config: Config) -> dict[str, Any]:
         values |= {"MEAN": info.mean, "STD": info.std, "INTERPOLATION": info.interpolation}
     unset = values.keys() - config.DATA.model_fields_set
     found = {f"DATA.{name}": values[name] for name in sorted(unset)}
-    if "VIDEO_TIMEOUT" not in config.DATA_LOADER.model_fields_set:
-        found["DATA_LOADER.VIDEO_TIMEOUT"] = 0.0  # decoders of pictures don't hang
-    return found
+    return found | without_time_limit(config)

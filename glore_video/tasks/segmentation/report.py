@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -24,13 +23,13 @@ from glore_video.statistics.confusion import (
     mean_iou,
     pixel_accuracy,
 )
+from glore_video.tasks.results_folder import read_config, read_summary, unscored
 from glore_video.tasks.segmentation.colours import coloured, overlaid
 from glore_video.tasks.segmentation.dataset import SceneSet
 from glore_video.tasks.segmentation.results import PictureConfusions
 
 logger = logging.getLogger(__name__)
 WORST_SHOWN = 12
-UNSCORED_SHOWN = 1000
 _WIDTH = 420  # pixels of a picture on the page
 _RIGHT, _WRONG = (235, 235, 235), (214, 70, 30)
 
@@ -48,32 +47,19 @@ def write_report(
         scenes: the pictures and masks.
         predicted_at: where the prediction of the picture at a place in their list lies.
     """
-    summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    config_path = folder / "config.yaml"
-    if not config_path.is_file():
-        config_path = folder.parent / "config.yaml"
-    config = ""
-    if config_path.is_file():
-        config = config_path.read_text(encoding="utf-8", errors="replace")
-    unscored = {
-        part: [(each["path"], each["reason"]) for each in summary.get(part, [])]
-        for part in ("failed", "left_out")
-    }
+    summary = read_summary(folder)
     page = render(
         "segmentation.html",
         name=folder.resolve().parent.name,
         summary=summary,
-        config=config,
+        config=read_config(folder),
         scored=len(seen.paths),
         expected=summary["pictures_expected"],
         not_finite=summary["not_finite"],
         classes=_classes(seen.total, scenes.classes),
         matrix=_matrix(seen.total, scenes.classes.names),
         worst=_worst(seen, scenes, predicted_at),
-        unscored={
-            part: (found[:UNSCORED_SHOWN], len(found[UNSCORED_SHOWN:]))
-            for part, found in unscored.items()
-        },
+        unscored=unscored(summary),
     )
     path = folder / "report.html"
     replace_file(path, page)

@@ -20,7 +20,8 @@ from glore_video.engine.launch.processes import Process
 from glore_video.engine.protocols import ValidationData, Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.pixels.masked_crops import MaskedCrops
-from glore_video.tasks.keys_of_no_use import refuse_keys
+from glore_video.pixels.normalize import grey_levels
+from glore_video.tasks.keys_of_no_use import OF_CLIPS, refuse_keys
 from glore_video.tasks.segmentation.dataset import SceneSet, TrainingScenes, WholeScenes
 from glore_video.tasks.segmentation.evaluation import SceneEvaluation
 from glore_video.tasks.segmentation.meter import IoUMeter, PixelMeter
@@ -38,16 +39,12 @@ WORDS = Words(
     faster_reading="make pictures smaller, or TRAIN.BATCH_SIZE",
 )
 _LOOKED_AT = 64  # masks of each list, before a run starts
-_OF_NO_USE = (
-    *("DATA.NUM_FRAMES", "DATA.SAMPLING_RATE", "DATA.CLIP_SPACING", "DATA.TARGET_FPS"),
-    *("DATA.SHORT_VIDEO", "DATA.DECODING_BACKEND", "DATA.DAMAGED_VIDEO", "SYNTHETIC.NUM_FRAMES"),
+_OF_CLASSES = (
     *("DATA.PATH_LABEL_SEPARATOR", "DATA.VAL_LABELS_PATH", "DATA.CROP_MODE", "DATA.PATH_PREFIX"),
     *("DATA.TRAIN_JITTER_SCALES", "DATA.TRAIN_JITTER_ASPECT", "DATA.TRAIN_JITTER_SCALES_RELATIVE"),
     *("DATA.TRAIN_JITTER_ASPECT_RELATIVE", "DATA.INV_UNIFORM_SAMPLE", "DATA.VAL_SHORT_SIDE"),
     *("DATA.TEST_SHORT_SIDE", "DATA.TEST_CROP_SIZE", "AUG.NUM_SAMPLE", "AUG.RE_SPLIT"),
-    *("AUG.LABEL_SMOOTHING", "MIXUP", "TEST.NUM_ENSEMBLE_VIEWS", "TEST.VIEW_SPACING"),
-    *("TEST.NUM_SPATIAL_CROPS", "SLOWFAST", "RESNET.NUM_BLOCK_TEMP_KERNEL"),
-    *("GLORE.LOCATION", "NONLOCAL.LOCATION"),
+    *("AUG.LABEL_SMOOTHING", "MIXUP", "TEST.NUM_SPATIAL_CROPS"),
 )
 
 
@@ -149,7 +146,6 @@ class Segmentation(BaseTask):
         assert isinstance(samples, MaskedList)
         config = self.config
         low, high = config.DATA.TRAIN_SCALES or (1.0, 1.0)
-        red, green, blue = (round(255 * value) for value in config.DATA.MEAN)
         return TrainingScenes(
             pictures=samples,
             classes=self.classes,
@@ -157,7 +153,7 @@ class Segmentation(BaseTask):
                 scales=(low, high),
                 crop_size=(self.input_shape[1], self.input_shape[2]),
                 flip=config.DATA.RANDOM_FLIP,
-                fill=(red, green, blue),
+                fill=grey_levels(config.DATA.MEAN),
                 colour_jitter=config.AUG.COLOR_JITTER if config.AUG.ENABLE else 0.0,
             ),
             max_pixels=config.DATA.MAX_PIXELS,
@@ -216,7 +212,7 @@ class Segmentation(BaseTask):
 
     def check_keys(self) -> None:
         config = self.config
-        refuse_keys(config, _OF_NO_USE, "whose samples are pictures with masks")
+        refuse_keys(config, (*OF_CLIPS, *_OF_CLASSES), "whose samples are pictures with masks")
         check_network_keys(config)
         _ = self.inference  # raises for what can't be
         if config.AUG.ENABLE and config.AUG.AA_TYPE:
