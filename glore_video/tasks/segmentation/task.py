@@ -91,6 +91,10 @@ class Segmentation(BaseTask):
         return self._lists[name]
 
     def samples(self, split: str) -> MaskedList:
+        trained = self.config.TRAIN.SPLIT
+        if split == "train" and trained != split:
+            with naming(f"TRAIN.SPLIT = {trained}"):
+                return self.layout.load(trained)
         try:
             return self.layout.load(split)
         except MissingFileError as error:
@@ -102,9 +106,10 @@ class Segmentation(BaseTask):
 
     def has_split(self, split: str) -> bool:
         try:
-            return split in self.layout.splits()
+            there = self.layout.splits()
         except UsageError:
             return False
+        return (self.config.TRAIN.SPLIT if split == "train" else split) in there
 
     def names(self) -> tuple[str, ...]:
         return self.classes.names
