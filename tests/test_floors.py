@@ -32,7 +32,7 @@ ALLOWED = {
         *("seeding", "models", "video", "images", "pixels", "data", "engine", "inspection"),
     },
     "prediction": {
-        *("errors", "choices", "files", "processes", "config"),
+        *("errors", "choices", "files", "processes", "config", "inspection"),
         *("models", "video", "images", "pixels", "data", "engine", "tasks", "runs"),
     },
     "runs": {

@@ -8,8 +8,8 @@ from glore_video.prediction.one_file import predict
 from glore_video.tasks.predictor import FilmPredictor, Predictor
 
 if TYPE_CHECKING:
+    from glore_video.inspection.picture_look import PictureLook
     from glore_video.tasks.classification.prediction import Prediction
-    from glore_video.tasks.image_classification.inspection import PictureLook
     from glore_video.tasks.image_classification.predictor import PicturePredictor
     from glore_video.tasks.video_classification.inspection import VideoLook, look
     from glore_video.tasks.video_classification.predictor import VideoPredictor
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 # Names that belong to one task: imported when they are asked for.
 _HOMES = {
-    "PictureLook": "image_classification.inspection",
-    "PicturePredictor": "image_classification.predictor",
-    "Prediction": "classification.prediction",
-    "Timeline": "video_classification.windows",
-    "VideoLook": "video_classification.inspection",
-    "VideoPredictor": "video_classification.predictor",
-    "Window": "video_classification.windows",
-    "look": "video_classification.inspection",
-    "window_timeline": "video_classification.windows",
+    "PictureLook": "inspection.picture_look",
+    "PicturePredictor": "tasks.image_classification.predictor",
+    "Prediction": "tasks.classification.prediction",
+    "Timeline": "tasks.video_classification.windows",
+    "VideoLook": "tasks.video_classification.inspection",
+    "VideoPredictor": "tasks.video_classification.predictor",
+    "Window": "tasks.video_classification.windows",
+    "look": "tasks.video_classification.inspection",
+    "window_timeline": "tasks.video_classification.windows",
 }
 
 __all__ = [
@@ -48,7 +48,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        return getattr(import_module(f"glore_video.tasks.{_HOMES[name]}"), name)
+        return getattr(import_module(f"glore_video.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

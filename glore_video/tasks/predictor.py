@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from PIL import Image
 from torch import Tensor, nn
@@ -22,6 +22,8 @@ Progress = Callable[[int, int], None]
 """Called with the number done and that of all."""
 Report = Callable[[str, float], None]
 """Called with what is being done and how much of it is, 0..1."""
+Measure = Literal["probability", "share"]
+"""What the numbers of a prediction's classes are: how sure the network is, or a share of the pixels."""
 
 
 class Prediction(Protocol):
@@ -74,6 +76,10 @@ class Predictor(Protocol):
     @property
     def kind(self) -> SampleKind:
         """The files that it takes."""
+
+    @property
+    def measure(self) -> Measure:
+        """What the numbers beside the classes of a prediction are."""
 
     @property
     def words(self) -> str:

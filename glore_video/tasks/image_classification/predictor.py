@@ -17,21 +17,21 @@ from glore_video.errors import UsageError
 from glore_video.images.errors import PictureError
 from glore_video.images.reading import read_image
 from glore_video.inspection.adjacency_chart import draw_adjacency
+from glore_video.inspection.picture_look import PictureLook, inspect_picture
+from glore_video.inspection.picture_sheet import graph_of, sheet_of
 from glore_video.models import glore_units
 from glore_video.tasks.classification.predictor import ViewsPredictor
 from glore_video.tasks.classification.ranking import predicted_classes
+from glore_video.tasks.example_picture import example_picture
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
-from glore_video.tasks.image_classification.example import example_picture
-from glore_video.tasks.image_classification.inspection import PictureLook, inspect_picture
-from glore_video.tasks.image_classification.inspection_pictures import graph_of, sheet_of
-from glore_video.tasks.image_classification.served import (
+from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
+from glore_video.tasks.shown_picture import (
     ACCEPT,
     MOST_PIXELS,
     refuse_picture,
     shown_look,
     write_small,
 )
-from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
 
 _CLASSES = 5
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from glore_video.inspection.node_graph import draw_node_graph
 from glore_video.inspection.overlay import blend, from_zero, relative, upsample
+from glore_video.inspection.picture_look import PictureLook
 from glore_video.inspection.sheet import SheetRow, draw_grid
-from glore_video.tasks.image_classification.inspection import PictureLook
 
 
 def sheet_of(

@@ -13,7 +13,7 @@ from glore_video.data.pictures.picture_files import PICTURE_SUFFIXES
 from glore_video.errors import SampleError
 from glore_video.images.reading import read_image
 from glore_video.inspection.page_maps import units_for_page
-from glore_video.tasks.image_classification.inspection import PictureLook
+from glore_video.inspection.picture_look import PictureLook
 
 ACCEPT = ",".join(("image/*", *sorted(PICTURE_SUFFIXES)))
 MOST_PIXELS = 50_000_000
