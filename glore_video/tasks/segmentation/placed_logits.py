@@ -40,25 +40,32 @@ class PlacedLogits:
         """Whether the logits are of pixels."""
         return tuple(self.logits.shape[1:]) == (self.height, self.width)
 
-    def rows(self, first: int = 0, end: int | None = None) -> Tensor:
-        """Those of the rectangle from `first` up to `end`, by default all: float32 (classes, rows, width).
+    def all_rows(self) -> Tensor:
+        """float32 (classes, height, width)."""
+        return self.logits if self.fine else _scaled(self.logits, self.height, self.width)
 
-        To rounding the same whether they are asked for together or one by one.
-        """
-        end = self.height if end is None else end
+    def add_rows(self, first: int, end: int, total: Tensor) -> None:
+        """Add those from `first` up to `end` to total, (classes, end - first, width), in place."""
+        if self.fine:
+            total += self.logits[:, first:end]
+            return
+        for row, (low, high, share) in zip(total.unbind(1), self._places[first:end], strict=True):
+            row.add_(self._wide[high], alpha=share).add_(self._wide[low], alpha=1 - share)
+
+    def rows(self, first: int, end: int) -> Tensor:
+        """Those from `first` up to `end`: float32 (classes, end - first, width)."""
         if self.fine:
             return self.logits[:, first:end]
-        if (first, end) == (0, self.height):
-            return _scaled(self.logits, self.height, self.width)
-        places = self._places[first:end]
-        above = places[0][0]
-        wide = self.logits[:, above : places[-1][1] + 1]
-        wide = _scaled(wide, wide.shape[1], self.width)  # (classes, some of h, width)
-        rows = wide.new_empty(len(wide), end - first, self.width)
-        for row, (low, high, share) in enumerate(places):  # in the order that torch adds in
-            torch.mul(wide[:, high - above], share, out=rows[:, row])
-            rows[:, row].add_(wide[:, low - above], alpha=1 - share)
+        rows = self.logits.new_empty(len(self.logits), end - first, self.width)
+        for row, (low, high, share) in zip(rows.unbind(1), self._places[first:end], strict=True):
+            # In the order that torch adds them in.
+            torch.mul(self._wide[high], share, out=row).add_(self._wide[low], alpha=1 - share)
         return rows
+
+    @cached_property
+    def _wide(self) -> tuple[Tensor, ...]:
+        """The rows of logits, scaled along themselves: h of float32 (classes, width)."""
+        return _scaled(self.logits, self.logits.shape[1], self.width).contiguous().unbind(1)
 
     @cached_property
     def _places(self) -> list[tuple[int, int, float]]:
@@ -79,19 +86,20 @@ def mean_logits(parts: Iterable[PlacedLogits], height: int, width: int) -> Tenso
     total = times = None
     for part in parts:
         if (part.height, part.width) == (height, width):
-            return part.rows()
+            return part.all_rows()
         if total is None or times is None:
             total = part.logits.new_zeros(len(part.logits), height, width)
             times = part.logits.new_zeros(height, width)
         rows = slice(part.top, part.top + part.height)
         columns = slice(part.left, part.left + part.width)
-        total[:, rows, columns] += part.rows()
+        total[:, rows, columns] += part.all_rows()
         times[rows, columns] += 1
     assert total is not None
     assert times is not None
     return total.div_(times)
 
 
+@torch.no_grad()
 def class_map(parts: Iterable[PlacedLogits], height: int, width: int) -> Tensor:
     """The class with the highest mean logit at each pixel: uint8 (height, width).
 
@@ -136,7 +144,9 @@ def _strips(parts: Iterable[PlacedLogits], height: int, width: int) -> Iterator[
     step = max(1, _STRIP // (len(like) * width)) if like.device.type == "cpu" else height
     for top in range(0, height, step):
         end = min(top + step, height)
-        if len(kept) == 1:
+        if (top, end) == (0, height) and not kept[0].fine:  # one call, not one a row
+            yield top, mean_logits(kept, height, width)
+        elif len(kept) == 1:
             yield top, kept[0].rows(top, end)
         else:
             yield top, _sum(kept, top, end, width)
@@ -150,8 +160,8 @@ def _sum(parts: Sequence[PlacedLogits], top: int, end: int, width: int) -> Tenso
         first, last = max(top, part.top), min(end, part.top + part.height)
         if first < last:
             columns = slice(part.left, part.left + part.width)
-            rows = part.rows(first - part.top, last - part.top)
-            total[:, first - top : last - top, columns] += rows
+            seen = total[:, first - top : last - top, columns]
+            part.add_rows(first - part.top, last - part.top, seen)
     return total
 
 
