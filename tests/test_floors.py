@@ -109,7 +109,7 @@ ANY_TASK = [
     or path.relative_to(PACKAGE).as_posix()
     in (
         *("cli/predict.py", "cli/visualize.py", "cli/serve.py", "cli/export.py"),
-        *("cli/train.py", "cli/test.py", "cli/benchmark_loader.py"),
+        *("cli/train.py", "cli/test.py", "cli/benchmark_loader.py", "cli/check_data.py"),
     )
 ]
 
