@@ -79,7 +79,7 @@ def _classes(total: np.ndarray, classes: MaskClasses) -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": name,
-                "colour": "#{:02x}{:02x}{:02x}".format(*classes.colours[number]),
+                "colour": classes.hex_colour(number),
                 "iou": float(ious[number]),
                 "accuracy": float(accuracies[number]),
                 "share": 100 * float(pixels[number] / pixels.sum()) if pixels.sum() else 0.0,
@@ -130,7 +130,7 @@ def _frames(scenes: SceneSet, index: int, prediction: Path) -> list[tuple[str, s
     picture = np.asarray(Image.fromarray(scene.picture[0].numpy()).resize(size))
     truth = _small(scene.target.numpy(), size)
     predicted = _small(scenes.classes.label_map(read_mask(prediction), prediction).numpy(), size)
-    colours = np.array(scenes.classes.colours, dtype=np.uint8)
+    colours = scenes.classes.colour_table
     wrong = np.where((truth == predicted)[..., None], _RIGHT, _WRONG).astype(np.uint8)
     wrong[truth == IGNORED] = 0
     return [
