@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import IO, Protocol, cast, get_args
+from typing import Protocol, cast, get_args
 
 import numpy as np
 
 from glore_video.choices import Match, ViewSpacing, check_choice
 from glore_video.errors import MissingFileError, UsageError
-from glore_video.files.whole_files import whole_file
+from glore_video.tasks.array_files import write_arrays
 from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind, sample_kind
 
 
@@ -78,20 +78,7 @@ def save_scores(path: Path, scores: SavedScores) -> None:
     }
     if scores.kind != VIDEO:  # what files that say nothing are of
         arrays["sample"] = np.array(scores.kind.noun, dtype=np.str_)
-    with whole_file(path) as file:
-        _write_arrays(file, arrays)
-
-
-def _write_arrays(file: IO[bytes], arrays: Mapping[str, np.ndarray]) -> None:
-    """What np.savez writes, without the time of day."""
-    with zipfile.ZipFile(file, "w", allowZip64=True) as archive:
-        for name, array in arrays.items():
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type = zipfile.ZIP_STORED if name == "logits" else zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w", force_zip64=True) as member:
-                np.lib.format.write_array(
-                    member, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False
-                )
+    write_arrays(path, arrays, as_they_are=("logits",))
 
 
 def load_scores(path: str | Path) -> SavedScores:

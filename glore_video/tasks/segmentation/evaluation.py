@@ -23,11 +23,14 @@ from glore_video.data.masks.masked_list import MaskedList
 from glore_video.engine.protocols import Records
 from glore_video.files.whole_files import replace_file
 from glore_video.statistics.confusion import confusion_matrix
+from glore_video.statistics.instance_iou import InstanceRules, instance_counts
 from glore_video.tasks.score_keys import changes_scores
 from glore_video.tasks.segmentation.dataset import Scene, SceneSet
+from glore_video.tasks.segmentation.official_scores import instance_rules
+from glore_video.tasks.segmentation.picture_confusions import PictureConfusions
+from glore_video.tasks.segmentation.picture_records import RecordForm
 from glore_video.tasks.segmentation.report import write_report
 from glore_video.tasks.segmentation.results import (
-    PictureConfusions,
     SceneSummary,
     summarize,
     write_results,
@@ -69,15 +72,22 @@ class SceneEvaluation:
         return self.scenes.pictures
 
     @property
+    def form(self) -> RecordForm:
+        """Of a record: pixels by true and predicted class, and those without a finite score."""
+        return RecordForm(len(self.class_names), self.scenes.with_instances)
+
+    @property
     def record_shape(self) -> tuple[int, int]:
-        """Pixels by true and predicted class, and those without a finite score."""
-        return len(self.class_names), len(self.class_names) + 1
+        return self.form.shape
 
     @property
     def settings(self) -> dict[str, Any]:
         digest = hashlib.sha256()
         for index in range(len(self.samples)):
-            for path in (self.samples.path(index), self.samples.mask(index)):
+            paths = [self.samples.path(index), self.samples.mask(index)]
+            if self.scenes.with_instances:
+                paths.append(self.samples.instances(index))
+            for path in paths:
                 digest.update(os.fsencode(path) + b"\0")
         kept = {key: value for key, value in self.keys.items() if changes_scores(key)}
         return {"list": digest.hexdigest(), **kept}
@@ -95,18 +105,26 @@ class SceneEvaluation:
     def record(self, forward: Callable[[Tensor], Any], views: Scene, batch_size: int) -> np.ndarray:
         """float32 of record_shape; the picture's prediction is written beside it."""
         seen = self.inference.probabilities(forward, views.picture, batch_size)
-        predicted, scored = seen.argmax(0), seen.isfinite().all(0)
+        classes = len(self.class_names)
+        columns = torch.where(seen.isfinite().all(0), seen.argmax(0), classes).to(torch.uint8)
+        predicted = columns.cpu().numpy()
         save_prediction(
             self.predictions / f"{self.names[views.index]}.png",
-            self.scenes.classes.numbers(predicted.cpu().numpy()),
+            self.scenes.classes.numbers(predicted),
         )
-        classes = len(self.class_names)
-        columns = torch.where(scored, predicted, classes)
         target = views.target.to(columns.device)
-        return confusion_matrix(columns, target, classes, columns=classes + 1).float().cpu().numpy()
+        matrix = confusion_matrix(columns, target, classes, columns=classes + 1)
+        counts = None
+        if views.instances is not None:
+            counts = instance_counts(predicted, views.instances.numpy(), self._rules)
+        return self.form.record(matrix.cpu().numpy(), counts)
+
+    @cached_property
+    def _rules(self) -> InstanceRules:
+        return instance_rules(self.scenes.classes)
 
     def summarize(self, records: Records) -> SceneSummary:
-        return summarize(self._seen(records), self.class_names)
+        return summarize(self._seen(records), self.scenes.classes)
 
     def write(
         self, folder: Path, records: Records, summary: SceneSummary, facts: Mapping[str, Any]
@@ -117,7 +135,7 @@ class SceneEvaluation:
             folder,
             self._seen(records),
             summary,
-            class_names=self.class_names,
+            classes=self.scenes.classes,
             facts={"views": self.inference.words, **facts},
         )
         if summary.pictures_scored:
@@ -149,7 +167,8 @@ class SceneEvaluation:
 
     def _seen(self, records: Records) -> PictureConfusions:
         return PictureConfusions(
-            matrices=records.values,
+            matrices=self.form.matrices(records.values),
+            instances=self.form.instances(records.values),
             paths=tuple(self.samples.path(index) for index in records.indices.tolist()),
             failed=records.failed,
             left_out=tuple(self.samples.left_out),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from glore_video.statistics.confusion import (
 from glore_video.tasks.results_folder import read_config, read_summary, unscored
 from glore_video.tasks.segmentation.colours import coloured, overlaid
 from glore_video.tasks.segmentation.dataset import SceneSet
-from glore_video.tasks.segmentation.results import PictureConfusions
+from glore_video.tasks.segmentation.picture_confusions import PictureConfusions
 
 logger = logging.getLogger(__name__)
 WORST_SHOWN = 12
@@ -56,7 +56,8 @@ def write_report(
         scored=len(seen.paths),
         expected=summary["pictures_expected"],
         not_finite=summary["not_finite"],
-        classes=_classes(seen.total, scenes.classes),
+        classes=_classes(seen.total, scenes.classes, summary.get("class_iiou")),
+        categories=_categories(summary),
         matrix=_matrix(seen.total, scenes.classes.names),
         worst=_worst(seen, scenes, predicted_at),
         unscored=unscored(summary),
@@ -66,8 +67,14 @@ def write_report(
     return path
 
 
-def _classes(total: np.ndarray, classes: MaskClasses) -> list[dict[str, Any]]:
-    """A row a class: IoU, accuracy, share of all pixels, what it is mostly taken for, its colour."""
+def _classes(
+    total: np.ndarray, classes: MaskClasses, iious: Mapping[str, float | None] | None
+) -> list[dict[str, Any]]:
+    """A row a class: IoU, accuracy, share of all pixels, what it is mostly taken for, its colour.
+
+    Args:
+        iious: of the classes that have instances, NaN as None; None: not known.
+    """
     count = len(classes)
     ious, accuracies = class_iou(total), class_accuracy(total)
     pixels = total.sum(1)
@@ -81,12 +88,27 @@ def _classes(total: np.ndarray, classes: MaskClasses) -> list[dict[str, Any]]:
                 "name": name,
                 "colour": classes.hex_colour(number),
                 "iou": float(ious[number]),
+                "iiou": _number((iious or {}).get(name)),
                 "accuracy": float(accuracies[number]),
                 "share": 100 * float(pixels[number] / pixels.sum()) if pixels.sum() else 0.0,
                 "taken_for": (classes.names[taken], 100 * float(share)) if share > 0 else None,
             }
         )
     return rows
+
+
+def _categories(summary: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row a category: IoU and iIoU."""
+    iious = summary.get("category_iiou", {})
+    return [
+        {"name": name, "iou": _number(iou), "iiou": _number(iious.get(name))}
+        for name, iou in summary.get("category_iou", {}).items()
+    ]
+
+
+def _number(value: float | None) -> float:
+    """NaN for None, as JSON has it."""
+    return float("nan") if value is None else value
 
 
 def _matrix(total: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:

@@ -95,6 +95,10 @@ class Segmentation(BaseTask):
         return self._lists[name]
 
     def samples(self, split: str) -> MaskedList:
+        trained = self.config.TRAIN.SPLIT
+        if split == "train" and trained != split:
+            with naming(f"TRAIN.SPLIT = {trained}"):
+                return self.layout.load(trained)
         try:
             return self.layout.load(split)
         except MissingFileError as error:
@@ -106,9 +110,10 @@ class Segmentation(BaseTask):
 
     def has_split(self, split: str) -> bool:
         try:
-            return split in self.layout.splits()
+            there = self.layout.splits()
         except UsageError:
             return False
+        return (self.config.TRAIN.SPLIT if split == "train" else split) in there
 
     def names(self) -> tuple[str, ...]:
         return self.classes.names
@@ -195,13 +200,14 @@ class Segmentation(BaseTask):
 
     def evaluation(self) -> SceneEvaluation:
         """The test of the test list."""
-        config = self.config
+        config, pictures = self.config, self.listed("test")
         height, width = config.TEST.WINDOW or self.input_shape[1:]
         return SceneEvaluation(
             scenes=SceneSet(
-                pictures=self.listed("test"),
+                pictures=pictures,
                 classes=self.classes,
                 max_pixels=config.DATA.MAX_PIXELS,
+                with_instances=pictures.instances_known == len(pictures),
                 watchdog=build_watchdog(config),
             ),
             class_names=self.class_names,
@@ -281,6 +287,12 @@ class Segmentation(BaseTask):
                 continue
             for note in samples.notes:
                 logger.warning("%s", note)
+            missing = len(samples) - samples.instances_known
+            if config.TEST.ENABLE and 0 < missing < len(samples) and samples is self.listed("test"):
+                logger.warning(
+                    "%s: %d of %d pictures have no picture of their instances: the test has no iIoU",
+                    *(samples.source, missing, len(samples)),
+                )
             found = check_masks(
                 samples,
                 self.classes,
