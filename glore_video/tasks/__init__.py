@@ -28,6 +28,7 @@ TASKS = {
 PUBLISHED = (
     "glore_video.tasks.video_classification.published",
     "glore_video.tasks.image_classification.published",
+    "glore_video.tasks.segmentation.published",
 )
 """Modules that show files to published networks, see `published_predictor`."""
 
