@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from glore_video.config import Config
     from glore_video.engine.precision import Precision
+    from glore_video.tasks.comparisons import Comparing
     from glore_video.tasks.predictor import Predictor
     from glore_video.tasks.protocol import RunTask
     from glore_video.tasks.sample_checks import SampleCheck
@@ -38,6 +40,12 @@ CHECKS = {
     "video_classification": "glore_video.tasks.video_classification.checking",
 }
 """Task -> module that checks its samples before a run; the last one takes what no other does."""
+
+COMPARISONS = (
+    "glore_video.tasks.classification.compared",
+    "glore_video.tasks.segmentation.compared",
+)
+"""Modules that compare tests, see `comparison_of`."""
 
 
 def task_of(config: Config) -> RunTask:
@@ -65,6 +73,16 @@ def check_of(task: str | None, source: Path, separator: str) -> tuple[str, Sampl
         if task or module.takes(source, separator):
             return name, module
     raise AssertionError(f"no check takes {source}")
+
+
+def comparison_of(paths: Sequence[str]) -> Comparing:
+    """What compares tests that lie there.
+
+    Raises MissingFileError and UsageError where there are none, or of several tasks.
+    """
+    from glore_video.tasks.comparisons import one_comparison
+
+    return one_comparison([cast("Comparing", import_module(path)) for path in COMPARISONS], paths)
 
 
 def published_predictor(
