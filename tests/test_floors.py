@@ -111,7 +111,7 @@ ANY_TASK = [
     or path.relative_to(PACKAGE).as_posix()
     in (
         *("cli/predict.py", "cli/visualize.py", "cli/serve.py", "cli/export.py"),
-        *("cli/drawn_predictions.py", "cli/prediction_output.py"),
+        *("cli/drawn_predictions.py", "cli/prediction_output.py", "cli/check_data.py"),
         *("cli/train.py", "cli/test.py", "cli/benchmark_loader.py"),
     )
 ]

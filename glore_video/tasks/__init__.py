@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from glore_video.errors import UsageError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from glore_video.engine.precision import Precision
     from glore_video.tasks.predictor import Predictor
     from glore_video.tasks.protocol import RunTask
+    from glore_video.tasks.sample_checks import SampleCheck
 
 TASKS = {
     "video_classification": "glore_video.tasks.video_classification.task:VideoClassification",
@@ -30,6 +32,13 @@ PUBLISHED = (
 )
 """Modules that show files to published networks, see `published_predictor`."""
 
+CHECKS = {
+    "segmentation": "glore_video.tasks.segmentation.checking",
+    "image_classification": "glore_video.tasks.image_classification.checking",
+    "video_classification": "glore_video.tasks.video_classification.checking",
+}
+"""Task -> module that checks its samples before a run; the last one takes what no other does."""
+
 
 def task_of(config: Config) -> RunTask:
     """The task of a run. Nothing is read yet.
@@ -43,6 +52,19 @@ def task_of(config: Config) -> RunTask:
     module, _, name = TASKS[config.TASK].partition(":")
     task: RunTask = getattr(import_module(module), name)(config)
     return task
+
+
+def check_of(task: str | None, source: Path, separator: str) -> tuple[str, SampleCheck]:
+    """What checks the samples of a list or folder, and whose they are.
+
+    Args:
+        task: of CHECKS; None: the first that takes what lies there.
+    """
+    for name in [task] if task else CHECKS:
+        module = cast("SampleCheck", import_module(CHECKS[name]))
+        if task or module.takes(source, separator):
+            return name, module
+    raise AssertionError(f"no check takes {source}")
 
 
 def published_predictor(

@@ -30,7 +30,7 @@ TEXT = {
         "--a --against --b --cfg --class --csv --device --glore-after --host --json --layer --like --model --out"
     ).split(),
     *(
-        "--output --prefix --separator --source --test --timeline --train --unit --val --video"
+        "--output --prefix --separator --source --split --test --timeline --train --unit --val --video"
     ).split(),
     *("--videos --weights file folder pairs runs scores source").split(),
 }
