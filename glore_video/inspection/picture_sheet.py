@@ -15,14 +15,22 @@ from glore_video.inspection.sheet import SheetRow, draw_grid
 
 
 def sheet_of(
-    look: PictureLook, unit: str, nodes: Sequence[int], class_names: Sequence[str]
+    look: PictureLook,
+    unit: str,
+    nodes: Sequence[int],
+    class_names: Sequence[str],
+    *,
+    more: Sequence[SheetRow] = (),
 ) -> Image.Image:
     """What the network saw, the same under each node's map, and under Grad-CAM.
 
     An empty `unit`, of a network without any, leaves Grad-CAM alone.
+
+    Args:
+        more: tiles that follow the first.
     """
     height, width = look.view.shape[:2]
-    tiles = [SheetRow("what it sees", "")]
+    tiles = [SheetRow("what it sees", ""), *more]
     subtitle = "Grad-CAM"
     if unit:
         seen = look.units[unit]

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from glore_video.inspection.picture_look import PictureLook
     from glore_video.tasks.classification.prediction import Prediction
     from glore_video.tasks.image_classification.predictor import PicturePredictor
+    from glore_video.tasks.segmentation.predictor import ScenePredictor
+    from glore_video.tasks.segmentation.segmented import Segmented, SegmentedPicture
     from glore_video.tasks.video_classification.inspection import VideoLook, look
     from glore_video.tasks.video_classification.predictor import VideoPredictor
     from glore_video.tasks.video_classification.windows import Timeline, Window, window_timeline
@@ -20,6 +22,9 @@ _HOMES = {
     "PictureLook": "inspection.picture_look",
     "PicturePredictor": "tasks.image_classification.predictor",
     "Prediction": "tasks.classification.prediction",
+    "ScenePredictor": "tasks.segmentation.predictor",
+    "Segmented": "tasks.segmentation.segmented",
+    "SegmentedPicture": "tasks.segmentation.segmented",
     "Timeline": "tasks.video_classification.windows",
     "VideoLook": "tasks.video_classification.inspection",
     "VideoPredictor": "tasks.video_classification.predictor",
@@ -34,6 +39,9 @@ __all__ = [
     "PicturePredictor",
     "Prediction",
     "Predictor",
+    "ScenePredictor",
+    "Segmented",
+    "SegmentedPicture",
     "Timeline",
     "VideoLook",
     "VideoPredictor",

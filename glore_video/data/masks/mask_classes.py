@@ -43,6 +43,15 @@ class MaskClasses:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def colour_table(self) -> np.ndarray:
+        """uint8 (classes, 3)."""
+        return np.array(self.colours, dtype=np.uint8)
+
+    def hex_colour(self, number: int) -> str:
+        """A class's colour as pages have it: "#804080"."""
+        return "#{:02x}{:02x}{:02x}".format(*self.colours[number])
+
     def numbers(self, classes: np.ndarray) -> np.ndarray:
         """What a file of these classes holds: uint8, or uint16 where a number needs it.
 

@@ -25,9 +25,9 @@ from glore_video.tasks.classification.results import (
     views_each,
     write_results,
 )
-from glore_video.tasks.classification.sample_kinds import SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.classification.view_logits import Views, view_logits
+from glore_video.tasks.sample_kinds import SampleKind
 from glore_video.tasks.sample_sets import ViewsSet
 from glore_video.tasks.score_keys import changes_scores
 

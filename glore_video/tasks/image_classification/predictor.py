@@ -137,11 +137,18 @@ class PicturePredictor(ViewsPredictor):
             "graph": graph_of(seen, unit, nodes),
         }
 
-    def example(self, path: AnyPath | None = None, *, size: int = 0, frames: int = 0) -> Tensor:
-        """(1, 3, size, size): a square of the picture's middle. Raises UsageError for frames."""
+    def example(
+        self,
+        path: AnyPath | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Tensor:
+        """(1, 3, height, width): the picture's middle. Raises UsageError for frames."""
         if frames:
             raise UsageError("frames are those of clips, and the network takes pictures")
-        shown = example_picture(path, size or self.views.views.size, self.views.max_pixels)
+        side = self.views.views.size
+        shown = example_picture(path, size or (side, side), self.views.max_pixels)
         return self.input(shown).contiguous()
 
     @property

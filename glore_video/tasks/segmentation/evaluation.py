@@ -117,7 +117,7 @@ class SceneEvaluation:
         columns = self.inference.class_map(forward, views.picture, batch_size)
         predicted = columns.cpu().numpy()
         save_prediction(
-            self.predictions / f"{self.names[views.index]}.png",
+            self._predicted_at(views.index),
             self.scenes.classes.numbers(predicted),
         )
         target = views.target.to(columns.device)
@@ -150,12 +150,23 @@ class SceneEvaluation:
             logger.info("test: %s, %s; results in %s", summary.line, self.inference.words, folder)
 
     def report(self, folder: Path, records: Records) -> None:
-        """report.html."""
+        """report.html; no predictions stay but those of this test's pictures, if they are wanted."""
         write_report(
             folder, self._seen(records), scenes=self.scenes, predicted_at=self._predicted_at
         )
         if not self.keep_predictions:
             shutil.rmtree(self.predictions, ignore_errors=True)
+            return
+        own = {self._predicted_at(index) for index in records.indices.tolist()}
+        there = set(self.predictions.rglob("*.png"))
+        for path in there - own:
+            path.unlink()
+        if missing := sorted(own - there):
+            logger.warning(
+                "%d predictions are gone, which the test had written before it was stopped; %s for "
+                "one",
+                *(len(missing), missing[0]),
+            )
 
     @cached_property
     def names(self) -> tuple[str, ...]:

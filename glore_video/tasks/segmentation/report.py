@@ -86,7 +86,7 @@ def _classes(
         rows.append(
             {
                 "name": name,
-                "colour": "#{:02x}{:02x}{:02x}".format(*classes.colours[number]),
+                "colour": classes.hex_colour(number),
                 "iou": float(ious[number]),
                 "iiou": _number((iious or {}).get(name)),
                 "accuracy": float(accuracies[number]),
@@ -152,7 +152,7 @@ def _frames(scenes: SceneSet, index: int, prediction: Path) -> list[tuple[str, s
     picture = np.asarray(Image.fromarray(scene.picture[0].numpy()).resize(size))
     truth = _small(scene.target.numpy(), size)
     predicted = _small(scenes.classes.label_map(read_mask(prediction), prediction).numpy(), size)
-    colours = np.array(scenes.classes.colours, dtype=np.uint8)
+    colours = scenes.classes.colour_table
     wrong = np.where((truth == predicted)[..., None], _RIGHT, _WRONG).astype(np.uint8)
     wrong[truth == IGNORED] = 0
     return [

@@ -12,12 +12,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glore_video.errors import UsageError
-from glore_video.pixels.transforms import Interpolation, resize
+from glore_video.pixels.transforms import Interpolation, resize, short_side_size
 from glore_video.tasks.segmentation.objective import main_output
 from glore_video.tasks.segmentation.placed_logits import PlacedLogits, class_map, mean_logits
 
 Forward = Callable[[Tensor], Any]
 """uint8 (n, 3, height, width) -> logits (n, classes, height, width), or a mapping with them as "out"."""
+_LONGEST = 16  # short sides that the longer one may have where pictures are scaled by them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,7 @@ class SceneInference:
             picture that is no larger than a window is one.
         stride: of windows, a share of their size; neighbours overlap where it is below 1. Logits of
             overlapping windows are averaged.
+        short_side: pixels that a picture's shorter side is scaled to, before the factors; 0: none.
         interpolation: of scaling pictures, antialiased.
     """
 
@@ -38,6 +40,7 @@ class SceneInference:
     flip: bool = False
     window: tuple[int, ...] = ()
     stride: float = 2 / 3
+    short_side: int = 0
     interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
@@ -52,7 +55,7 @@ class SceneInference:
     def words(self) -> str:
         """ "whole pictures, 3 scales, mirror images"."""
         how = f"windows of {self.window[0]} x {self.window[1]}" if self.window else "whole pictures"
-        parts = [how]
+        parts = [how, *[f"short side {self.short_side}"] * bool(self.short_side)]
         if self.scales != (1.0,):
             parts.append(f"scales {', '.join(f'{scale:g}' for scale in self.scales)}")
         return ", ".join([*parts, *["mirror images"] * self.flip])
@@ -83,7 +86,7 @@ class SceneInference:
         """
         size = tuple(picture.shape[1:3])
         total: Tensor | None = None
-        for scaled in self._scaled(picture):
+        for scaled in self.scaled(picture):
             for mirrored in (False, True) if self.flip else (False,):
                 inputs = scaled.flip(3) if mirrored else scaled
                 parts = self._parts(forward, inputs, batch_size)
@@ -97,9 +100,13 @@ class SceneInference:
         assert total is not None
         return total.div_(len(self.scales) * (2 if self.flip else 1))
 
-    def _scaled(self, picture: Tensor) -> Iterator[Tensor]:
+    def scaled(self, picture: Tensor) -> Iterator[Tensor]:
         """uint8 (1, 3, height, width) at each scale."""
         height, width = picture.shape[1:3]
+        if self.short_side:
+            most = _LONGEST * self.short_side  # of a line of pixels gigabytes
+            sides = short_side_size(height, width, self.short_side)
+            height, width = min(sides[0], most), min(sides[1], most)
         for scale in self.scales:
             size = max(1, round(height * scale)), max(1, round(width * scale))
             scaled = resize(picture, *size, interpolation=self.interpolation, antialias=True)
