@@ -71,7 +71,7 @@ class SceneInference:
             batch_size: windows that are looked at together.
         """
         height, width = picture.shape[1:3]
-        if self.scales == (1.0,) and not (self.flip or self.short_side):
+        if self.scales == (1.0,) and not self.flip and not self.short_side:
             parts = self._parts(forward, picture.permute(0, 3, 1, 2), batch_size)
         else:
             seen = self.probabilities(forward, picture, batch_size)
