@@ -22,6 +22,7 @@ from glore_video.models.units.glore_unit_orders import (
     reassociated,
 )
 from glore_video.models.units.graph_convolution import GraphConvolution
+from glore_video.models.units.lean_order import lean
 from glore_video.models.units.plain_layers import has_global_hooks, is_plain, is_pointwise
 from glore_video.models.units.preactivated import (
     PreactivatedConv,
@@ -202,7 +203,7 @@ class GloreUnit(nn.Module):
                 return preactivated(self, x, reassociate=not publish)
             if publish:
                 return published(self, x)
-            return reassociated(self, x)
+            return lean(self, x) if order == "lean" else reassociated(self, x)
 
     def fits(self, x: Tensor) -> bool:
         """Whether the unit was made for the channels and position axes of x."""
@@ -211,16 +212,20 @@ class GloreUnit(nn.Module):
 
     def resolve_order(
         self, positions: int, dtype: torch.dtype = torch.float32
-    ) -> Literal["published", "reassociated"]:
+    ) -> Literal["published", "reassociated", "lean"]:
         """The order in which so many positions a clip are computed, with products in `dtype`."""
-        order: Literal["published", "reassociated"]
-        if self.order == "auto" and dtype != torch.float16:
+        order: Literal["published", "reassociated", "lean"]
+        if self.order == "published":
+            order = "published"
+        elif dtype == torch.float16:
+            order = "reassociated"
+        elif self.order == "auto":
             order = cheaper_order(
                 *(self.channels, self.nodes, self.states, positions),
                 preactivated=self.form == "preactivated",
             )
         else:
-            order = "published" if self.order == "published" else "reassociated"
+            order = self.order
         if order == "published" or is_transformed() or not self.has_own_layers():
             return "published"
         return order
