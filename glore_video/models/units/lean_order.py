@@ -77,11 +77,8 @@ def _by_operators(
     unit: UnitLayers, x: Tensor, low: Tensor, weights: LeanWeights, settings: LeanSettings
 ) -> Tensor:
     """For inference, and for whoever records operators and differentiates them himself."""
-    if torch.is_grad_enabled() or torch.compiler.is_compiling() or is_traced() or low.is_meta:
-        own = [None if w is None else w.to(low.dtype) for w in weights]
-    else:
-        own = in_dtypes(weights, [low.dtype] * len(weights))
-    steps = steps_of(low, LeanWeights(*own), settings)  # type: ignore[arg-type]
+    own = _weights_in(low.dtype, weights)
+    steps = steps_of(low, own, settings)
     adds = is_plain(unit.blocker, nn.Identity) and low.dtype == x.dtype
     bias = None if unit.conv_extend.bias is None else unit.conv_extend.bias[None]
     y = expand(
@@ -91,3 +88,21 @@ def _by_operators(
         channels_last=settings.channels_last,
     ).unflatten(2, x.shape[2:])
     return y if adds else x + unit.blocker(y)
+
+
+def _weights_in(dtype: torch.dtype, weights: LeanWeights) -> LeanWeights:
+    own: list[Tensor | None]
+    if torch.compiler.is_compiling() and weights.proj.dtype != dtype:
+        # As one tensor, so that one kernel casts all matrices.
+        matrices = [w for w in weights if w is not None and w.dim() == 2]
+        joined = torch.cat([w.reshape(-1) for w in matrices]).to(dtype)
+        parts = iter(joined.split([w.numel() for w in matrices]))
+        own = [
+            w if w is None else next(parts).view(w.shape) if w.dim() == 2 else w.to(dtype)
+            for w in weights
+        ]
+    elif torch.is_grad_enabled() or is_traced() or weights.proj.is_meta:
+        own = [None if w is None else w.to(dtype) for w in weights]
+    else:
+        own = in_dtypes(weights, [dtype] * len(weights))
+    return LeanWeights(*own)  # type: ignore[arg-type]
