@@ -114,10 +114,34 @@ def picture_checkpoint(tmp_path_factory):
     )
 
 
+@pytest.fixture(scope="session")
+def scene_checkpoint(tmp_path_factory):
+    """The same of a run that segments: Cityscapes' 19 classes, units in the backbone and in the head."""
+    from glore_video.data.masks.cityscapes_labels import cityscapes_classes
+
+    keys = {
+        "TASK": "segmentation",
+        "MODEL.ARCH": "tiny2d",
+        "MODEL.NUM_CLASSES": 19,
+        "HEAD.FORM": "glore",
+        "HEAD.CHANNELS": 16,
+        "HEAD.NODES": 5,
+        "GLORE.AFTER": "[backbone.stage1.1]",
+        "DATA.TRAIN_CROP_SIZE": 48,
+        "DATA.TRAIN_CROP_HEIGHT": 32,
+    }
+    folder = tmp_path_factory.mktemp("rün of scenes")
+    (folder / "empty.yaml").write_text("")
+    pairs = [str(word) for pair in keys.items() for word in pair]
+    names = list(cityscapes_classes().names)
+    return write_checkpoint(folder, [str(folder / "empty.yaml"), *pairs], names)
+
+
 def write_checkpoint(folder: Path, cfg: list[str], class_names: list[str]) -> Path:
     from glore_video.config import load_config
     from glore_video.engine.checkpoint import checkpoint_path, save_checkpoint
     from glore_video.models import glore_units
+    from glore_video.models.networks.heads import head_path
     from glore_video.runs.network import build_model
     from glore_video.runs.settling import settled
 
@@ -127,7 +151,7 @@ def write_checkpoint(folder: Path, cfg: list[str], class_names: list[str]) -> Pa
         model = build_model(config)
         for unit in glore_units(model).values():
             torch.nn.init.normal_(unit.blocker.weight)
-        torch.nn.init.normal_(model.classifier.weight)
+        torch.nn.init.normal_(model.get_submodule(head_path(model)).weight)
     path = checkpoint_path(folder, 1)
     save_checkpoint(
         path,

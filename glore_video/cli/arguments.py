@@ -74,6 +74,20 @@ def seconds(text: str) -> float:
     return value
 
 
+def size(text: str) -> tuple[int, int]:
+    """A type for argparse: height and width in pixels, 512x1024, or one number for both."""
+    parts = text.lower().split("x")
+    if len(parts) not in (1, 2):
+        raise argparse.ArgumentTypeError(f"must be pixels, or HEIGHTxWIDTH, got {text!r}")
+    try:
+        height, width = (positive(part) for part in (parts[0], parts[-1]))
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(
+            f"must be pixels from 1 on, or HEIGHTxWIDTH, got {text!r}"
+        ) from None
+    return height, width
+
+
 def separator(text: str) -> str:
     """A type for argparse: what stands between two columns; a tab may be written as \\t."""
     if not text:

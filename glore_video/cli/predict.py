@@ -18,6 +18,7 @@ from glore_video.cli.arguments import (
     seconds,
 )
 from glore_video.cli.guarding import guarded
+from glore_video.cli.prediction_output import pairs, report, tell
 from glore_video.cli.programs import command_parser
 from glore_video.errors import SampleError, UsageError
 from glore_video.files.suffixes import check_suffix
@@ -26,8 +27,9 @@ from glore_video.processes.streams import json_line
 # The others are imported where they are used, so that help and wrong arguments do not wait for torch.
 if TYPE_CHECKING:
     from glore_video.engine.launch.processes import Process
-    from glore_video.prediction.results_file import Result
     from glore_video.tasks.predictor import FilmPredictor, Predictor
+
+_OF_ONE = "--window, --hop, --timeline and --out are for one video"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +37,8 @@ def parser() -> argparse.ArgumentParser:
         "predict",
         "What happens in a video or is in a picture, in a folder of them, or in front of a camera (its "
         "number). Which files a network takes follows from it.",
-        notes="Exit status: 0; 1 if files of a folder failed; 2 for an error.",
+        notes="Networks that segment write overlays and masks to --out, of a video a film and a CSV of each "
+        "class's share of each frame. Exit status: 0; 1 if files of a folder failed; 2 for an error.",
         examples=[
             "video.mp4 --weights outputs/quickstart",
             "long.mp4 --model glore_r50_8x8 --window 4 --timeline outputs/long.png "
@@ -44,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
             "torchrun --nproc-per-node 8 -m glore_video predict folder --weights outputs/x",
             "0 --weights outputs/x",
             "photo.jpg --model timm/resnet50 --crops 5 --flip",
+            "drive.mp4 --weights outputs/street --out outputs/drive.mp4",
         ],
     )
     parser.add_argument(
@@ -56,13 +60,18 @@ def parser() -> argparse.ArgumentParser:
         "--csv",
         type=Path,
         metavar="FILE",
-        help="results; of a folder by default outputs/predictions.csv",
+        help="results; of a folder by default outputs/predictions.csv, of a segmented video FILE.csv",
     )
     add_view_arguments(parser)
     parser.add_argument("--window", type=seconds, metavar="SECONDS", help="slide it over a video")
     parser.add_argument("--hop", type=seconds, metavar="SECONDS", help="half a window")
     parser.add_argument("--timeline", metavar="FILE", help="what happens when, .png or .html")
-    parser.add_argument("--out", metavar="FILE.mp4", help="the video with the classes drawn in it")
+    parser.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the video with the classes drawn in it, .mp4; segmented: of a picture .jpg or .png, of a "
+        "folder a folder, by default in outputs/predictions",
+    )
     parser.add_argument(
         "--workers", type=not_negative, default=2, help="of a folder: reading processes; 0: none"
     )
@@ -85,21 +94,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace) -> int:
     import glore_video.prediction  # noqa: F401  before tasks, which look into it
+    from glore_video.cli.drawn_predictions import predict_drawn
     from glore_video.cli.terminal import default_device
     from glore_video.engine.launch.processes import under_torchrun
     from glore_video.engine.run_log import setup_logging
+    from glore_video.tasks.predictor import DrawingPredictor
 
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
     args.device = args.device or default_device()
     source = Path(args.file)
-    windowed = args.window or args.hop or args.timeline or args.out
+    windowed = args.window or args.hop or args.timeline
     if args.timeline:
         check_suffix(args.timeline, (".png", ".html"), "a timeline")
     if args.out and source.exists() and Path(args.out).resolve() == source.resolve():
-        raise UsageError(f"--out {args.out} is the video itself")
+        raise UsageError(f"--out {args.out} is the file itself")
     if source.is_dir():
         if windowed:
-            raise UsageError("--window, --hop, --timeline and --out are for one video")
+            raise UsageError(_OF_ONE)
         return folder(args, source)
     if under_torchrun() and os.environ["RANK"] != "0":
         return 0  # one file has no work for several processes
@@ -107,7 +118,10 @@ def run(args: argparse.Namespace) -> int:
         return camera(args, int(args.file))
     if not source.is_file():
         raise SampleError(args.file, "no such file or folder")
-    return timeline(args, film_predictor(args)) if windowed else one(args, ready(args))
+    model = ready(args)
+    if isinstance(model, DrawingPredictor) and not windowed:
+        return predict_drawn(args, model)
+    return timeline(args, film(model)) if windowed or args.out else one(args, model)
 
 
 def ready(args: argparse.Namespace, device: str = "") -> Predictor:
@@ -118,11 +132,10 @@ def ready(args: argparse.Namespace, device: str = "") -> Predictor:
     return chosen_model(args)
 
 
-def film_predictor(args: argparse.Namespace) -> FilmPredictor:
+def film(predictor: Predictor) -> FilmPredictor:
     """Raises UsageError if the network takes files that have no length."""
     from glore_video.tasks.predictor import FilmPredictor
 
-    predictor = ready(args)
     if not isinstance(predictor, FilmPredictor):
         raise UsageError(
             "--window, --hop, --timeline, --out and a camera need a network for videos; this one "
@@ -132,16 +145,7 @@ def film_predictor(args: argparse.Namespace) -> FilmPredictor:
 
 
 def one(args: argparse.Namespace, model: Predictor) -> int:
-    from glore_video.prediction.results_file import Result, ResultsFile, fingerprint
-
-    prediction = model.predict(args.file)
-    if args.csv:
-        row = Result(args.file, fingerprint(model), tuple(prediction.top()))
-        file = ResultsFile(args.csv)
-        file.known(row.network)
-        args.csv.parent.mkdir(parents=True, exist_ok=True)
-        file.finish([args.file], {args.file: row})
-    show(args, args.file, prediction.top(args.top), model.words)
+    tell(args, model, model.predict(args.file))
     return 0
 
 
@@ -162,7 +166,7 @@ def timeline(args: argparse.Namespace, model: FilmPredictor) -> int:
     for window in found.windows:
         top = found.top((window.start + window.end) / 2, args.top if args.json else 1)
         if args.json:
-            print(json_line({"start": window.start, "end": window.end, "top": _pairs(top)}))
+            print(json_line({"start": window.start, "end": window.end, "top": pairs(top)}))
         else:
             name, value = top[0]
             print(f"{window.start:7.1f} to {window.end:7.1f} s  {100 * value:5.1f}%  {name}")
@@ -175,8 +179,10 @@ def timeline(args: argparse.Namespace, model: FilmPredictor) -> int:
 def folder(args: argparse.Namespace, source: Path) -> int:
     import torch
 
+    from glore_video.cli.drawn_predictions import drawings_of
     from glore_video.engine.launch.processes import Process, launch, under_torchrun
     from glore_video.prediction.folder import files_below, predict_files
+    from glore_video.tasks.predictor import DrawingPredictor
 
     file = args.csv or Path("outputs/predictions.csv")
     on_gpu = args.device.startswith("cuda")
@@ -185,10 +191,17 @@ def folder(args: argparse.Namespace, source: Path) -> int:
         device = str(process.device) if under_torchrun() else args.device
         try:
             predictor = ready(args, device)
+            paths = files_below(predictor.kind, source)
+            drawings = None
+            if isinstance(predictor, DrawingPredictor):
+                drawings = drawings_of(args, predictor, source, paths)
+            elif args.out:
+                raise UsageError(_OF_ONE)
             results = predict_files(
-                files_below(predictor.kind, source),
+                paths,
                 predictor,
                 file,
+                drawings=drawings,
                 process=process,
                 workers=args.workers,
                 timeout=args.timeout,
@@ -196,7 +209,11 @@ def folder(args: argparse.Namespace, source: Path) -> int:
         except KeyboardInterrupt:
             print("stopped; the same command goes on from here", file=sys.stderr)
             raise
-        return 0 if results is None else report(args, results, file, predictor.kind.words)
+        if results is None:
+            return 0
+        if drawings is not None:
+            print(f"wrote {drawings.folder}, {drawings.write_key()}", file=sys.stderr)
+        return report(args, results, file, predictor)
 
     if under_torchrun():
         return launch(
@@ -205,30 +222,17 @@ def folder(args: argparse.Namespace, source: Path) -> int:
     return work(Process(0, 1, torch.device(args.device)))
 
 
-def report(args: argparse.Namespace, results: list[Result], file: Path, words: str) -> int:
-    failed = [result for result in results if result.failed]
-    for result in results if args.json or len(results) <= 20 else ():
-        if not result.failed:
-            show(args, result.path, list(result.top[: args.top]))
-    print(f"wrote {file}: {len(results) - len(failed)} {words}", file=sys.stderr)
-    if failed:
-        print(f"{len(failed)} of {len(results)} failed:", file=sys.stderr)
-        for result in failed:
-            print(f"  {result.path}: {result.reason}", file=sys.stderr)
-    return 1 if failed else 0
-
-
 def camera(args: argparse.Namespace, number: int) -> int:
     from glore_video.video.camera import Camera
 
-    predictor = film_predictor(args)
+    predictor = film(ready(args))
     with Camera(number) as source:
         try:
             for seconds, top in predictor.watch(
                 source, fps=source.fps, every=args.every, k=args.top
             ):
                 if args.json:
-                    print(json.dumps({"seconds": seconds, "top": _pairs(top)}), flush=True)
+                    print(json.dumps({"seconds": seconds, "top": pairs(top)}), flush=True)
                 else:
                     words = ", ".join(f"{name} {100 * value:.0f}%" for name, value in top[:3])
                     print(f"{seconds:7.1f} s  {words}", flush=True)
@@ -237,18 +241,3 @@ def camera(args: argparse.Namespace, number: int) -> int:
         except KeyboardInterrupt:
             pass  # the usual way to end it
     return 0
-
-
-def show(
-    args: argparse.Namespace, path: str, top: list[tuple[str, float]], views: str = ""
-) -> None:
-    from glore_video.cli.terminal import table
-
-    if args.json:
-        print(json_line({"path": path, "top": _pairs(top)}))
-    else:
-        print(f"{path}{views and f' ({views})'}\n{table(top)}")
-
-
-def _pairs(top: list[tuple[str, float]]) -> list[dict[str, object]]:
-    return [{"name": name, "probability": round(value, 6)} for name, value in top]

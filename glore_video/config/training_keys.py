@@ -25,6 +25,11 @@ from glore_video.errors import UsageError
 class Train(Section):
     ENABLE: bool = key(True, "train before testing")
     DATASET: str = key("kinetics", "name of the data set, for the log only")
+    SPLIT: Literal["train", "trainval", "trainaug"] = key(
+        "train",
+        "segmentation: the list that is trained on; Pascal VOC has trainval, and trainaug with the "
+        "masks of Hariharan et al. 2011",
+    )
     BATCH_SIZE: Positive = key(
         64, "videos a step over all processes together, each with AUG.NUM_SAMPLE clips"
     )
@@ -106,6 +111,9 @@ class Solver(Section):
     )
     LR_FACTOR_3X3: NonNegativeFloat = key(
         1.0, "learning rate of 1x3x3 convolutions over that of all else"
+    )
+    LR_FACTOR_HEAD: NonNegativeFloat = key(
+        1.0, "learning rate of the classifier, or of a segmentation's heads, over that of all else"
     )
     LR_POLICY: Literal["cosine", "poly", "steps_with_relative_lrs"] = key(
         "cosine", "learning rate over epochs"

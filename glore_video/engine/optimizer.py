@@ -27,6 +27,9 @@ class GroupRules:
         zero_decay_biases: no bias decays, batch norm's included (the paper's code).
         lr_factor_3x3: learning rate of convolutions over 1x3x3 positions over that of the rest
             (the paper's code: a half).
+        lr_factor_heads: learning rate of what lies in `heads` over that of the rest; both factors
+            multiply.
+        heads: paths of modules.
     """
 
     weight_decay: float
@@ -34,9 +37,22 @@ class GroupRules:
     zero_decay_vectors: bool = False
     zero_decay_biases: bool = False
     lr_factor_3x3: float = 1.0
+    lr_factor_heads: float = 1.0
+    heads: tuple[str, ...] = ()
 
-    def of(self, name: str, parameter: nn.Parameter, module: nn.Module) -> tuple[str, float, float]:
-        """Name of the group, weight decay and learning rate factor of module's parameter `name`."""
+    def of(
+        self, path: str, name: str, parameter: nn.Parameter, module: nn.Module
+    ) -> tuple[str, float, float]:
+        """Name of the group, weight decay and learning rate factor of the parameter `name` of a module."""
+        group, decay, factor = self._anywhere(name, parameter, module)
+        in_head = any(path == head or path.startswith(f"{head}.") for head in self.heads)
+        if self.lr_factor_heads != 1.0 and in_head:
+            return f"{group}, head", decay, factor * self.lr_factor_heads
+        return group, decay, factor
+
+    def _anywhere(
+        self, name: str, parameter: nn.Parameter, module: nn.Module
+    ) -> tuple[str, float, float]:
         factor = self.lr_factor_3x3 if _is_3x3(module) else 1.0
         suffix = "" if factor == 1.0 else ", 3x3"
         if self.zero_decay_biases and name == "bias":
@@ -61,12 +77,12 @@ def parameter_groups(model: nn.Module, rules: GroupRules) -> list[dict[str, Any]
     """
     groups: dict[tuple[str, float, float], dict[str, Any]] = {}
     seen: set[int] = set()
-    for module in model.modules():
+    for path, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             if not parameter.requires_grad or id(parameter) in seen:
                 continue
             seen.add(id(parameter))
-            key = rules.of(name, parameter, module)
+            key = rules.of(path, name, parameter, module)
             group = groups.setdefault(
                 key,
                 {"name": key[0], "params": [], "weight_decay": key[1], "lr_factor": key[2]},
@@ -77,11 +93,12 @@ def parameter_groups(model: nn.Module, rules: GroupRules) -> list[dict[str, Any]
 
 def group_table(groups: Sequence[dict[str, Any]]) -> str:
     """The groups as lines of a table: tensors, parameters, weight decay, learning rate factor."""
-    lines = [f"{'group':<14}{'tensors':>8}{'parameters':>13}{'decay':>9}{'lr factor':>11}"]
+    width = max(14, *(1 + len(group["name"]) for group in groups))
+    lines = [f"{'group':<{width}}{'tensors':>8}{'parameters':>13}{'decay':>9}{'lr factor':>11}"]
     for group in groups:
         count = sum(parameter.numel() for parameter in group["params"])
         lines.append(
-            f"{group['name']:<14}{len(group['params']):>8}{count:>13,}"
+            f"{group['name']:<{width}}{len(group['params']):>8}{count:>13,}"
             f"{group['weight_decay']:>9g}{group['lr_factor']:>11g}"
         )
     return "\n".join(lines)

@@ -18,12 +18,19 @@ _MARGIN, _GAP, _SIDE = 16, 4, 132
 class SheetRow:
     """One line of tiles: what stands before it, and a weight in -1..1 for each pixel of each frame.
 
-    `weights` is float (frames, height, width); None for the bare pictures.
+    `weights` is float (frames, height, width); None for the bare pictures, or for `pictures`, which are
+    shown in their place and are as large.
     """
 
     name: str
     note: str
     weights: np.ndarray | None = None
+    pictures: np.ndarray | None = None
+
+    def over(self, pictures: np.ndarray) -> np.ndarray:
+        """uint8 (frames, height, width, 3), as the pictures are."""
+        shown = pictures if self.pictures is None else self.pictures
+        return shown if self.weights is None else blend(shown, self.weights)
 
 
 def draw_sheet(
@@ -59,7 +66,7 @@ def draw_sheet(
         top = head + number * (h + _GAP)
         text(draw, (_MARGIN, top + h / 2 - 3), row.name, size=15, anchor="ls", width=_SIDE - 8)
         text(draw, (_MARGIN, top + h / 2 + 3), row.note, size=12, fill=PALE, width=_SIDE - 8)
-        shown = pictures if row.weights is None else blend(pictures, row.weights)
+        shown = row.over(pictures)
         for column in range(count):
             left = _MARGIN + _SIDE + column * (w + _GAP)
             image.paste(scaled(shown[column], w, h), (left, top))
@@ -110,7 +117,7 @@ def tile_film(
     w, h = (max(2, 2 * round(size * scale / 2)) for size in (width, height))
     columns = min(columns, len(rows))
     lines = -(-len(rows) // columns)
-    shown = [pictures if row.weights is None else blend(pictures, row.weights) for row in rows]
+    shown = [row.over(pictures) for row in rows]
     across = columns * (w + gap) - gap
     film = np.empty((count, lines * (h + 22), across, 3), dtype=np.uint8)
     for frame in range(count):

@@ -21,6 +21,17 @@ def uncompiled(model: nn.Module) -> nn.Module:
 
 @contextmanager
 def running(model: nn.Module) -> Iterator[None]:
-    """Eval mode, and tensors that take part in gradients even if the caller is in inference mode."""
+    """Eval mode, and tensors that take part in gradients even if the caller is in inference mode.
+
+    Parameters take no part in them: what comes before the layer that is asked about keeps nothing for a
+    way back, which of a large picture would be gigabytes.
+    """
+    trained = [each for each in model.parameters() if each.requires_grad]
     with torch.inference_mode(False), eval_mode(model):
-        yield
+        try:
+            for each in trained:
+                each.requires_grad_(False)
+            yield
+        finally:
+            for each in trained:
+                each.requires_grad_(True)

@@ -42,6 +42,11 @@ def list_segmentation_models() -> list[str]:
     return list(_MODELS)
 
 
+def is_segmentation_network(name: str) -> bool:
+    """Whether a name is that of a whole segmentation network, not of a backbone for one."""
+    return name in _MODELS or name.startswith("torchvision/segmentation/")
+
+
 def backbone_of(name: str) -> str:
     """The network of timm that a segmentation network by name is built on."""
     return _MODELS[name].backbone

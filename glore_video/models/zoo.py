@@ -16,8 +16,12 @@ from torch import nn
 from glore_video.errors import UsageError
 from glore_video.models.networks import backbones
 from glore_video.models.networks.fcn import SegmentationNetwork
-from glore_video.models.networks.heads import head_parts, head_paths
-from glore_video.models.networks.inserted_units import glore_units, is_unit_key
+from glore_video.models.networks.heads import (
+    head_parts,
+    head_paths,
+    units_that_may_normalize,
+)
+from glore_video.models.networks.inserted_units import is_unit_key
 from glore_video.models.networks.insertion import insert_glore, insert_nonlocal
 from glore_video.models.networks.preact_resnet2d import PreactResNet2d
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
@@ -234,7 +238,7 @@ def _load(model: nn.Module, stored: StoredWeights, *, new_head: bool) -> LoadRep
     if not any(is_unit_key(key) for key in ours.state):
         allow.append("units")
     elif ours.normalize is not None:
-        for unit in glore_units(model).values():
+        for unit in units_that_may_normalize(model).values():
             unit.normalize = ours.normalize
     heads = tuple(f"{path}." for path in head_parts(model))
     if not any(key.startswith(heads) for key in ours.state) and isinstance(

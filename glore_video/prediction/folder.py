@@ -13,6 +13,7 @@ from glore_video.data.watchdog import Watchdog
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.run_log import progress
 from glore_video.errors import UsageError
+from glore_video.prediction.drawings import Drawings
 from glore_video.prediction.results_file import PLACES, Result, ResultsFile, fingerprint
 from glore_video.tasks.predictor import Predictor
 
@@ -44,6 +45,7 @@ def predict_files(
     process: Process,
     workers: int = 0,
     timeout: float = 0.0,
+    drawings: Drawings | None = None,
 ) -> list[Result] | None:
     """Predict each file and write `file`, a CSV.
 
@@ -55,6 +57,7 @@ def predict_files(
         file: on a disk that all processes see.
         process: this process among those that share the work.
         workers: processes that read files beside this one.
+        drawings: where each prediction is drawn too; a file whose drawing is missing is predicted again.
         timeout: seconds after which reading a file is given up; 0: never. Needs workers.
 
     Returns:
@@ -63,11 +66,15 @@ def predict_files(
     Raises:
         ValueError: if `file` is there and is something else.
     """
-    results = ResultsFile(file, rank=process.rank)
+    results = ResultsFile(file, rank=process.rank, measure=predictor.measure)
     network = fingerprint(predictor)
     known = results.known(network)
     process.barrier()  # nobody writes before all have read
-    missing = [index for index, path in enumerate(paths) if path not in known]
+    missing = [
+        index
+        for index, path in enumerate(paths)
+        if path not in known or not (drawings is None or drawings.are_there(path))
+    ]
     own = missing[process.rank :: process.world_size]
     file.parent.mkdir(parents=True, exist_ok=True)
     watchdog = Watchdog(timeout) if timeout and workers else None
@@ -82,11 +89,13 @@ def predict_files(
             result = Result(path, network, reason=item.failures[-1][1])
         else:
             try:
-                top = predictor.prediction_of(item.views, path).top(PLACES)
+                prediction = predictor.prediction_of(item.views, path)
             except UsageError as error:  # its scores are not finite, say
                 result = Result(path, network, reason=str(error))
             else:
-                result = Result(path, network, tuple(top))
+                if drawings is not None:
+                    drawings.write(prediction, path)
+                result = Result(path, network, tuple(prediction.top(PLACES)))
         results.append([result])
     process.barrier()
     return results.finish(paths, known) if process.is_main else None

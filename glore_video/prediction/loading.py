@@ -14,7 +14,7 @@ from glore_video.config import Config, load_config, with_values
 from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
 from glore_video.engine.precision import Precision
 from glore_video.errors import UsageError
-from glore_video.models import create_model, load_weights
+from glore_video.models import create_model, list_segmentation_models, load_weights
 from glore_video.models.networks.heads import head_path
 from glore_video.models.weights.download import fetch, is_url
 from glore_video.runs.network import (
@@ -122,6 +122,11 @@ def _of_zoo(
     device: torch.device,
 ) -> Predictor:
     names = stored_names(notes)
+    if path is None and not untrained and name in list_segmentation_models():
+        raise UsageError(
+            f"{name} has no published weights but its backbone's: name those of a run (weights), or take "
+            "random ones (untrained)"
+        )
     network = create_model(
         name,
         num_classes=len(names) if names else None,

@@ -15,16 +15,18 @@ import torch
 from glore_video.errors import UsageError, writing
 from glore_video.files.csv_cells import original, protected
 from glore_video.files.whole_files import replace_file
-from glore_video.tasks.predictor import Predictor
+from glore_video.tasks.predictor import Measure, Predictor
 
 PLACES = 5
-COLUMNS = (
-    "path",
-    "status",
-    "reason",
-    "network",
-    *(f"top{n}_{what}" for n in range(1, PLACES + 1) for what in ("name", "probability")),
-)
+
+
+def columns(measure: Measure = "probability") -> tuple[str, ...]:
+    """The first line. Args: measure: what the numbers beside the classes are."""
+    top = (f"top{n}_{what}" for n in range(1, PLACES + 1) for what in ("name", measure))
+    return ("path", "status", "reason", "network", *top)
+
+
+COLUMNS = columns()
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,12 @@ class ResultsFile:
     Args:
         path: of the finished file.
         rank: this process' number.
+        measure: what the numbers beside the classes are.
     """
 
-    def __init__(self, path: Path, *, rank: int = 0) -> None:
+    def __init__(self, path: Path, *, rank: int = 0, measure: Measure = "probability") -> None:
         self.path = path
+        self._columns = columns(measure)
         self._own = path.with_name(f"{path.name}.partial-{rank}")
 
     def known(self, network: str) -> dict[str, Result]:
@@ -91,7 +95,7 @@ class ResultsFile:
 
         Raises ValueError if FILE.csv is there and is something else.
         """
-        if self.path.exists() and not _is_ours(self.path):
+        if self.path.exists() and not _is_ours(self.path, self._columns):
             raise UsageError(f"{self.path}: there, but not written by this; name another file")
         found: dict[str, Result] = {}
         for path in (self.path, *self._partials()):
@@ -126,7 +130,7 @@ class ResultsFile:
         results = [found[path] for path in order if path in found]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(COLUMNS)
+        writer.writerow(self._columns)
         writer.writerows(result.cells() for result in [*results, *others])
         replace_file(self.path, text.getvalue().encode("utf-8", "surrogateescape"))
         for path in self._partials():
@@ -140,10 +144,10 @@ class ResultsFile:
         return [folder / name for name in names if name.startswith(start)]
 
 
-def _is_ours(path: Path) -> bool:
+def _is_ours(path: Path, first: tuple[str, ...]) -> bool:
     with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
         try:
-            return next(csv.reader(file), None) == list(COLUMNS)
+            return next(csv.reader(file), None) == list(first)
         except csv.Error:
             return False
 

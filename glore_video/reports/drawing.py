@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -14,6 +15,7 @@ from glore_video.files.whole_files import whole_path
 
 INK, PALE, FAINT = (28, 30, 36), (112, 117, 128), (226, 228, 233)
 PAPER = (255, 255, 255)
+_QUALITY = 92  # of JPEG, so that letters stay sharp
 # Okabe and Ito's colours, told apart with any colour vision.
 SERIES = (
     (0, 114, 178),
@@ -67,6 +69,9 @@ def save(image: Image.Image, path: str | os.PathLike[str]) -> Path:
     path = Path(path)
     if path.suffix.lower() not in Image.registered_extensions():
         raise UsageError(f"{path}: no picture format has the suffix {path.suffix!r}")
+    fine: dict[str, Any] = (
+        {"quality": _QUALITY} if path.suffix.lower() in (".jpg", ".jpeg", ".webp") else {}
+    )
     with whole_path(path, f".{os.getpid()}") as temporary:
-        image.save(temporary)
+        image.save(temporary, **fine)
     return path

@@ -17,6 +17,7 @@ from glore_video.engine.optimizer import (
 )
 from glore_video.engine.schedule import Schedule
 from glore_video.errors import naming
+from glore_video.models.networks.heads import head_parts
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ def build_groups(config: Config, model: nn.Module) -> list[dict[str, Any]]:
         zero_decay_vectors=config.SOLVER.ZERO_WD_1D_PARAM,
         zero_decay_biases=config.SOLVER.ZERO_WD_BIAS,
         lr_factor_3x3=config.SOLVER.LR_FACTOR_3X3,
+        lr_factor_heads=config.SOLVER.LR_FACTOR_HEAD,
+        heads=head_parts(model) if config.SOLVER.LR_FACTOR_HEAD != 1 else (),
     )
     return parameter_groups(model, rules)
 

@@ -15,7 +15,7 @@ OF_CLIPS = (
 )
 """What tasks of pictures have no use for."""
 OF_SEGMENTATION = (
-    *("DATA.TRAIN_SCALES", "DATA.TRAIN_CROP_HEIGHT", "HEAD", "LOSS"),
+    *("DATA.TRAIN_SCALES", "DATA.TRAIN_CROP_HEIGHT", "HEAD", "LOSS", "TRAIN.SPLIT"),
     *("TEST.WINDOW", "TEST.WINDOW_STRIDE", "TEST.SAVE_PREDICTIONS"),
 )
 """What classifying tasks have no use for."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from PIL import Image
 from torch import Tensor, nn
@@ -22,6 +22,8 @@ Progress = Callable[[int, int], None]
 """Called with the number done and that of all."""
 Report = Callable[[str, float], None]
 """Called with what is being done and how much of it is, 0..1."""
+Measure = Literal["probability", "share"]
+"""What the numbers of a prediction's classes are: how sure the network is, or a share of the pixels."""
 
 
 class Prediction(Protocol):
@@ -76,6 +78,10 @@ class Predictor(Protocol):
         """The files that it takes."""
 
     @property
+    def measure(self) -> Measure:
+        """What the numbers beside the classes of a prediction are."""
+
+    @property
     def words(self) -> str:
         """The views of a file: "10 clips x 3 crops"."""
 
@@ -125,11 +131,11 @@ class Predictor(Protocol):
     def pictures(self, seen: Any, unit: str, nodes: Sequence[int]) -> Mapping[str, Image.Image]:
         """Of a Look, by what they show; "sheet" is among them. An empty unit: Grad-CAM alone."""
 
-    def example(self, path: AnyPath | None, *, size: int, frames: int) -> Tensor:
+    def example(self, path: AnyPath | None, *, size: tuple[int, int] | None, frames: int) -> Tensor:
         """A contiguous input of the network, (1, 3, *positions), of a file or rendered.
 
         Args:
-            size: pixels of height and width; 0: those of the predictor.
+            size: height and width in pixels; None: those of the predictor.
             frames: likewise; only where inputs have frames.
         """
 
@@ -148,6 +154,34 @@ class Predictor(Protocol):
 
     def show(self, path: AnyPath, exhibit: Path, *, name: str, report: Report) -> dict[str, Any]:
         """What the page shows of a file, as plain values for JSON; writes the file for browsers."""
+
+
+@runtime_checkable
+class DrawingPredictor(Predictor, Protocol):
+    """One whose predictions are pictures too: of a picture another one and a mask, of a video a film."""
+
+    def takes_film(self, path: AnyPath) -> bool:
+        """Whether a file is a video, of which `draw_film` makes something and `predict` nothing."""
+
+    def drawn(self, drawing: Path) -> tuple[Path, ...]:
+        """The files that `draw` writes for a drawing, the drawing itself first."""
+
+    def draw(self, prediction: Any, drawing: Path) -> None:
+        """Write what was predicted, each file whole; makes the folder."""
+
+    def draw_film(
+        self, path: AnyPath, film: Path, *, table: Path, k: int, progress: Progress
+    ) -> Prediction:
+        """Write a video drawn frame by frame, and a table of what is said of each frame, both whole.
+
+        Args:
+            film: mp4 to write.
+            table: CSV to write.
+            k: how many classes are named in a frame.
+        """
+
+    def draw_key(self, path: Path) -> None:
+        """Write a picture of what the colours mean."""
 
 
 @runtime_checkable

@@ -112,7 +112,7 @@ def test_errors_are_one_line(moving_video, tiny_checkpoint, capsys, tmp_path):
         ([str(moving_video), *weights, "--timeline", "a.pdf"], "a.pdf: a timeline is a .png or"),
         ([str(tmp_path), *weights], "no videos in it or in folders below it"),
         ([str(tmp_path), *weights, "--window", "1"], "are for one video"),
-        ([str(moving_video), *weights, "--out", str(moving_video)], "is the video itself"),
+        ([str(moving_video), *weights, "--out", str(moving_video)], "is the file itself"),
         (["4711", *weights], "/dev/video4711: no such camera"),
     ):
         assert main(arguments) == 2, arguments

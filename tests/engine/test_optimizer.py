@@ -67,6 +67,22 @@ def test_3x3_convolutions_learn_at_their_own_rate():
     assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.2]
 
 
+def test_heads_learn_at_their_own_rate():
+    model = nn.ModuleDict(
+        {"head": nn.Sequential(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2)), "header": nn.Linear(2, 2)}
+    )
+    options = {"lr_factor_heads": 10.0, "heads": ("head",), "lr_factor_3x3": 0.5}
+    assert names_by_group(model, **options) == {
+        ("decay, 3x3, head", 1e-4, 5.0): {"head.0.weight", "head.0.bias"},
+        ("batch norm, head", 0.5, 10.0): {"head.1.weight", "head.1.bias"},
+        ("decay", 1e-4, 1.0): {"header.weight", "header.bias"},
+    }
+    assert group_table(groups_of(model, **options)).splitlines()[:2] == [
+        "group             tensors   parameters    decay  lr factor",
+        "decay, 3x3, head        2           38   0.0001          5",
+    ]
+
+
 def test_every_parameter_is_in_exactly_one_group():
     shared = nn.Linear(2, 2)
     model = nn.Sequential(shared, nn.BatchNorm1d(2), shared, nn.PReLU())

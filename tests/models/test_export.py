@@ -6,9 +6,11 @@ from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
 from glore_video.models.deployment.export import export_network, load_exported
 from glore_video.models.named_info import network_info
 from glore_video.models.networks.backbones import slow_frames
-from glore_video.models.networks.inserted_units import glore_units
+from glore_video.models.networks.inserted_units import inserted_units
 from glore_video.models.networks.insertion import insert_glore
 from glore_video.models.networks.tiny import TinyResNet2d, TinyResNet3d
+from glore_video.models.segmentation import build_segmentation
+from glore_video.models.units.glore_unit import GloreUnit
 from glore_video.models.zoo import create_model, list_models
 
 # Of other depths there is nothing that depth 50 has not, but for minutes.
@@ -22,8 +24,9 @@ def small_network():
 
 
 def with_active_units(model):
-    for unit in glore_units(model).values():
-        nn.init.ones_(unit.blocker.weight)
+    for unit in inserted_units(model).values():
+        last = unit.blocker if isinstance(unit, GloreUnit) else unit.norm
+        nn.init.ones_(last.weight)
     return model.eval()
 
 
@@ -126,11 +129,26 @@ def test_errors(tmp_path, monkeypatch):
         export_network(model.eval(), clips, tmp_path / "a.onnx", format="onnx")
 
 
-@pytest.mark.parametrize("format", ["pt2", "onnx"])
-def test_networks_for_pictures(tmp_path, format):
+def needs(format):
     if format == "onnx":
         for name in ("onnx", "onnx_ir", "onnxscript", "onnxruntime"):
             pytest.importorskip(name)
+
+
+@pytest.mark.parametrize("format", ["pt2", pytest.param("onnx", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("form", ["glore", "nonlocal"])
+def test_networks_for_segmentation(tmp_path, form, format):
+    needs(format)
+    torch.manual_seed(0)
+    model = build_segmentation("tiny2d", num_classes=5, form=form, channels=16)
+    nn.init.normal_(model.head.classifier.weight)
+    model = fuse_for_inference(with_active_units(model))
+    check(model, tmp_path / "a", lambda batch: torch.randn(batch, 3, 48, 64), format=format)
+
+
+@pytest.mark.parametrize("format", ["pt2", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_networks_for_pictures(tmp_path, format):
+    needs(format)
     torch.manual_seed(0)
     model = with_active_units(insert_glore(TinyResNet2d(5), after=["stage1.0"], nodes=4, states=6))
     path = tmp_path / f"a b.{format}"

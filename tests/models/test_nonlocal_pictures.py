@@ -5,9 +5,12 @@ import pickle
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from glore_video.models import insert_nonlocal
+from glore_video.models.deployment.complexity import count_complexity
 from glore_video.models.networks._pytorchvideo import create_nonlocal
 from glore_video.models.networks.inserted_units import inserted_units
 from glore_video.models.networks.nonlocal2d import NonLocal2d
@@ -81,6 +84,48 @@ def test_equal_to_pytorchvideos_block_on_one_frame(instantiation, pool):
     theirs.load_state_dict({k: state[k].reshape(v.shape) for k, v in theirs.state_dict().items()})
     x = torch.randn(2, 6, 4, 6, dtype=torch.float64)
     torch.testing.assert_close(ours(x), theirs(x[:, :, None])[:, :, 0])
+
+
+@pytest.mark.parametrize("pool", [1, 2])
+def test_gradients_are_those_of_the_formula(pool):
+    model = spoilt(small(instantiation="softmax", pool=(1, pool, pool)))
+    block = model[0].nonlocal_block
+    maps = torch.randn(1, 6, 4, 6, dtype=torch.float64, requires_grad=True)
+    of_all = (maps, *block.parameters())
+    ours = torch.autograd.grad(block(maps).square().sum(), of_all)
+    formula = of_the_formula(block, maps[0], "softmax", pool)
+    expected = torch.autograd.grad(formula.square().sum(), of_all)
+    for own, other in zip(ours, expected, strict=True):
+        torch.testing.assert_close(own, other)
+
+
+def test_affinities_are_never_held_as_a_whole():
+    block = NonLocal2d(4, 2, pool=(1, 1), instantiation="softmax")
+    x = torch.randn(1, 4, 32, 64, requires_grad=True)
+    positions = 32 * 64
+    sizes = []
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            result = func(*args, **(kwargs or {}))
+            sizes.extend(each.numel() for each in tree_leaves(result) if isinstance(each, Tensor))
+            return result
+
+    with Sizes():
+        block(x).sum().backward()
+    assert positions <= max(sizes) < positions**2 / 100
+
+
+def test_its_cost_is_that_of_the_formula():
+    host = nn.Sequential(nn.Identity())
+    insert_nonlocal(host, after=["0"], channels=8, dim=2, pool=(1, 2, 2))
+    cost = count_complexity(nn.Sequential(nn.Conv2d(3, 8, 1), host), (3, 6, 10))
+    positions, pooled, channels, inner = 6 * 10, 3 * 5, 8, 4
+    convolutions = 2 * positions * channels * inner + 2 * pooled * channels * inner
+    attention = 2 * positions * pooled * inner
+    norm = 2 * positions * channels
+    assert cost.units.gmacs == pytest.approx((convolutions + attention + norm) / 1e9)
+    assert not cost.skipped_ops
 
 
 def test_a_host_of_torchvision():

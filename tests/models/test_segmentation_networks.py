@@ -18,6 +18,7 @@ from glore_video.models import (
     inserted_units,
     load_weights,
     remove_glore,
+    save_weights,
     stage_blocks,
 )
 from glore_video.models.deployment.export import export_network, load_exported
@@ -196,6 +197,17 @@ def test_the_forms_are_those_published():
     assert layers("glore_paddleseg") == (one, [(512, 128, 64, False)], nn.Dropout, 0.1)
 
 
+def test_coarse_logits_are_those_before_scaling():
+    torch.manual_seed(0)
+    model = build_segmentation("tiny2d", num_classes=4, form="glore", channels=16, auxiliary=True)
+    coarse, x = model.eval().with_coarse_logits(), torch.randn(2, 3, 24, 32)
+    logits = coarse(x)
+    assert logits.shape == (2, 4, 6, 8)
+    scaled = nn.functional.interpolate(logits, (24, 32), mode="bilinear")
+    assert torch.equal(scaled, model(x))
+    assert coarse.head is model.head
+
+
 @pytest.mark.parametrize("form", ["glore", "nonlocal"])
 def test_a_new_unit_starts_as_the_plain_network(form):
     x = torch.randn(2, 3, 32, 32)
@@ -347,3 +359,20 @@ def test_what_is_known_by_name():
     info = network_info("glore_fcn_resnet101")
     assert (info.input_shape, info.takes_clips) == ((3, 512, 1024), False)
     assert info.mean == network_info("timm/resnet101").mean
+
+
+@pytest.mark.parametrize("form", ["glore", "glore_paddleseg"])
+def test_whether_the_heads_unit_divides_is_its_forms_matter(form, tmp_path):
+    """Not that of GLORE.NORMALIZE, which a run's checkpoint notes and which units elsewhere follow."""
+    model = insert_glore(tiny(form=form), after=["backbone.stage1.1"])
+    state = spoilt(model).state_dict()
+    config = {"GLORE": {"NORMALIZE": True}}
+    torch.save({"model_state": state, "config": config}, tmp_path / "run.pyth")
+    save_weights(model, tmp_path / "saved.pth")
+    for name in ("run.pyth", "saved.pth"):
+        again = insert_glore(tiny(form=form), after=["backbone.stage1.1"])
+        load_weights(again, tmp_path / name)
+        assert again.head.glore.normalize == (form == "glore")
+        other = insert_glore(tiny(form=form), after=["backbone.stage1.1"], normalize=False)
+        with pytest.raises(UnfitWeightsError, match="unlike backbone.stage1.1.glore"):
+            load_weights(other, tmp_path / name)

@@ -107,3 +107,16 @@ def test_the_papers_groups():
 def test_batches_that_can_not_be_divided(config, pairs, message):
     with pytest.raises(ValueError, match=message):
         check_batch(config(TRAIN__BATCH_SIZE=8, **pairs), world_size=2)
+
+
+def test_the_head_alone_learns_faster(config):
+    keys = {"TASK": "image_classification", "MODEL__ARCH": "tiny2d", "MODEL__NUM_CLASSES": 3}
+    keys |= {"SOLVER__LR_FACTOR_HEAD": 10, "BN__WEIGHT_DECAY": 1e-4}
+    found = config(**keys)
+    groups = {group["name"]: group for group in build_groups(found, build_model(found))}
+    assert {name: group["lr_factor"] for name, group in groups.items()} == {
+        "decay": 1.0,
+        "batch norm": 1.0,
+        "decay, head": 10.0,
+    }
+    assert [tuple(each.shape) for each in groups["decay, head"]["params"]] == [(3, 64), (3,)]

@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 from run_files import flat, lines_of, one_error_line, weights_of
-from scene_miniature import write_cityscapes
 
 from glore_video.cli.main import main
 from glore_video.engine.checkpoint import checkpoint_path, read_checkpoint
@@ -132,31 +131,3 @@ def test_masks_that_can_not_be_used_are_named(cfg, options, scenes, tmp_path, ca
     assert "7 (2,240 pixels)" in reasons["01.png"]
     assert "palette or grey" in reasons["02.png"]
     assert sorted(reasons) == ["00.png", "01.png", "02.png", "03.png"]
-
-
-def test_cityscapes_as_its_own_scripts_score_it(cfg, options, tmp_path, monkeypatch):
-    """Label ids are saved, and the summary says what cityscapesscripts computes of them."""
-    official = pytest.importorskip(
-        "cityscapesscripts.evaluation.evalPixelLevelSemanticLabeling",
-        reason="cityscapesscripts is not installed",
-    )
-    write_cityscapes(tmp_path / "cities", {"train": 2, "val": 3}, height=64, width=128)
-    options |= {"DATA.PATH_TO_DATA_DIR": tmp_path / "cities", "MODEL.NUM_CLASSES": 0}
-    options |= {"SOLVER.MAX_EPOCH": 2, "TEST.SAVE_PREDICTIONS": True}
-    assert main([*cfg, *flat(options)]) == 0
-    folder = options["OUTPUT_DIR"] / "test"
-    summary = json.loads((folder / "summary.json").read_text())
-    predictions = sorted((folder / "predictions").iterdir())
-    truths = sorted((tmp_path / "cities" / "gtFine" / "val").rglob("*_labelIds.png"))
-    assert [path.name.partition("_leftImg8bit")[0] for path in predictions] == [
-        path.name.partition("_gtFine")[0] for path in truths
-    ]
-    for name, value in (("quiet", True), ("JSONOutput", False), ("evalInstLevelScore", False)):
-        monkeypatch.setattr(official.args, name, value)
-    scores = official.evaluateImgLists(
-        [str(path) for path in predictions], [str(path) for path in truths], official.args
-    )
-    for name, value in summary["class_iou"].items():
-        theirs = 100 * scores["classScores"][name]
-        assert value is None if np.isnan(theirs) else value == pytest.approx(theirs, abs=1e-6)
-    assert summary["miou"] == pytest.approx(100 * scores["averageScoreClasses"], abs=1e-6)

@@ -159,3 +159,25 @@ def test_a_picture_is_shown(browser, picture_checkpoint, a_picture, moving_video
         assert browser.get_log("browser") == []
         drop(browser, moving_video)
         until(lambda: any("not a picture that can be read" in line for line in lines(browser)))
+
+
+def test_a_segmented_picture_is_shown_under_its_classes(browser, scene_checkpoint, a_picture):
+    with serving(scene_checkpoint) as url:
+        browser.set_window_size(1200, 900)
+        browser.get(url)
+        drop(browser, a_picture)
+        until(lambda: browser.find_element("id", "result").is_displayed())
+        picture, overlay = (browser.find_element("id", name) for name in ("picture", "overlay"))
+        until(lambda: overlay.get_property("naturalWidth") == 90)
+        until(overlay.is_displayed)
+        assert not painted(browser)
+        assert overlay.rect == picture.rect
+        assert overlay.value_of_css_property("opacity") == "0.6"
+        mix = "const m = document.getElementById('mix'); m.value = 0; m.dispatchEvent(new Event('input'))"
+        browser.execute_script(mix)
+        assert overlay.value_of_css_property("opacity") == "0"
+        bars = browser.find_elements("css selector", "#top .bar")
+        assert len(bars) == len(browser.find_elements("css selector", "#top .bar i")) > 1
+        browser.find_elements("css selector", "#nodes button")[0].click()  # a map takes its place
+        until(lambda: painted(browser) and not overlay.is_displayed())
+        assert browser.get_log("browser") == []

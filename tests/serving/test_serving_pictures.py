@@ -12,7 +12,7 @@ from PIL import Image
 
 from glore_video.prediction import load_predictor
 from glore_video.serving.app import Limits, create_app
-from glore_video.tasks.image_classification import served
+from glore_video.tasks import shown_picture as served
 
 
 @pytest.fixture(scope="module")

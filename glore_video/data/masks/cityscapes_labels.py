@@ -87,6 +87,7 @@ def cityscapes_classes() -> MaskClasses:
         ),
         stored=tuple(label.number for label in labels),
         colours=tuple(label.colour for label in labels),
+        stored_none=0,  # "unlabeled", as its server takes it
         group_names=group_names,
         groups=tuple(group_names.index(label.category) for label in labels),
         mean_instance_sizes=tuple(label.instance_size or float("nan") for label in labels),

@@ -21,6 +21,7 @@ class MaskClasses:
         names: for people.
         label_map: from stored numbers to classes.
         stored: the number that stands for a class in a file that we write.
+        stored_none: the number of a pixel that is given no class there.
         colours: RGB.
         group_names: of groups of classes (Cityscapes' categories); empty if there are none.
         groups: of each class, its place in group_names.
@@ -33,6 +34,7 @@ class MaskClasses:
     label_map: LabelMap
     stored: tuple[int, ...]
     colours: tuple[Colour, ...]
+    stored_none: int = IGNORED
     group_names: tuple[str, ...] = ()
     groups: tuple[int, ...] = ()
     mean_instance_sizes: tuple[float, ...] = ()
@@ -41,10 +43,23 @@ class MaskClasses:
     def __len__(self) -> int:
         return len(self.names)
 
+    @property
+    def colour_table(self) -> np.ndarray:
+        """uint8 (classes, 3)."""
+        return np.array(self.colours, dtype=np.uint8)
+
+    def hex_colour(self, number: int) -> str:
+        """A class's colour as pages have it: "#804080"."""
+        return "#{:02x}{:02x}{:02x}".format(*self.colours[number])
+
     def numbers(self, classes: np.ndarray) -> np.ndarray:
-        """What a file of these classes holds: uint8, or uint16 where a number needs it."""
-        wide = max(self.stored, default=0) > 255
-        return np.asarray(self.stored, dtype=np.uint16 if wide else np.uint8)[classes]
+        """What a file of these classes holds: uint8, or uint16 where a number needs it.
+
+        Args:
+            classes: of each pixel, whole numbers; len(self) where it is given none.
+        """
+        stored = (*self.stored, self.stored_none)
+        return np.asarray(stored, dtype=np.uint16 if max(stored) > 255 else np.uint8)[classes]
 
 
 def numbered_classes(names: Sequence[str], source: str) -> MaskClasses:

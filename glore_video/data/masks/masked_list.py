@@ -38,6 +38,11 @@ class MaskedList(SampleList):
             if len(paths) != len(self):
                 raise UsageError(f"{len(self)} pictures, but {len(paths)} {what}")
 
+    @property
+    def instances_known(self) -> int:
+        """How many pictures have one of their instances."""
+        return sum(self.instances(index) != "" for index in range(len(self)))
+
     def mask(self, index: int) -> str:
         """Path of the mask of the picture at this place."""
         return self._masks[index]

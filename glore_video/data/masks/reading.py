@@ -11,6 +11,9 @@ from glore_video.images.masks import read_mask
 from glore_video.images.opening import MAX_PIXELS
 from glore_video.images.reading import read_image
 
+PER_LABEL = 1000
+"""Instances that a label may have: number n of label l is 1000 * l + n in a picture of instances."""
+
 
 def read_pair(
     samples: MaskedList, index: int, label_map: LabelMap, *, max_pixels: int = MAX_PIXELS
@@ -26,6 +29,31 @@ def read_pair(
     if reason := size_difference(picture, stored):
         raise PictureError(path, reason)
     return picture, label_map(stored, path)
+
+
+def read_instances(
+    samples: MaskedList, index: int, mask: Tensor, labels: int, *, max_pixels: int = MAX_PIXELS
+) -> Tensor:
+    """The instances of a picture, see statistics.instance_iou: int32 or uint8 (height, width).
+
+    Args:
+        mask: of the picture, (height, width).
+        labels: how many label ids there are.
+
+    Raises PictureError where images.read_mask does, and of another size than the mask's, or with
+    instances of a label that there is not.
+    """
+    path = samples.instances(index)
+    instances = read_mask(path, max_pixels=max_pixels)
+    if instances.shape != mask.shape:
+        (height, width), (own_height, own_width) = mask.shape, instances.shape
+        raise PictureError(path, f"has {own_width}x{own_height} pixels, its mask {width}x{height}")
+    if (last := int(instances.max())) >= PER_LABEL * labels:
+        raise PictureError(
+            path,
+            f"holds instance {last}, of label {last // PER_LABEL}; there are labels up to {labels - 1}",
+        )
+    return instances
 
 
 def size_difference(picture: Tensor, mask: Tensor) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from glore_video.models.networks.inserted_units import inserted_units
+from glore_video.models.networks.inserted_units import glore_units, inserted_units
+from glore_video.models.units.glore_unit import GloreUnit
 
 
 def head_paths(model: nn.Module) -> tuple[str, ...]:
@@ -34,6 +35,16 @@ def head_parts(model: nn.Module) -> tuple[str, ...]:
     """
     inside, prefix = _unwrapped(model)
     return tuple(prefix + name for name in _dense_heads(inside)) or head_paths(model)
+
+
+def units_that_may_normalize(model: nn.Module) -> dict[str, GloreUnit]:
+    """GloRe units of which GLORE.NORMALIZE and `normalize` of `insert_glore` speak, by their path.
+
+    Those within the head of a segmentation network do what its form says (`SegmentationHead`).
+    """
+    inside, prefix = _unwrapped(model)
+    heads = tuple(f"{prefix}{name}." for name in _dense_heads(inside))
+    return {path: unit for path, unit in glore_units(model).items() if not path.startswith(heads)}
 
 
 def head_path(model: nn.Module) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 Instantiation = Literal["softmax", "dot_product"]
 
@@ -46,10 +47,18 @@ class NonLocal2d(nn.Module):
         pooled = self.pool(x)
         keys = self.conv_phi(pooled).flatten(2)  # (batch, inner, m)
         values = self.conv_g(pooled).flatten(2)  # (batch, inner, m)
-        affinities = queries.flatten(2).mT @ keys  # (batch, h * w, m)
-        if self.instantiation == "softmax":
-            affinities = (affinities * keys.shape[1] ** -0.5).softmax(2)
-        else:
-            affinities = affinities / keys.shape[2]
-        attended = (values @ affinities.mT).unflatten(2, queries.shape[2:])  # (batch, inner, h, w)
-        return x + self.norm(self.conv_out(attended))
+        attend = _softmax if self.instantiation == "softmax" else _dot_product
+        attended = attend(queries.flatten(2), keys, values)  # (batch, inner, h * w)
+        return x + self.norm(self.conv_out(attended.unflatten(2, queries.shape[2:])))
+
+
+def _softmax(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    """The affinities, (batch, h * w, m), are never held as a whole where torch has a kernel for it."""
+    # Heads of one, positions before channels, and these beside each other: what the kernels take.
+    q, k, v = (each.mT[:, None].contiguous() for each in (queries, keys, values))
+    return F.scaled_dot_product_attention(q, k, v)[:, 0].mT  # over the square root of inner
+
+
+def _dot_product(queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+    affinities = queries.mT @ keys / keys.shape[2]  # (batch, h * w, m)
+    return values @ affinities.mT

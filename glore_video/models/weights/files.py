@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.errors import MissingFileError, UsageError, load_failure, writing
-from glore_video.models.networks.inserted_units import glore_units
+from glore_video.models.networks.heads import units_that_may_normalize
 from glore_video.models.weights.caffe2_pickle import RefusedPickleError, read_caffe2_pickle
 from glore_video.models.weights.mxnet_params import MXNET_MAGIC, read_mxnet_params
 
@@ -92,7 +92,7 @@ def save_weights(model: nn.Module, path: str | Path) -> None:
         ValueError: if safetensors is not installed, or units differ in `normalize`.
     """
     path = Path(path)
-    modes = {unit.normalize for unit in glore_units(model).values()}
+    modes = {unit.normalize for unit in units_that_may_normalize(model).values()}
     if len(modes) > 1:
         raise UsageError("some GloRe units of the network normalise and some do not")
     normalize = modes.pop() if modes else None

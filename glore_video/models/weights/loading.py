@@ -9,9 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from glore_video.errors import UsageError
-from glore_video.models.networks.heads import head_parts
+from glore_video.models.networks.heads import head_parts, units_that_may_normalize
 from glore_video.models.networks.inserted_units import (
-    glore_units,
     inserted_units,
     zero_init_units,
 )
@@ -191,7 +190,7 @@ def _check_normalize(
     model: nn.Module, ours: OurWeights, name: str, fresh_units: Sequence[str]
 ) -> None:
     """Refuses units that would compute another function than they were trained for."""
-    for path, unit in glore_units(model).items():
+    for path, unit in units_that_may_normalize(model).items():
         if path in fresh_units or ours.normalize in (None, unit.normalize):
             continue
         trained = "that divide" if ours.normalize else "that do not divide"

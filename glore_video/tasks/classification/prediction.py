@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from glore_video.errors import UsageError
 from glore_video.tasks.classification.views_merging import merged_probabilities, top_predictions
+from glore_video.tasks.file_predictor import NotFiniteError
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,6 @@ class Prediction:
         return best(self.probabilities, self.class_names, k)
 
 
-class NotFiniteError(UsageError):
-    """A network that answers NaN or infinity."""
-
-
 def probabilities_of(logits: Tensor, what: str) -> tuple[float, ...]:
     """Probabilities by label, the mean over the views of the softmax.
 
@@ -44,10 +40,7 @@ def probabilities_of(logits: Tensor, what: str) -> tuple[float, ...]:
     Raises NotFiniteError.
     """
     if not bool(torch.isfinite(logits).all()):
-        raise NotFiniteError(
-            f"{what}: the network's scores are not finite (NaN or infinity), so there is no "
-            "prediction; its weights or statistics may have diverged"
-        )
+        raise NotFiniteError(what)
     return tuple(merged_probabilities(logits).tolist())
 
 

@@ -17,21 +17,21 @@ from glore_video.errors import UsageError
 from glore_video.images.errors import PictureError
 from glore_video.images.reading import read_image
 from glore_video.inspection.adjacency_chart import draw_adjacency
+from glore_video.inspection.picture_look import PictureLook, inspect_picture
+from glore_video.inspection.picture_sheet import graph_of, sheet_of
 from glore_video.models import glore_units
 from glore_video.tasks.classification.predictor import ViewsPredictor
 from glore_video.tasks.classification.ranking import predicted_classes
+from glore_video.tasks.example_picture import example_picture
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
-from glore_video.tasks.image_classification.example import example_picture
-from glore_video.tasks.image_classification.inspection import PictureLook, inspect_picture
-from glore_video.tasks.image_classification.inspection_pictures import graph_of, sheet_of
-from glore_video.tasks.image_classification.served import (
+from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
+from glore_video.tasks.shown_picture import (
     ACCEPT,
     MOST_PIXELS,
     refuse_picture,
     shown_look,
     write_small,
 )
-from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
 
 _CLASSES = 5
 
@@ -137,11 +137,18 @@ class PicturePredictor(ViewsPredictor):
             "graph": graph_of(seen, unit, nodes),
         }
 
-    def example(self, path: AnyPath | None = None, *, size: int = 0, frames: int = 0) -> Tensor:
-        """(1, 3, size, size): a square of the picture's middle. Raises UsageError for frames."""
+    def example(
+        self,
+        path: AnyPath | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Tensor:
+        """(1, 3, height, width): the picture's middle. Raises UsageError for frames."""
         if frames:
             raise UsageError("frames are those of clips, and the network takes pictures")
-        shown = example_picture(path, size or self.views.views.size, self.views.max_pixels)
+        side = self.views.views.size
+        shown = example_picture(path, size or (side, side), self.views.max_pixels)
         return self.input(shown).contiguous()
 
     @property

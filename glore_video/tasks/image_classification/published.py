@@ -13,17 +13,16 @@ from glore_video.models.named_info import network_info
 from glore_video.models.networks.heads import head_path
 from glore_video.models.networks.of_timm import published_class_names
 from glore_video.models.networks.preact_resnet2d import PreactResNet2d
+from glore_video.models.segmentation import is_segmentation_network
 from glore_video.pixels.normalize import Normalize, grey_levels
 from glore_video.pixels.transforms import Interpolation
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
 from glore_video.tasks.image_classification.predictor import PicturePredictor
 
-_SEGMENTATION = "torchvision/segmentation/"
-
 
 def takes(name: str) -> bool:
     """Whether a network of this name classifies pictures."""
-    return not (name.startswith(_SEGMENTATION) or network_info(name).takes_clips)
+    return not (is_segmentation_network(name) or network_info(name).takes_clips)
 
 
 def name_of(network: nn.Module) -> str:

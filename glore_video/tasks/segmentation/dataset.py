@@ -13,7 +13,7 @@ from torch import Tensor
 from glore_video.data.batches import SampleItem
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.data.masks.masked_list import MaskedList
-from glore_video.data.masks.reading import read_pair
+from glore_video.data.masks.reading import read_instances, read_pair
 from glore_video.data.watchdog import Watchdog
 from glore_video.images.opening import MAX_PIXELS
 from glore_video.pixels.masked_crops import MaskedCrops
@@ -86,11 +86,13 @@ class Scene:
         index: its place in the list.
         picture: uint8 (1, height, width, 3).
         target: uint8 (height, width), 255 where ignored.
+        instances: (height, width), see statistics.instance_iou; None if they are not wanted.
     """
 
     index: int
     picture: Tensor
     target: Tensor
+    instances: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +102,7 @@ class SceneSet(ViewsSet):
     Args:
         classes: of the masks.
         max_pixels: see read_image.
+        with_instances: read pictures of instances too.
         indices: places in the list of the pictures to show; None: all.
         watchdog: limits the time for each picture.
     """
@@ -107,6 +110,7 @@ class SceneSet(ViewsSet):
     pictures: MaskedList
     classes: MaskClasses
     max_pixels: int = MAX_PIXELS
+    with_instances: bool = False
     indices: Sequence[int] | None = None
     watchdog: Watchdog | None = None
 
@@ -121,4 +125,8 @@ class SceneSet(ViewsSet):
         picture, target = read_pair(
             self.pictures, index, self.classes.label_map, max_pixels=self.max_pixels
         )
-        return Scene(index, picture, target)
+        if not self.with_instances:
+            return Scene(index, picture, target)
+        labels = len(self.classes.class_of_label)
+        instances = read_instances(self.pictures, index, target, labels, max_pixels=self.max_pixels)
+        return Scene(index, picture, target, instances)

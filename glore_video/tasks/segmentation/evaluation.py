@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,24 +15,29 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from glore_video.data.loader import views_loader
 from glore_video.data.masks.masked_list import MaskedList
 from glore_video.engine.protocols import Records
 from glore_video.files.whole_files import replace_file
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.networks.fcn import SegmentationNetwork
 from glore_video.statistics.confusion import confusion_matrix
+from glore_video.statistics.instance_iou import InstanceRules, instance_counts
 from glore_video.tasks.score_keys import changes_scores
 from glore_video.tasks.segmentation.dataset import Scene, SceneSet
+from glore_video.tasks.segmentation.official_scores import instance_rules
+from glore_video.tasks.segmentation.picture_confusions import PictureConfusions
+from glore_video.tasks.segmentation.picture_records import RecordForm
 from glore_video.tasks.segmentation.report import write_report
 from glore_video.tasks.segmentation.results import (
-    PictureConfusions,
     SceneSummary,
     summarize,
     write_results,
 )
+from glore_video.tasks.segmentation.scene_frames import SceneFrames
 from glore_video.tasks.segmentation.scene_inference import SceneInference
 
 logger = logging.getLogger(__name__)
@@ -69,15 +75,22 @@ class SceneEvaluation:
         return self.scenes.pictures
 
     @property
+    def form(self) -> RecordForm:
+        """Of a record: pixels by true and predicted class, and those without a finite score."""
+        return RecordForm(len(self.class_names), self.scenes.with_instances)
+
+    @property
     def record_shape(self) -> tuple[int, int]:
-        """Pixels by true and predicted class, and those without a finite score."""
-        return len(self.class_names), len(self.class_names) + 1
+        return self.form.shape
 
     @property
     def settings(self) -> dict[str, Any]:
         digest = hashlib.sha256()
         for index in range(len(self.samples)):
-            for path in (self.samples.path(index), self.samples.mask(index)):
+            paths = [self.samples.path(index), self.samples.mask(index)]
+            if self.scenes.with_instances:
+                paths.append(self.samples.instances(index))
+            for path in paths:
                 digest.update(os.fsencode(path) + b"\0")
         kept = {key: value for key, value in self.keys.items() if changes_scores(key)}
         return {"list": digest.hexdigest(), **kept}
@@ -92,21 +105,35 @@ class SceneEvaluation:
             stop_on_timeout=self.stop_on_timeout,
         )
 
+    def tested_form(self, network: nn.Module) -> nn.Module:
+        """With batch norms folded, and logits of one's own networks as coarse as their heads give them."""
+        fused = fuse_for_inference(network)
+        if isinstance(fused, SegmentationNetwork):
+            return fused.with_coarse_logits()
+        return fused
+
     def record(self, forward: Callable[[Tensor], Any], views: Scene, batch_size: int) -> np.ndarray:
         """float32 of record_shape; the picture's prediction is written beside it."""
-        seen = self.inference.probabilities(forward, views.picture, batch_size)
-        predicted, scored = seen.argmax(0), seen.isfinite().all(0)
-        save_prediction(
-            self.predictions / f"{self.names[views.index]}.png",
-            self.scenes.classes.numbers(predicted.cpu().numpy()),
-        )
         classes = len(self.class_names)
-        columns = torch.where(scored, predicted, classes)
+        columns = self.inference.class_map(forward, views.picture, batch_size)
+        predicted = columns.cpu().numpy()
+        save_prediction(
+            self._predicted_at(views.index),
+            self.scenes.classes.numbers(predicted),
+        )
         target = views.target.to(columns.device)
-        return confusion_matrix(columns, target, classes, columns=classes + 1).float().cpu().numpy()
+        matrix = confusion_matrix(columns, target, classes, columns=classes + 1)
+        counts = None
+        if views.instances is not None:
+            counts = instance_counts(predicted, views.instances.numpy(), self._rules)
+        return self.form.record(matrix.cpu().numpy(), counts)
+
+    @cached_property
+    def _rules(self) -> InstanceRules:
+        return instance_rules(self.scenes.classes)
 
     def summarize(self, records: Records) -> SceneSummary:
-        return summarize(self._seen(records), self.class_names)
+        return summarize(self._seen(records), self.scenes.classes)
 
     def write(
         self, folder: Path, records: Records, summary: SceneSummary, facts: Mapping[str, Any]
@@ -117,19 +144,35 @@ class SceneEvaluation:
             folder,
             self._seen(records),
             summary,
-            class_names=self.class_names,
+            classes=self.scenes.classes,
             facts={"views": self.inference.words, **facts},
         )
         if summary.pictures_scored:
             logger.info("test: %s, %s; results in %s", summary.line, self.inference.words, folder)
 
     def report(self, folder: Path, records: Records) -> None:
-        """report.html."""
+        """report.html; no predictions stay but those of this test's pictures, if they are wanted."""
         write_report(
-            folder, self._seen(records), scenes=self.scenes, predicted_at=self._predicted_at
+            folder, self._seen(records), classes=self.scenes.classes, frames_of=self.frames
         )
         if not self.keep_predictions:
             shutil.rmtree(self.predictions, ignore_errors=True)
+            return
+        own = {self._predicted_at(index) for index in records.indices.tolist()}
+        there = set(self.predictions.rglob("*.png"))
+        for path in there - own:
+            path.unlink()
+        if missing := sorted(own - there):
+            logger.warning(
+                "%d predictions are gone, which the test had written before it was stopped; %s for "
+                "one",
+                *(len(missing), missing[0]),
+            )
+
+    @property
+    def frames(self) -> SceneFrames:
+        """What the report shows of a picture."""
+        return SceneFrames(self.scenes, self._predicted_at)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -149,7 +192,8 @@ class SceneEvaluation:
 
     def _seen(self, records: Records) -> PictureConfusions:
         return PictureConfusions(
-            matrices=records.values,
+            matrices=self.form.matrices(records.values),
+            instances=self.form.instances(records.values),
             paths=tuple(self.samples.path(index) for index in records.indices.tolist()),
             failed=records.failed,
             left_out=tuple(self.samples.left_out),
@@ -160,5 +204,6 @@ def save_prediction(path: Path, labels: np.ndarray) -> None:
     """Write uint8 or uint16 (height, width) as a grey PNG, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
-    Image.fromarray(labels).save(content, "PNG")
+    # Runs of equal labels alone: a fifth of the time of zlib's usual search, and a smaller file.
+    Image.fromarray(labels).save(content, "PNG", compress_type=zlib.Z_RLE)
     replace_file(path, content.getvalue())

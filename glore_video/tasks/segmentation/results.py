@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from glore_video.errors import Failure
-from glore_video.files.csv_cells import protected
-from glore_video.files.whole_files import for_json, replace_file, whole_file
+from glore_video.data.masks.mask_classes import MaskClasses
+from glore_video.files.whole_files import for_json, replace_file
 from glore_video.statistics.confusion import (
     class_accuracy,
     class_iou,
@@ -23,36 +18,12 @@ from glore_video.statistics.confusion import (
     pixel_accuracy,
 )
 from glore_video.statistics.iou_intervals import mean_iou_interval
+from glore_video.tasks.segmentation.official_scores import OfficialScores, official_scores
+from glore_video.tasks.segmentation.picture_confusions import PictureConfusions
+from glore_video.tasks.segmentation.picture_table import picture_table
+from glore_video.tasks.segmentation.saved_confusions import save_confusions
 
 NO_NUMBER = "not_finite"
-
-
-@dataclass(frozen=True)
-class PictureConfusions:
-    """What a test has seen.
-
-    Attributes:
-        matrices: float32 (pictures, classes, classes + 1), see statistics.confusion: pixels by true and
-            predicted class; in the last column those whose scores are not finite.
-        paths: of the pictures.
-        failed: those that could not be read.
-        left_out: those that are known to be bad and have no place in the list.
-    """
-
-    matrices: np.ndarray
-    paths: tuple[str, ...]
-    failed: tuple[Failure, ...] = ()
-    left_out: tuple[Failure, ...] = ()
-
-    @property
-    def total(self) -> np.ndarray:
-        """float64 (classes, classes + 1), of all pictures."""
-        return self.matrices.astype(np.float64).sum(0)
-
-    @property
-    def not_finite(self) -> np.ndarray:
-        """Bool (pictures,): those with a pixel whose scores are not finite."""
-        return np.any(self.matrices[:, :, -1] > 0, axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +37,7 @@ class SceneSummary:
         mean_class_accuracy: mean over the classes of the share of their pixels that are right.
         class_iou: by class name; NaN of classes that occur nowhere.
         pictures_not_finite: of those that were scored; their pixels without a score are wrong.
+        official: of data sets whose classes are in groups, as Cityscapes' are.
     """
 
     miou: float
@@ -76,21 +48,34 @@ class SceneSummary:
     pictures_expected: int
     pictures_scored: int
     pictures_not_finite: int
+    official: OfficialScores | None = None
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """All figures by their names in summary.json."""
+        figures = {name: value for name, value in vars(self).items() if name != "official"}
+        return figures | (self.official.known if self.official else {})
 
     @property
     def figures(self) -> dict[str, Any]:
         """Of the test's line in metrics.jsonl; empty if nothing was scored."""
         if not self.pictures_scored:
             return {}
-        return {name: value for name, value in vars(self).items() if name != "class_iou"}
+        return {name: value for name, value in self.named.items() if not isinstance(value, Mapping)}
 
     @property
     def line(self) -> str:
         """The main figures in words."""
-        return (
-            f"mIoU {self.miou:.2f}%, pixels {self.pixel_accuracy:.2f}% ({self.pictures_scored} of "
-            f"{self.pictures_expected} pictures)"
-        )
+        parts = [f"mIoU {self.miou:.2f}%"]
+        if self.official:
+            parts.append(f"categories {self.official.mean_category_iou:.2f}%")
+            if self.official.mean_iiou is not None:
+                parts.append(
+                    f"iIoU {self.official.mean_iiou:.2f}%, categories "
+                    f"{self.official.mean_category_iiou:.2f}%"
+                )
+        parts.append(f"pixels {self.pixel_accuracy:.2f}%")
+        return f"{', '.join(parts)} ({self.pictures_scored} of {self.pictures_expected} pictures)"
 
     def problem(self, checkpoint: str) -> str:
         """Why the test of these weights is an error although it came to its end; else empty."""
@@ -105,17 +90,18 @@ class SceneSummary:
         return ""
 
 
-def summarize(seen: PictureConfusions, class_names: Sequence[str]) -> SceneSummary:
+def summarize(seen: PictureConfusions, classes: MaskClasses) -> SceneSummary:
     total = seen.total
     return SceneSummary(
         miou=float(mean_iou(total)),
         miou_interval=mean_iou_interval(seen.matrices),
         pixel_accuracy=float(pixel_accuracy(total)),
         mean_class_accuracy=float(mean_of_known(class_accuracy(total))),
-        class_iou=dict(zip(class_names, class_iou(total).tolist(), strict=True)),
+        class_iou=dict(zip(classes.names, class_iou(total).tolist(), strict=True)),
         pictures_expected=len(seen.paths) + len(seen.failed) + len(seen.left_out),
         pictures_scored=len(seen.paths),
         pictures_not_finite=int(seen.not_finite.sum()),
+        official=official_scores(total, seen.total_instances, classes),
     )
 
 
@@ -124,31 +110,21 @@ def write_results(
     seen: PictureConfusions,
     summary: SceneSummary,
     *,
-    class_names: Sequence[str],
+    classes: MaskClasses,
     facts: Mapping[str, Any],
 ) -> None:
     """Write the three files, each whole or not at all.
-
-    confusions.npz holds paths, class_names and matrices (pictures, classes, classes + 1); it loads
-    without pickle.
 
     Args:
         facts: more keys of summary.json, such as seconds, checkpoint, parameters and gmacs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with whole_file(folder / "confusions.npz") as file:
-        np.savez_compressed(
-            file,
-            paths=np.array(seen.paths, dtype=np.str_),
-            class_names=np.array(class_names, dtype=np.str_),
-            matrices=seen.matrices,
-        )
-    table = _table(seen, class_names).encode("utf-8", "surrogateescape")
-    replace_file(folder / "pictures.csv", table)
+    save_confusions(folder, seen, classes.names, classes.colour_table)
+    replace_file(folder / "pictures.csv", picture_table(seen, classes))
     bad = [path for path, wrong in zip(seen.paths, seen.not_finite, strict=True) if wrong]
     text = json.dumps(
         {
-            **for_json(vars(summary)),
+            **for_json(summary.named),
             NO_NUMBER: bad,
             "failed": [{"path": path, "reason": reason} for path, reason in seen.failed],
             "left_out": [{"path": path, "reason": reason} for path, reason in seen.left_out],
@@ -157,17 +133,3 @@ def write_results(
         indent=2,
     )
     replace_file(folder / "summary.json", (text + "\n").encode())
-
-
-def _table(seen: PictureConfusions, class_names: Sequence[str]) -> str:
-    """A line a picture: mIoU, pixel accuracy and the IoU of each class that occurs in it."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["path", "miou", "pixel_accuracy", *map(protected, class_names)])
-    ious, means = class_iou(seen.matrices), mean_iou(seen.matrices)
-    accuracies = pixel_accuracy(seen.matrices)
-    for place, path in enumerate(seen.paths):
-        numbers = [means[place], accuracies[place], *ious[place]]
-        cells = ["" if np.isnan(number) else f"{number:.4f}" for number in numbers]
-        writer.writerow([protected(path), *cells])
-    return text.getvalue()

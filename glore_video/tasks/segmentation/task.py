@@ -11,21 +11,26 @@ from typing import Any
 from torch import nn
 
 from glore_video.data.masks.checking import check_masks, spread_indices
+from glore_video.data.masks.known_classes import SCENES, classes_named
 from glore_video.data.masks.layouts import Layout, find_layout
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.data.masks.masked_list import MaskedList
 from glore_video.data.samplers import shard
 from glore_video.data.samples import SampleList
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import ValidationData, Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.pixels.masked_crops import MaskedCrops
 from glore_video.pixels.normalize import grey_levels
+from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.keys_of_no_use import OF_CLIPS, refuse_keys
 from glore_video.tasks.segmentation.dataset import SceneSet, TrainingScenes, WholeScenes
 from glore_video.tasks.segmentation.evaluation import SceneEvaluation
 from glore_video.tasks.segmentation.meter import IoUMeter, PixelMeter
 from glore_video.tasks.segmentation.objective import PixelCrossEntropy, check_class_weights
+from glore_video.tasks.segmentation.picture_set import WholePictures
+from glore_video.tasks.segmentation.predictor import ScenePredictor
 from glore_video.tasks.segmentation.published import published_input
 from glore_video.tasks.segmentation.scene_inference import SceneInference
 from glore_video.tasks.segmentation.task_network import build_network, check_network_keys
@@ -91,6 +96,10 @@ class Segmentation(BaseTask):
         return self._lists[name]
 
     def samples(self, split: str) -> MaskedList:
+        trained = self.config.TRAIN.SPLIT
+        if split == "train" and trained != split:
+            with naming(f"TRAIN.SPLIT = {trained}"):
+                return self.layout.load(trained)
         try:
             return self.layout.load(split)
         except MissingFileError as error:
@@ -102,9 +111,10 @@ class Segmentation(BaseTask):
 
     def has_split(self, split: str) -> bool:
         try:
-            return split in self.layout.splits()
+            there = self.layout.splits()
         except UsageError:
             return False
+        return (self.config.TRAIN.SPLIT if split == "train" else split) in there
 
     def names(self) -> tuple[str, ...]:
         return self.classes.names
@@ -191,13 +201,14 @@ class Segmentation(BaseTask):
 
     def evaluation(self) -> SceneEvaluation:
         """The test of the test list."""
-        config = self.config
+        config, pictures = self.config, self.listed("test")
         height, width = config.TEST.WINDOW or self.input_shape[1:]
         return SceneEvaluation(
             scenes=SceneSet(
-                pictures=self.listed("test"),
+                pictures=pictures,
                 classes=self.classes,
                 max_pixels=config.DATA.MAX_PIXELS,
+                with_instances=pictures.instances_known == len(pictures),
                 watchdog=build_watchdog(config),
             ),
             class_names=self.class_names,
@@ -209,6 +220,39 @@ class Segmentation(BaseTask):
             num_workers=num_workers(config),
             stop_on_timeout=config.DATA_LOADER.VIDEO_TIMEOUT_ACTION == "stop",
         )
+
+    def predictor(
+        self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
+    ) -> ScenePredictor:
+        height, width = self.config.TEST.WINDOW or self.input_shape[1:]
+        classes = self.classes_of_weights(class_names)
+        return ScenePredictor(
+            network=network,
+            class_names=classes.names,
+            classes=classes,
+            inference=self.inference,
+            views=WholePictures(max_pixels=self.config.DATA.MAX_PIXELS),
+            normalize=self.normalize,
+            precision=precision,
+            source=source,
+            example_size=(height, width),
+        )
+
+    def classes_of_weights(self, stored: tuple[str, ...]) -> MaskClasses:
+        """The classes that weights were trained on, by the names that they have themselves.
+
+        Their numbers and colours are those of the data, if these are there and have the same names. Names
+        that weights don't have are those of the data, or the usual ones of so many classes.
+        """
+        count = self.config.MODEL.NUM_CLASSES
+        known = stored if len(stored) == count else ()
+        try:
+            found = self.classes
+        except (UsageError, OSError):  # the data need not be there
+            found = None
+        if found is not None and (found.names == known or not known):
+            return found
+        return classes_named(known or SCENES.usual_names(count), "the weights")
 
     def check_keys(self) -> None:
         config = self.config
@@ -244,13 +288,25 @@ class Segmentation(BaseTask):
                 continue
             for note in samples.notes:
                 logger.warning("%s", note)
+            missing = len(samples) - samples.instances_known
+            if config.TEST.ENABLE and 0 < missing < len(samples) and samples is self.listed("test"):
+                logger.warning(
+                    "%s: %d of %d pictures have no picture of their instances: the test has no iIoU",
+                    *(samples.source, missing, len(samples)),
+                )
             found = check_masks(
                 samples,
                 self.classes,
                 indices=spread_indices(len(samples), _LOOKED_AT),
                 max_pixels=config.DATA.MAX_PIXELS,
+                threads=usable_cpus(),
             )
-            for line in found.lines(self.classes):
+            if found.checked and len(found.faults) == found.checked:
+                raise UsageError(
+                    f"{samples.source}: none of the {found.checked} masks that were looked at can be "
+                    f"used: {found.faults[0].path}: {found.faults[0].reason}"
+                )
+            for line in found.lines():
                 logger.warning("%s: %s", samples.source, line)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

@@ -8,18 +8,14 @@ from glore_video.config import Config
 from glore_video.config.head_keys import Head
 from glore_video.errors import UsageError, naming
 from glore_video.models import build_segmentation, list_segmentation_models
+from glore_video.models.segmentation import is_segmentation_network
 from glore_video.models.zoo import PICTURE_ARCHITECTURES
-
-
-def is_whole(name: str) -> bool:
-    """Whether MODEL.NAME is a segmentation network with its head, not a backbone for one."""
-    return name in list_segmentation_models() or name.startswith("torchvision/segmentation/")
 
 
 def check_network_keys(config: Config) -> None:
     """Raises UsageError for keys of the network that don't go together."""
     model = config.MODEL
-    if is_whole(model.NAME):
+    if is_segmentation_network(model.NAME):
         if config.HEAD != Head():
             raise UsageError(
                 f"HEAD is of no use with MODEL.NAME = {model.NAME}, which has a head; timm/<name> is a "
@@ -42,7 +38,7 @@ def check_network_keys(config: Config) -> None:
 def build_network(config: Config) -> nn.Module | None:
     """The backbone that MODEL says with the head that HEAD says; None for a whole network by name."""
     model, head = config.MODEL, config.HEAD
-    if is_whole(model.NAME):
+    if is_segmentation_network(model.NAME):
         return None
     backbone = model.NAME or model.ARCH
     with naming(f"MODEL.NAME = {model.NAME}" if model.NAME else f"MODEL.ARCH = {model.ARCH}"):

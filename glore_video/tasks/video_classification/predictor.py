@@ -144,10 +144,22 @@ class VideoPredictor(ClipPredictor):
         """See `watch` in live.py."""
         return watch(frames, self, fps=fps, every=every, k=k)
 
-    def example(self, path: AnyPath | None = None, *, size: int = 0, frames: int = 0) -> Tensor:
-        """(1, 3, frames, size, size): frames all over the video, a square of its middle."""
+    def example(
+        self,
+        path: AnyPath | None = None,
+        *,
+        size: tuple[int, int] | None = None,
+        frames: int = 0,
+    ) -> Tensor:
+        """(1, 3, frames, size, size): frames all over the video, a square of its middle.
+
+        Raises UsageError for a size that is no square.
+        """
+        height, width = size or (self.views.crop_size, self.views.crop_size)
+        if height != width:
+            raise UsageError(f"clips are squares of their frames, not {height} x {width}")
         count = frames or self.views.sampling.num_frames
-        shown = example_frames(path, count, size or self.views.crop_size)
+        shown = example_frames(path, count, height)
         return self.input(shown).contiguous()  # as files of networks take them
 
     @property

@@ -17,9 +17,8 @@ from glore_video.reports.pages import render
 from glore_video.reports.score_panel import draw_scores
 from glore_video.tasks.video_classification.windows import Timeline
 from glore_video.video import open_video
+from glore_video.video.passing import all_frames
 from glore_video.video.writing import VideoWriter
-
-_BATCH = 400 << 20  # bytes of frames that are decoded at once for a film
 
 
 def write_timeline(timeline: Timeline, path: str | os.PathLike[str], *, k: int = 5) -> None:
@@ -81,13 +80,9 @@ def write_annotated(
         open_video(timeline.path, backend=backend, damaged=damaged) as video,
         VideoWriter(path, fps=video.fps, times=video.times) as writer,
     ):
-        times = video.times
-        size = max(1, min(32, _BATCH // (3 * video.height * video.width)))
-        for start in range(0, video.num_frames, size):
-            indices = list(range(start, min(start + size, video.num_frames)))
-            for index, picture in zip(indices, video.frames(indices).numpy(), strict=True):
-                seconds = float(times[index])
-                drawn = draw_scores(picture, timeline.top(seconds, k), note=f"{seconds:.1f} s")
-                writer.write(np.ascontiguousarray(drawn)[None])
+        for index, picture in all_frames(video):
+            seconds = float(video.times[index])
+            drawn = draw_scores(picture, timeline.top(seconds, k), note=f"{seconds:.1f} s")
+            writer.write(np.ascontiguousarray(drawn)[None])
             if progress is not None:
-                progress(indices[-1] + 1, video.num_frames)
+                progress(index + 1, video.num_frames)

@@ -13,7 +13,7 @@ from glore_video.data.pictures.picture_files import PICTURE_SUFFIXES
 from glore_video.errors import SampleError
 from glore_video.images.reading import read_image
 from glore_video.inspection.page_maps import units_for_page
-from glore_video.tasks.image_classification.inspection import PictureLook
+from glore_video.inspection.picture_look import PictureLook
 
 ACCEPT = ",".join(("image/*", *sorted(PICTURE_SUFFIXES)))
 MOST_PIXELS = 50_000_000
@@ -34,11 +34,12 @@ def _try(path: str, pixels: int) -> None:
     read_image(path, max_pixels=pixels)
 
 
-def write_small(picture: Tensor, path: Path) -> None:
-    """uint8 (1, height, width, 3) as a JPEG of at most 1280 pixels a side."""
+def write_small(picture: Tensor, path: Path) -> tuple[int, int]:
+    """uint8 (1, height, width, 3) as a JPEG of at most 1280 pixels a side; its width and height."""
     image = Image.fromarray(picture[0].numpy())
     image.thumbnail((_SIDE, _SIDE))
     image.save(path, "JPEG", quality=_QUALITY)
+    return image.size
 
 
 def shown_look(

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from glore_video.inspection.grad_cam import grad_cam
 from glore_video.inspection.look import Look
 from glore_video.inspection.projection import UnitInspection, inspect_units
+from glore_video.inspection.targets import Target
 from glore_video.inspection.token_grid import on_grid
 from glore_video.models import glore_units
 
@@ -38,13 +39,13 @@ class PictureLook(Look):
 
 
 def inspect_picture(
-    network: nn.Module, picture: Tensor, *, target: int, cam: bool, layer: str
+    network: nn.Module, picture: Tensor, *, target: Target, cam: bool, layer: str
 ) -> tuple[dict[str, UnitInspection], Tensor | None]:
     """The units of a network and Grad-CAM, tokens put where they stand in the picture.
 
     Args:
         picture: the network's input, (1, 3, height, width).
-        target: the class.
+        target: the class, or a function of the outputs, as `grad_cam` takes it.
         cam, layer: whether to compute Grad-CAM, and of which layer; see `grad_cam`.
     """
     size = (picture.shape[2], picture.shape[3])

@@ -10,19 +10,27 @@ from PIL import Image
 
 from glore_video.inspection.node_graph import draw_node_graph
 from glore_video.inspection.overlay import blend, from_zero, relative, upsample
+from glore_video.inspection.picture_look import PictureLook
 from glore_video.inspection.sheet import SheetRow, draw_grid
-from glore_video.tasks.image_classification.inspection import PictureLook
 
 
 def sheet_of(
-    look: PictureLook, unit: str, nodes: Sequence[int], class_names: Sequence[str]
+    look: PictureLook,
+    unit: str,
+    nodes: Sequence[int],
+    class_names: Sequence[str],
+    *,
+    more: Sequence[SheetRow] = (),
 ) -> Image.Image:
     """What the network saw, the same under each node's map, and under Grad-CAM.
 
     An empty `unit`, of a network without any, leaves Grad-CAM alone.
+
+    Args:
+        more: tiles that follow the first.
     """
     height, width = look.view.shape[:2]
-    tiles = [SheetRow("what it sees", "")]
+    tiles = [SheetRow("what it sees", ""), *more]
     subtitle = "Grad-CAM"
     if unit:
         seen = look.units[unit]
