@@ -331,12 +331,13 @@ def test_channels_last_stays_without_copies(dim, training, order):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("order", ["auto", "lean"])
 @pytest.mark.parametrize("training", [True, False])
-def test_compiled_once_for_all_clip_lengths(training):
+def test_compiled_once_for_all_clip_lengths(training, order):
     torch._dynamo.reset()
     _, unit = two_orders(sizes=(8,), dtype=torch.float32)
     nn.init.zeros_(unit.gcn.conv1.bias)  # two nodes: with any other they may be silent
-    unit.order = "auto"
+    unit.order = order
     unit.train(training)
     eager = copy.deepcopy(unit)
     counter = CompileCounterWithBackend("aot_eager")

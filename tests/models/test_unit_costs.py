@@ -1,11 +1,14 @@
 """What a unit is said to cost, against what it does: operators, bytes; and what is chosen."""
 
 import itertools
+import re
 
 import pytest
 import torch
+import torch._inductor.config
 from memory import moved_bytes, operators, saved_bytes
 from torch import nn
+from torch._inductor.utils import run_and_get_code
 
 from glore_video.models.units.glore_unit import GloreUnit2d, GloreUnit3d
 from glore_video.models.units.unit_costs import UnitSizes, unit_cost
@@ -84,6 +87,35 @@ def test_the_lean_order_saves_no_more_than_the_reassociated_one(bf16):
         _, forward, unit = a_pass(order, training=True, bf16=bf16)
         saved[order] = saved_bytes(forward, unit)
     assert saved["lean"] <= saved["reassociated"]
+
+
+@pytest.mark.slow
+def test_compiled_the_lean_order_runs_few_kernels():
+    """Library calls and fused kernels of a training pass: those of the published order are 31."""
+    torch._dynamo.reset()
+    unit = GloreUnit2d(64, order="lean")
+    nn.init.ones_(unit.blocker.weight)
+    compiled = torch.compile(unit, fullgraph=True)
+    x = torch.randn(2, 64, 12, 12, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+
+    def run():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = compiled(x.requires_grad_())
+        y.backward(torch.ones_like(y))
+
+    with torch._inductor.config.patch(fx_graph_cache=False):
+        _, sources = run_and_get_code(run)
+    calls = [
+        call
+        for source in sources
+        for call in re.findall(
+            r"\b(?:extern_kernels\.\w+|\w+_fused_\w+|aten\.\w+)\(",
+            source[source.index("def call(") :],
+        )
+    ]
+    torch._dynamo.reset()
+    assert sum("fused" in call for call in calls) >= 5
+    assert len(calls) <= 31, calls
 
 
 def test_a_gpu_gets_what_launches_less():
