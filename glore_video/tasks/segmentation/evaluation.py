@@ -22,8 +22,6 @@ from glore_video.data.loader import views_loader
 from glore_video.data.masks.masked_list import MaskedList
 from glore_video.engine.protocols import Records
 from glore_video.files.whole_files import replace_file
-from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
-from glore_video.models.networks.fcn import SegmentationNetwork
 from glore_video.statistics.confusion import confusion_matrix
 from glore_video.statistics.instance_iou import InstanceRules, instance_counts
 from glore_video.tasks.score_keys import changes_scores
@@ -39,6 +37,7 @@ from glore_video.tasks.segmentation.results import (
 )
 from glore_video.tasks.segmentation.scene_frames import SceneFrames
 from glore_video.tasks.segmentation.scene_inference import SceneInference
+from glore_video.tasks.segmentation.tested_form import tested_form
 
 logger = logging.getLogger(__name__)
 
@@ -106,11 +105,8 @@ class SceneEvaluation:
         )
 
     def tested_form(self, network: nn.Module) -> nn.Module:
-        """With batch norms folded, and logits of one's own networks as coarse as their heads give them."""
-        fused = fuse_for_inference(network)
-        if isinstance(fused, SegmentationNetwork):
-            return fused.with_coarse_logits()
-        return fused
+        """See `tested_form`."""
+        return tested_form(network)
 
     def record(self, forward: Callable[[Tensor], Any], views: Scene, batch_size: int) -> np.ndarray:
         """float32 of record_shape; the picture's prediction is written beside it."""
