@@ -119,7 +119,7 @@ def write_results(
         facts: more keys of summary.json, such as seconds, checkpoint, parameters and gmacs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    save_confusions(folder, seen, classes.names)
+    save_confusions(folder, seen, classes.names, classes.colour_table)
     replace_file(folder / "pictures.csv", picture_table(seen, classes))
     bad = [path for path, wrong in zip(seen.paths, seen.not_finite, strict=True) if wrong]
     text = json.dumps(
