@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from glore_video.data.masks.checking import MaskCheck, PairCheck, check_masks
 from glore_video.data.masks.layouts import Layout, find_layout, layouts_in
 from glore_video.data.masks.masked_list import MaskedList
 from glore_video.data.numbering import SPLITS
-from glore_video.errors import Failure, MissingFileError, UsageError
+from glore_video.errors import Failure, MissingFileError, UsageError, naming
 from glore_video.tasks.sample_checks import FAULTY, CheckRequest
 
 FLAGS = frozenset({"--split", "--like"})
@@ -29,8 +31,9 @@ def check(request: CheckRequest, say: Callable[[str], None]) -> int:
     """Read all pictures and masks of a data folder, and write a table with the pixels of each class."""
     if not request.source.is_dir():
         raise MissingFileError(f"{request.source}: no such folder")
-    layout = find_layout(request.source)
-    classes = layout.classes(request.like or "")
+    layout = find_layout(Path(os.path.abspath(request.source)))
+    with naming(f"--like {request.like}") if request.like else nullcontext():
+        classes = layout.classes(request.like or "")
     faulty, seen = False, set[tuple[str, str]]()
     # The class names last: one of them may be called as a column is.
     columns = (*_COLUMNS, *(f"pixels of {name}" for name in classes.names))

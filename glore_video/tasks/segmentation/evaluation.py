@@ -35,6 +35,7 @@ from glore_video.tasks.segmentation.results import (
     summarize,
     write_results,
 )
+from glore_video.tasks.segmentation.scene_frames import SceneFrames
 from glore_video.tasks.segmentation.scene_inference import SceneInference
 from glore_video.tasks.segmentation.tested_form import tested_form
 
@@ -148,7 +149,7 @@ class SceneEvaluation:
     def report(self, folder: Path, records: Records) -> None:
         """report.html; no predictions stay but those of this test's pictures, if they are wanted."""
         write_report(
-            folder, self._seen(records), scenes=self.scenes, predicted_at=self._predicted_at
+            folder, self._seen(records), classes=self.scenes.classes, frames_of=self.frames
         )
         if not self.keep_predictions:
             shutil.rmtree(self.predictions, ignore_errors=True)
@@ -163,6 +164,11 @@ class SceneEvaluation:
                 "one",
                 *(len(missing), missing[0]),
             )
+
+    @property
+    def frames(self) -> SceneFrames:
+        """What the report shows of a picture."""
+        return SceneFrames(self.scenes, self._predicted_at)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
