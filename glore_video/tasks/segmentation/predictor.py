@@ -119,9 +119,9 @@ class ScenePredictor(OfPictures[SegmentedPicture]):
     def draw_film(
         self,
         path: AnyPath,
-        film: Path,
+        film: AnyPath,
         *,
-        table: Path,
+        table: AnyPath,
         k: int = 5,
         progress: Progress | None = None,
     ) -> Segmented:
