@@ -9,7 +9,8 @@ from PIL import Image
 from scene_miniature import scene
 
 from glore_video.data.masks.cityscapes_labels import cityscapes_classes
-from glore_video.data.masks.known_classes import SCENES, classes_named
+from glore_video.data.masks.known_classes import SCENES, classes_named, classes_of_weights
+from glore_video.data.masks.mask_classes import numbered_classes
 from glore_video.errors import UsageError
 from glore_video.images.errors import PictureError
 from glore_video.inspection import grad_cam, inspect_units
@@ -107,6 +108,19 @@ def test_classes_by_their_names():
     assert (own.stored, own.names) == ((0, 1), ("floor", "square"))
     assert SCENES.usual_names(21)[1] == "aeroplane"
     assert SCENES.usual_names(3) == ("class 0", "class 1", "class 2")
+
+
+def test_the_data_say_what_numbers_are_if_they_are_there():
+    def missing():
+        raise UsageError("no such folder")
+
+    streets = cityscapes_classes()
+    own = numbered_classes(streets.names, "class_names.txt")  # of the same names, numbers from 0 on
+    assert classes_of_weights(streets.names, 19, missing).stored[:2] == (7, 8)
+    assert classes_of_weights(streets.names, 19, lambda: own).stored[:2] == (0, 1)
+    assert classes_of_weights(("a", "b"), 2, lambda: own).names == ("a", "b")
+    assert classes_of_weights((), 19, lambda: own) is own
+    assert classes_of_weights(("a",), 19, missing) is streets
 
 
 def test_pictures_of_all_kinds(ready, street, tmp_path):

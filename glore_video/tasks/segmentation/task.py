@@ -11,7 +11,7 @@ from typing import Any
 from torch import nn
 
 from glore_video.data.masks.checking import check_masks, spread_indices
-from glore_video.data.masks.known_classes import SCENES, classes_named
+from glore_video.data.masks.known_classes import classes_of_weights
 from glore_video.data.masks.layouts import Layout, find_layout
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.data.masks.masked_list import MaskedList
@@ -225,7 +225,8 @@ class Segmentation(BaseTask):
         self, network: nn.Module, *, class_names: tuple[str, ...], precision: Precision, source: str
     ) -> ScenePredictor:
         height, width = self.config.TEST.WINDOW or self.input_shape[1:]
-        classes = self.classes_of_weights(class_names)
+        count = self.config.MODEL.NUM_CLASSES
+        classes = classes_of_weights(class_names, count, lambda: self.classes)
         return ScenePredictor(
             network=network,
             class_names=classes.names,
@@ -237,22 +238,6 @@ class Segmentation(BaseTask):
             source=source,
             example_size=(height, width),
         )
-
-    def classes_of_weights(self, stored: tuple[str, ...]) -> MaskClasses:
-        """The classes that weights were trained on, by the names that they have themselves.
-
-        Their numbers and colours are those of the data, if these are there and have the same names. Names
-        that weights don't have are those of the data, or the usual ones of so many classes.
-        """
-        count = self.config.MODEL.NUM_CLASSES
-        known = stored if len(stored) == count else ()
-        try:
-            found = self.classes
-        except (UsageError, OSError):  # the data need not be there
-            found = None
-        if found is not None and (found.names == known or not known):
-            return found
-        return classes_named(known or SCENES.usual_names(count), "the weights")
 
     def check_keys(self) -> None:
         config = self.config
