@@ -5,6 +5,8 @@ The pixels of a picture hang together, so that pictures are what is drawn anew.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from glore_video.errors import UsageError
@@ -15,6 +17,7 @@ from glore_video.statistics.intervals import (
     interval_of_alike,
     percentiles,
     resampled,
+    widened_by_runs,
 )
 
 SAMPLES = 2_000
@@ -66,6 +69,34 @@ def mean_iou_difference_interval(
         return float("nan"), float("nan")
     means = [_resampled_means(_parts(each), samples, seed) for each in (first, second)]
     return percentiles(means[1] - means[0], level)
+
+
+def runs_iou_interval(
+    runs: Sequence[np.ndarray],
+    classes: Sequence[int],
+    *,
+    level: float = LEVEL,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Interval of the mean IoU of some classes over several runs on the same pictures, in percent.
+
+    The outer ends of two, as `runs_interval` has them: Student's t over the runs, and the bootstrap over
+    pictures, of which each sample draws the same for all runs.
+
+    Args:
+        runs: of each (pictures, classes, columns), see statistics.confusion.
+        classes: their places; of the others the pixels count where they are taken for these.
+    """
+    check_bootstrap(level, samples)
+    chosen = list(classes)
+    parts = [_parts(_checked(matrices))[:, :, chosen] for matrices in runs]
+    drawn = np.mean([_resampled_means(each, samples, seed) for each in parts], axis=0)
+    figures = np.array([mean_of_known(percent(*each.sum(0))) for each in parts])
+    ends = percentiles(drawn, level)
+    if np.ptp(drawn) <= 1e-9:
+        ends = interval_of_alike(float(figures.mean()), (0.0, 100.0), len(parts[0]), level)
+    return widened_by_runs(ends, figures, level=level)
 
 
 def _checked(matrices: np.ndarray) -> np.ndarray:

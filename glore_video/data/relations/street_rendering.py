@@ -23,7 +23,7 @@ CLASSES = ("background", "amber lamp", "blue lamp", "road", "pavement")
 BACKGROUND, AMBER, BLUE, ROAD, PAVEMENT = range(len(CLASSES))
 LAMPS = {"amber": (0.95, 0.6, 0.1), "blue": (0.15, 0.35, 0.95)}
 """Colours, RGB from 0 to 1. Under an amber lamp the road is what is striped across, else what is not."""
-MIN_REACH = 20
+MIN_REACH = 22
 """Least distance, in pixels, between the lamp and the ground."""
 PERIODS = (4.5, 7.0)  # pixels
 CONTRAST = 0.2
@@ -59,14 +59,14 @@ def render_street(
     mask = np.full((size, size), BACKGROUND, dtype=np.uint8)
     rows, columns = (axis.astype(np.float32) + 0.5 for axis in np.ogrid[:size, :size])
 
-    radius = size * rng.uniform(0.07, 0.09)
+    radius = size * rng.uniform(0.08, 0.1)
     top, left = size * rng.uniform(0.09, 0.1), rng.uniform(radius + 1, size - radius - 1)
     glow = opacity("disc", radius / 0.56, rows - top, columns - left)
     shine = np.clip(np.asarray(LAMPS[lamp]) + rng.uniform(-0.05, 0.05, 3), 0, 1)
     picture += glow[..., None] * (shine.astype(np.float32) - picture)
     mask[glow > 0.5] = AMBER if lamp == "amber" else BLUE
 
-    horizon = max(size * rng.uniform(0.5, 0.6), top + radius + 1 + MIN_REACH)
+    horizon = max(size * rng.uniform(0.5, 0.65), top + radius + 1 + MIN_REACH)
     edge = size * rng.uniform(0.35, 0.65) + rng.uniform(-0.4, 0.4) * (rows - size * 0.8)
     ground, is_left = rows > horizon, columns < edge
     crossed = is_left == crossed_left
