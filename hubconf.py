@@ -6,6 +6,9 @@ torch.hub takes every public callable here for an entry, so imports have private
     model = torch.hub.load("<path of a checkout>", "glore_r50_8x8", source="local", pretrained=True)
     unit = torch.hub.load("<path of a checkout>", "glore_unit", source="local", channels=512)
     model = torch.hub.load("<path of a checkout>", "glore_fcn_resnet50", source="local")
+    model = torch.hub.load(
+        "<path of a checkout>", "segmentation_network", source="local", backbone="timm/resnet34", form="glore"
+    )
 
 Networks take `num_classes=` and `pretrained=` as `glore_video.create_model` does. Those for pictures that
 are timm's (`glore_resnet50` and kin, `pip install timm`) also take `units=`, how many stand on Res3 and Res4.
@@ -20,6 +23,7 @@ from typing import Any as _Any
 from torch import nn as _nn
 
 from glore_video.models import GloreUnit as _GloreUnit
+from glore_video.models import build_segmentation as _build_segmentation
 from glore_video.models import create_model as _create_model
 
 dependencies = ["torch", "torchvision", "pytorchvideo", "iopath"]
@@ -60,6 +64,15 @@ def _picture_entry(host: str) -> _Callable[..., _nn.Module]:
 def glore_unit(channels: int, **options: _Any) -> _nn.Module:
     """A GloRe unit; options as `glore_video.models.GloreUnit` has them (nodes, states, ...)."""
     return _GloreUnit(channels, **options)
+
+
+def segmentation_network(backbone: str = "timm/resnet50", **options: _Any) -> _nn.Module:
+    """A network for semantic segmentation: a backbone of timm, dilated, with a head.
+
+    Options are those of `glore_video.models.build_segmentation`: num_classes, form ("fcn", "glore",
+    "glore_paddleseg", "nonlocal"), output_stride, auxiliary, pretrained_backbone, ...
+    """
+    return _build_segmentation(backbone, **options)
 
 
 preact_r50_8x8 = _entry("preact_r50_8x8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -44,6 +45,14 @@ def peak_bytes(run: Callable[[], object], device: torch.device) -> int:
     with _Allocations() as allocations:
         run()
     return allocations.peak
+
+
+def most_kib() -> int:
+    """Most memory that this process had. (What getrusage tells begins with its parent's.)"""
+    [line] = [
+        line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
+    ]
+    return int(line.split()[1])
 
 
 def moved_bytes(run: Callable[[], object]) -> int:

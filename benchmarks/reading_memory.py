@@ -16,6 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from memory import most_kib
 
 from glore_video.cli.arguments import Parser, positive
 from glore_video.data.video.video_list import VideoList
@@ -80,14 +81,6 @@ def decoding(path: str, frames: int) -> int:
             if number == 10 * frames:
                 break
     return 0
-
-
-def most_kib() -> int:
-    """Most memory that this process had. (What getrusage tells begins with its parent's.)"""
-    [line] = [
-        line for line in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in line
-    ]
-    return int(line.split()[1])
 
 
 def measure(run: Callable[[str, int], int], path: str, frames: int) -> tuple[float, float]:

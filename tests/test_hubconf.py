@@ -43,7 +43,7 @@ def test_entries_are_the_names_of_the_zoo():
     # As torch.hub.list does.
     entries = {n for n in dir(module) if callable(getattr(module, n)) and not n.startswith("_")}
     names = [*list_models(), *list_segmentation_models()]
-    assert entries == {*names, "glore_unit", *PICTURES}
+    assert entries == {*names, "glore_unit", "segmentation_network", *PICTURES}
     assert all("pretrained" in getattr(module, name).__doc__ for name in PICTURES)
     for name in names:
         assert getattr(module, name).args == (name,)
@@ -58,6 +58,20 @@ def test_entries_build():
     unit = load("glore_unit", channels=8, dimension=2, normalize=False)
     assert isinstance(unit, GloreUnit)
     assert (unit.channels, unit.dimension, unit.normalize) == (8, 2, False)
+
+
+def test_networks_that_segment():
+    model = load(
+        "segmentation_network", backbone="tiny2d", num_classes=4, form="glore", auxiliary=True
+    )
+    assert model.head.classifier.out_channels == 4
+    assert list(glore_units(model)) == ["head.glore"]
+    assert model.head_names == ("auxiliary_head", "head")
+    pytest.importorskip("timm", reason="timm is not installed")
+    named = load("glore_fcn_resnet50", num_classes=7)
+    with torch.device("meta"):
+        shape = named.eval()(torch.empty(1, 3, 64, 96)).shape
+    assert shape == (1, 7, 64, 96)
 
 
 def test_networks_for_pictures():

@@ -1,55 +1,78 @@
-"""`glore-video check-data`: decode every video once and write a manifest."""
+"""`glore-video check-data`: look at every sample once, before a run does."""
 
 import argparse
-import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from glore_video.cli.arguments import positive, seconds, separator
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
+from glore_video.errors import UsageError
 from glore_video.processes.cpus import usable_cpus
+from glore_video.tasks import CHECKS
 
 
 def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "check-data",
-        "Decode every video once and write a manifest.",
-        examples=["my_videos/train", "/data/k400/train.csv --processes 16"],
+        "Decode every video once and write a manifest; decode every picture; hold every mask against its "
+        "picture and its classes.",
+        notes="Which task's samples they are is told by what lies there. Of pictures and masks a table is "
+        "written, and the exit status is 2 if any can't be used.",
+        examples=[
+            "my_videos/train",
+            "/data/k400/train.csv --processes 16",
+            "/data/imagenet/train",
+            "/data/cityscapes --split val",
+        ],
     )
     parser.add_argument(
-        "source", type=Path, help="list, folder of class folders, or folder of videos"
+        "source",
+        type=Path,
+        help="list, folder of class folders, or folder of videos or pictures; of masks the data folder",
+    )
+    parser.add_argument(
+        "--task", choices=tuple(CHECKS), help="whose samples they are (default: it is told)"
     )
     parser.add_argument(
         "--out",
         type=Path,
         metavar="FILE",
-        help="manifest to write (default: train.manifest.csv beside train.csv or the folder train, "
-        "where runs look for it)",
+        help="manifest or table to write (default: train.manifest.csv beside train.csv or the folder "
+        "train, where runs look for it; of pictures and masks train.check.csv)",
     )
+    parser.add_argument("--split", metavar="NAME", help="of masks: of this split alone (val)")
     parser.add_argument(
         "--like",
         type=Path,
         metavar="PATH",
         help="of class folders: give them the labels of these class folders, this data folder, this "
-        "list, or this .txt with a class name a line",
+        "list, or this .txt with a class name a line; of masks: such a .txt",
     )
-    parser.add_argument("--prefix", default="", help="folder that relative paths start from")
+    parser.add_argument("--prefix", help="folder that relative paths start from")
     parser.add_argument(
         "--separator",
         type=separator,
-        default=" ",
-        help=r"what stands between path and label; \t: a tab",
-    )
-    parser.add_argument("--processes", type=positive, default=usable_cpus())
-    parser.add_argument(
-        "--timeout", type=seconds, default=300.0, metavar="SECONDS", help="for one video"
+        help=r"what stands between path and label (default: a space); \t: a tab",
     )
     parser.add_argument(
-        "--again", action="store_true", help="decode also what was found bad before"
+        "--processes",
+        type=positive,
+        default=usable_cpus(),
+        help="files that are decoded at the same time",
     )
     parser.add_argument(
-        "--against", type=Path, metavar="FILE", help="official list of names, or annotation file"
+        "--timeout", type=seconds, metavar="SECONDS", help="for one video (default: 300)"
+    )
+    parser.add_argument(
+        "--again", action="store_true", help="decode also videos that were found bad before"
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="FILE",
+        help="of videos: official list of names, or annotation file",
     )
     return parser
 
@@ -61,51 +84,31 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _check(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.data.check_sources import list_samples
-    from glore_video.data.video.checking import check_videos, summary_lines
-    from glore_video.data.video.kinetics_coverage import compare_with_names
-    from glore_video.data.video.manifest_place import manifest_of, use_line
-    from glore_video.data.video.reading_cost import advice_lines
-    from glore_video.data.video.video_files import VIDEOS
+    from glore_video.tasks import check_of
+    from glore_video.tasks.sample_checks import CheckRequest
 
-    source: Path = args.source
-    manifest: Path = args.out or manifest_of(source)
-    if args.against:
-        compare_with_names([], args.against)  # to know now, and not hours later, that it is no list
-    listing = list_samples(
-        VIDEOS,
-        source,
-        manifest,
-        prefix=args.prefix,
-        separator=args.separator,
+    task, check = check_of(args.task, args.source, args.separator or " ")
+    for flag in (
+        "--split",
+        "--like",
+        "--prefix",
+        "--separator",
+        "--timeout",
+        "--again",
+        "--against",
+    ):
+        if vars(args)[flag.strip("-")] and flag not in check.FLAGS:
+            raise UsageError(f"{flag}: means nothing to {args.source}, which is checked for {task}")
+    request = CheckRequest(
+        source=args.source,
+        out=args.out,
+        split=args.split or "",
+        prefix=args.prefix or "",
+        separator=args.separator or " ",
         like=args.like,
+        at_once=args.processes,
+        seconds=args.timeout or 300.0,
+        again=args.again,
+        against=args.against,
     )
-    for note in listing.notes:
-        print(note, flush=True)
-    try:
-        rows = check_videos(
-            listing,
-            manifest,
-            processes=args.processes,
-            seconds=args.timeout,
-            check_bad_again=args.again,
-        )
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        raise
-    print("\n".join([*summary_lines(rows), *advice_lines(rows)]))
-    if args.against:
-        there = [row.path for row in rows if row.status != "missing"]
-        compared = compare_with_names(there, args.against)
-        print(
-            f"of the {compared.expected} videos of {args.against}, {len(compared.missing)} are "
-            f"missing; {len(compared.surplus)} videos are not among them"
-        )
-        for name, each in (("missing", compared.missing), ("surplus", compared.surplus)):
-            path = manifest.with_name(f"{manifest.name}.{name}.txt")
-            path.write_text(
-                "".join(f"{line}\n" for line in each), encoding="utf-8", errors="surrogateescape"
-            )
-            print(f"  {path}: the names of the {name} ones")
-    print(f"wrote {manifest}\n{use_line(manifest, args.prefix)}")
-    return 0
+    return check.check(request, partial(print, flush=True))

@@ -1,4 +1,4 @@
-"""`glore-video compare`: whether tests on the same videos differ by more than chance."""
+"""`glore-video compare`: whether tests on the same videos or pictures differ by more than chance."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,8 +14,8 @@ from glore_video.errors import UsageError
 def parser() -> argparse.ArgumentParser:
     parser = command_parser(
         "compare",
-        "Is the difference real? Tests on the same videos, compared one by one.",
-        notes="A run is its OUTPUT_DIR, test folder or scores.npz. Of several, each is compared "
+        "Is the difference real? Tests on the same videos or pictures, compared one by one.",
+        notes="A run is its OUTPUT_DIR, test folder, scores.npz or, of a segmentation, confusions.npz. Of several, each is compared "
         "with the first. With --a and --b, run n of the one group is paired with run n of the other.",
         examples=[
             "outputs/a outputs/b --out outputs/comparison",
@@ -26,19 +26,20 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--a", nargs="+", default=[], metavar="RUN", help="seeds of one network")
     parser.add_argument("--b", nargs="+", default=[], metavar="RUN", help="seeds of the other")
     parser.add_argument(
-        "--allow-missing", action="store_true", help="compare the videos that all runs have"
+        "--allow-missing",
+        action="store_true",
+        help="compare the videos or pictures that all runs have",
     )
     parser.add_argument(
         "--match",
         choices=get_args(Match),
         default="path",
-        help="videos are the same if their paths are (default), or their file names",
+        help="they are the same if their paths are (default), or their file names",
     )
     parser.add_argument(
         "--correction",
         choices=get_args(Correction),
-        default="holm",
-        help="for many classes: Holm (default) or Benjamini-Hochberg",
+        help="of classifiers, for many classes: Holm (default) or Benjamini-Hochberg",
     )
     parser.add_argument(
         "--out", type=Path, metavar="FOLDER", help="write comparison.json and comparison.html"
@@ -58,28 +59,31 @@ def _compare(args: argparse.Namespace) -> int:
         raise UsageError("two runs are needed, or the groups --a and --b")
 
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.tasks.classification.alignment import UnmatchedSamplesError, load_predictions
-    from glore_video.tasks.classification.comparison import Comparison, compare
-    from glore_video.tasks.classification.comparison_page import text_lines, write_comparison
+    from glore_video.tasks import comparison_of
+    from glore_video.tasks.comparisons import CompareRequest
+    from glore_video.tasks.sample_matching import UnmatchedSamplesError
 
-    first = [load_predictions(path, match=args.match) for path in args.a or args.runs[:1]]
-    seconds = [args.b] if args.b else [[path] for path in args.runs[1:]]
-    comparisons: list[Comparison] = []
-    for paths in seconds:
-        second = [load_predictions(path, match=args.match) for path in paths]
-        try:
-            comparisons.append(
-                compare(first, second, allow_missing=args.allow_missing, correction=args.correction)
-            )
-        except UnmatchedSamplesError as error:
-            advice = (
-                f"--allow-missing compares the {error.common} {error.kind.plural} that all have"
-            )
-            if not error.common:
-                advice = "--match name leaves folders away"
-            raise UsageError(f"{error.problem}; {advice}") from None
-    print("\n".join(text_lines(comparisons)))
+    first = args.a or args.runs[:1]
+    others = [args.b] if args.b else [[path] for path in args.runs[1:]]
+    comparison = comparison_of([*first, *(path for paths in others for path in paths)])
+    if args.correction and "--correction" not in comparison.FLAGS:
+        raise UsageError(f"--correction: tests of {comparison.WORDS} have no tests to correct")
+    request = CompareRequest(
+        first=first,
+        others=others,
+        match=args.match,
+        allow_missing=args.allow_missing,
+        correction=args.correction,
+    )
+    try:
+        found = comparison.compared(request)
+    except UnmatchedSamplesError as error:
+        advice = f"--allow-missing compares the {error.common} {error.kind.plural} that all have"
+        if not error.common:
+            advice = "--match name leaves folders away"
+        raise UsageError(f"{error.problem}; {advice}") from None
+    print("\n".join(found.lines))
     if args.out:
-        write_comparison(args.out, comparisons)
+        found.write(args.out)
         print(f"wrote {args.out / 'comparison.html'}")
     return 0

@@ -24,7 +24,7 @@ VERBS = {
     "visualize": "where GloRe units or Grad-CAM look in a video",
     "serve": "a page to try a network on",
     "export": "a network as one file for other runtimes",
-    "check-data": "decode every video once and write a manifest",
+    "check-data": "look at every video, picture or mask once, before a run does",
     "prepare-kinetics": "lists of videos from Kinetics' annotation files",
     "prepare-elpv": "a folder of solar cells to train on, of the package elpv-dataset",
     "complexity": "multiply-adds, activations and parameters of networks",

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from glore_video.engine.launch.processes import Process
@@ -240,6 +240,9 @@ class Evaluation(Protocol):
 
     def loader(self, indices: Sequence[int]) -> Iterable[Any]:
         """One item a sample, in this order: `index`, `views` (None if unreadable), `failures`."""
+
+    def tested_form(self, network: nn.Module) -> nn.Module:
+        """What is run instead of a network in eval mode; its outputs are what `record` expects."""
 
     def record(self, forward: Callable[[Tensor], Any], views: Any, batch_size: int) -> np.ndarray:
         """float32 of record_shape. forward: uint8 (at most batch_size, 3, *positions) -> outputs."""

@@ -52,7 +52,7 @@ def evaluate(
     network.eval()
     record = partial(
         evaluation.record,
-        forward_pass(network, normalize=normalize, precision=precision),
+        forward_pass(evaluation.tested_form(network), normalize=normalize, precision=precision),
         batch_size=batch_size,
     )
     total, noun = len(evaluation.samples), evaluation.noun

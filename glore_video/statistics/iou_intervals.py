@@ -58,17 +58,57 @@ def mean_iou_difference_interval(
 
     Both are of the same pictures, in the same order: each bootstrap sample draws the same for both.
     """
+    each = [_checked(first)[None], _checked(second)[None]]
+    return iou_difference_intervals(*each, level=level, samples=samples, seed=seed)[0]
+
+
+def iou_difference_intervals(
+    first: np.ndarray,
+    second: np.ndarray,
+    *,
+    level: float = LEVEL,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> tuple[tuple[float, float], np.ndarray]:
+    """Percentile intervals of how much greater the second's mean IoU, and its IoU of each class, is.
+
+    In percentage points. A side is one run or several, such as seeds, of which the mean counts; all are
+    of the same pictures, in the same order, and each bootstrap sample draws the same for all. Where no
+    draw changes the difference, its interval is that of so many alike observations.
+
+    Args:
+        first, second: (runs, pictures, classes, columns), see statistics.confusion.
+
+    Returns the interval of the mean IoU, and those of the classes, float64 (classes, 2), NaN for a class
+    that occurs in no run.
+    """
     check_bootstrap(level, samples)
-    first, second = _checked(first), _checked(second)
-    if first.shape[:2] != second.shape[:2]:
+    if first.ndim != 4 or second.ndim != 4 or first.shape[1:3] != second.shape[1:3]:
         raise UsageError(
             f"two runs are compared on the same pictures and classes, got shapes {first.shape} and "
             f"{second.shape}"
         )
-    if not first.sum() or not second.sum():
-        return float("nan"), float("nan")
-    means = [_resampled_means(_parts(each), samples, seed) for each in (first, second)]
-    return percentiles(means[1] - means[0], level)
+    classes = first.shape[2]
+    runs = np.stack([_parts(np.asarray(run, np.float64)) for run in (*first, *second)], axis=1)
+    runs = runs[runs[:, :, 1].sum((1, 2)) > 0]  # what is ignored as a whole says nothing
+    if not runs[:, :, 1].sum((0, 2)).all():
+        return (float("nan"), float("nan")), np.full((classes, 2), np.nan)
+    ious = _resampled_ious(runs, samples, seed)  # (samples, runs, classes)
+    means = _second_less_first(mean_of_known(ious), len(first))
+    overall = percentiles(means, level)
+    if np.ptp(means) <= 1e-9:
+        overall = interval_of_alike(float(means[0]), (-100.0, 100.0), len(runs), level)
+    by_class = np.full((classes, 2), np.nan)
+    for number in range(classes):
+        changes = _second_less_first(ious[:, :, number], len(first))
+        if len(known := changes[~np.isnan(changes)]):
+            by_class[number] = percentiles(known, level)
+    return overall, by_class
+
+
+def _second_less_first(values: np.ndarray, runs: int) -> np.ndarray:
+    """Of values (samples, runs of both sides): the mean of those behind the first so many less theirs."""
+    return values[:, runs:].mean(1) - values[:, :runs].mean(1)
 
 
 def runs_iou_interval(
@@ -115,9 +155,18 @@ def _parts(matrices: np.ndarray) -> np.ndarray:
 
 def _resampled_means(parts: np.ndarray, samples: int, seed: int) -> np.ndarray:
     """Mean IoU of each bootstrap sample, float64 (samples,)."""
+    return mean_of_known(_resampled_ious(parts, samples, seed))
+
+
+def _resampled_ious(parts: np.ndarray, samples: int, seed: int) -> np.ndarray:
+    """IoU of each class in each bootstrap sample, float64 (samples, ..., classes).
+
+    Args:
+        parts: (pictures, ..., 2, classes), see `_parts`.
+    """
     flat = parts.reshape(len(parts), -1)
-    means = []
+    ious = []
     for counts in resampled(np.ones(len(parts)), samples, np.random.default_rng(seed)):
-        both, either = np.moveaxis((counts @ flat).reshape(len(counts), 2, -1), 1, 0)
-        means.append(mean_of_known(percent(both, either)))
-    return np.concatenate(means)
+        both, either = np.moveaxis((counts @ flat).reshape(len(counts), *parts.shape[1:]), -2, 0)
+        ious.append(percent(both, either))
+    return np.concatenate(ious)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from glore_video.errors import UsageError
 
@@ -13,8 +15,10 @@ if TYPE_CHECKING:
 
     from glore_video.config import Config
     from glore_video.engine.precision import Precision
+    from glore_video.tasks.comparisons import Comparing
     from glore_video.tasks.predictor import Predictor
     from glore_video.tasks.protocol import RunTask
+    from glore_video.tasks.sample_checks import SampleCheck
 
 TASKS = {
     "video_classification": "glore_video.tasks.video_classification.task:VideoClassification",
@@ -30,6 +34,19 @@ PUBLISHED = (
 )
 """Modules that show files to published networks, see `published_predictor`."""
 
+CHECKS = {
+    "segmentation": "glore_video.tasks.segmentation.checking",
+    "image_classification": "glore_video.tasks.image_classification.checking",
+    "video_classification": "glore_video.tasks.video_classification.checking",
+}
+"""Task -> module that checks its samples before a run; the last one takes what no other does."""
+
+COMPARISONS = (
+    "glore_video.tasks.classification.compared",
+    "glore_video.tasks.segmentation.compared",
+)
+"""Modules that compare tests, see `comparison_of`."""
+
 
 def task_of(config: Config) -> RunTask:
     """The task of a run. Nothing is read yet.
@@ -43,6 +60,29 @@ def task_of(config: Config) -> RunTask:
     module, _, name = TASKS[config.TASK].partition(":")
     task: RunTask = getattr(import_module(module), name)(config)
     return task
+
+
+def check_of(task: str | None, source: Path, separator: str) -> tuple[str, SampleCheck]:
+    """What checks the samples of a list or folder, and whose they are.
+
+    Args:
+        task: of CHECKS; None: the first that takes what lies there.
+    """
+    for name in [task] if task else CHECKS:
+        module = cast("SampleCheck", import_module(CHECKS[name]))
+        if task or module.takes(source, separator):
+            return name, module
+    raise AssertionError(f"no check takes {source}")
+
+
+def comparison_of(paths: Sequence[str]) -> Comparing:
+    """What compares tests that lie there.
+
+    Raises MissingFileError and UsageError where there are none, or of several tasks.
+    """
+    from glore_video.tasks.comparisons import one_comparison
+
+    return one_comparison([cast("Comparing", import_module(path)) for path in COMPARISONS], paths)
 
 
 def published_predictor(

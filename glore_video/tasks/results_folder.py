@@ -12,6 +12,21 @@ from glore_video.errors import MissingFileError, UsageError
 UNSCORED_SHOWN = 1000
 
 
+def find_file(path: Path, name: str) -> Path:
+    """The file that a test has left: `path` itself, or in that test's folder or its run's OUTPUT_DIR.
+
+    Raises MissingFileError if there is none.
+    """
+    if path.is_dir():
+        for candidate in (path / name, path / "test" / name):
+            if candidate.is_file():
+                return candidate
+        raise MissingFileError(f"{path}: holds no {name} and no test/{name}")
+    if not path.is_file():
+        raise MissingFileError(f"{path}: no such file or folder")
+    return path
+
+
 def read_summary(folder: Path) -> dict[str, Any]:
     """What summary.json holds. Raises MissingFileError, or UsageError if it is no summary."""
     path = folder / "summary.json"

@@ -3,8 +3,8 @@
 from glore_video.reports.plots import BOTTOM, LEFT, RIGHT, TOP
 from glore_video.statistics.calibration import Bin
 from glore_video.tasks.classification.report_charts import reliability_chart, views_chart
-from glore_video.tasks.classification.sample_kinds import VIDEO
 from glore_video.tasks.classification.view_curve import CurvePoint
+from glore_video.tasks.sample_kinds import VIDEO
 
 
 def test_views():

@@ -18,7 +18,7 @@ from glore_video.tasks.classification import (
 )
 from glore_video.tasks.classification.ensembling import choose_views
 from glore_video.tasks.classification.report import make_report
-from glore_video.tasks.classification.sample_kinds import PICTURE, VIDEO, sample_kind
+from glore_video.tasks.sample_kinds import PICTURE, VIDEO, sample_kind
 
 
 def pictures(**settings):

@@ -18,6 +18,7 @@ from glore_video.cli.arguments import (
     number,
     positive,
     seconds,
+    size,
     whole,
 )
 from glore_video.cli.main import VERBS
@@ -29,7 +30,7 @@ TEXT = {
         "--a --against --b --cfg --class --csv --device --glore-after --host --json --layer --like --model --out"
     ).split(),
     *(
-        "--output --prefix --separator --source --test --timeline --train --unit --val --video"
+        "--output --prefix --separator --source --split --test --timeline --train --unit --val --video"
     ).split(),
     *("--videos --weights file folder pairs runs scores source").split(),
 }
@@ -132,13 +133,29 @@ def test_no_number_is_unchecked(path):
             "seconds above 0, a year at most, got '",
         ),
         (
+            size,
+            {"64": (64, 64), "512x1024": (512, 1024), "1X2": (1, 2)},
+            ("0", "0x5", "5x", "x", "1x2x3", "-1x5", "", "2.5"),
+            "HEIGHTxWIDTH, got '",
+        ),
+        (
             list_of(positive),
             {"1": [1], "1,5, 10": [1, 5, 10]},
             ("", "1,", "1,0", "1 5", "1;5"),
             "each must be a whole number from 1 on",
         ),
     ],
-    ids=["positive", "not negative", "whole", "number", "share", "above zero", "seconds", "list"],
+    ids=[
+        "positive",
+        "not negative",
+        "whole",
+        "number",
+        "share",
+        "above zero",
+        "seconds",
+        "size",
+        "list",
+    ],
 )
 def test_types(kind, good, bad, message):
     for text, value in good.items():

@@ -7,6 +7,8 @@ import pytest
 import torch
 
 from glore_video.cli.export import main
+from glore_video.models.deployment.export import load_exported
+from glore_video.prediction import load_predictor
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,3 +69,42 @@ def test_a_network_for_pictures(picture_checkpoint, a_picture, moving_video, tmp
     ):
         assert main([*common, *arguments]) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("format", ["pt2", pytest.param("onnx", marks=pytest.mark.slow)])
+def test_a_network_that_segments(format, scene_checkpoint, a_picture, tmp_path, capsys):
+    for package in ("onnx", "onnxscript", "onnxruntime") if format == "onnx" else ():
+        pytest.importorskip(package)
+    path = tmp_path / f"a.{format}"
+    common = ["--weights", str(scene_checkpoint), "--format", format, "--output", str(path)]
+    assert main([*common, "--picture", str(a_picture), "--crop", "40x56"]) == 0
+    out = capsys.readouterr().out
+    assert "pictures (1, 3, 40, 56)" in out
+    assert float(re.search(r"same top-1: (\S+)% of the pixels", out)[1]) > 99
+    network = load_predictor(weights=scene_checkpoint).network
+    pictures = torch.randn(3, 3, 40, 56)
+    with torch.no_grad():
+        expected = network(pictures)
+    got = load_exported(path, format=format)(pictures)
+    assert got.shape == (3, 19, 40, 56)
+    torch.testing.assert_close(got, expected, rtol=1e-3, atol=1e-4 * expected.abs().max().item())
+    if format == "pt2":
+        assert main(common) == 0  # in the size of training crops
+        assert "pictures (1, 3, 32, 48)" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_of_a_mapping_of_outputs_the_main_one_is_exported(tmp_path, capsys):
+    path = tmp_path / "a.pt2"
+    name = ["--model", "torchvision/segmentation/lraspp_mobilenet_v3_large"]
+    assert main([*name, "--format", "pt2", "--output", str(path), "--crop", "64"]) == 0
+    assert "same top-1: " in capsys.readouterr().out
+    assert load_exported(path, format="pt2")(torch.zeros(2, 3, 64, 64)).shape == (2, 21, 64, 64)
+
+
+def test_clips_are_squares(tmp_path, capsys):
+    cfg = str(ROOT / "configs" / "quickstart.yaml")
+    path = str(tmp_path / "a.pt2")
+    assert main(["--cfg", cfg, "--crop", "32x64", "--format", "pt2", "--output", path]) == 2
+    message = "--crop 32x64: clips are squares of their frames, not 32 x 64"
+    assert message in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Pictures with masks: layouts of folders, what their numbers mean, what is said of faults."""
 
+import os
 import pickle
 import re
 
@@ -326,14 +327,17 @@ def test_a_check_of_masks(tmp_path, threads):
     told = []
     check = check_masks(samples, classes, threads=threads, progress=told.append)
     assert told == [1, 2, 3, 4]
-    assert check.faulty
-    cut_off, size, numbers = check.lines(classes)
-    assert re.match("1 of 4 can't be read: .*scene 2.png: can't be decoded", cut_off)
-    assert re.match("1 of 4 have masks of another size: .*scene 0.png: the mask has 64x30", size)
-    assert re.match(
-        "1 of 4 masks, .*scene 1.png for one: holds numbers that stand for no class: 3 .5 pixels.",
+    # Scenes of the folder first, then those one folder deeper.
+    assert [pair.status for pair in check.pairs] == ["size", "unreadable", "numbers", "ok"]
+    assert [pair.index for pair in check.pairs] == [0, 1, 2, 3]
+    cut_off, size, numbers = check.lines()
+    assert re.search("scene 2.png: can't be decoded", cut_off)
+    assert re.search("scene 0.png: the mask has 64x30", size)
+    assert re.search(
+        "scene 1.png: holds numbers that stand for no class: 3 .5 pixels.",
         numbers,
     )
+    assert [(pair.width, pair.height) for pair in check.pairs] == [(64, 32)] * 4
     assert check.pixels.sum() + check.ignored == 32 * 64
 
 
@@ -341,12 +345,50 @@ def test_classes_that_never_occur(tmp_path):
     scenes = write_cityscapes(tmp_path, {"train": 4}, **SMALL)
     layout = find_layout(tmp_path)
     check = check_masks(layout.load("train"), layout.classes(), indices=[0, 2])
-    assert not check.faulty
+    assert not check.faults
     assert check.pixels[13] == sum((scenes[index].labels == CAR).sum() for index in (0, 2))
-    (line,) = check.lines(layout.classes())
+    assert check.occurs_in[[10, 13, 16]].tolist() == [2, 2, 0]
+    (line,) = check.lines()
     assert line.startswith("no pixel in 2 masks is of wall, fence, ")
     assert spread_indices(3, 5) == [0, 1, 2]
     assert spread_indices(9, 3) == [0, 4, 8]
+
+
+def test_many_faults_are_few_lines(tmp_path):
+    write_own(tmp_path, {"train": 6}, **SMALL)
+    for number, path in enumerate(sorted((tmp_path / "masks" / "train").rglob("*.png"))):
+        Image.new("L", (64, 32), number).save(path)
+    layout = find_layout(tmp_path)
+    (line,) = check_masks(layout.load("train"), layout.classes()).lines()
+    assert re.match("3 of 6 masks, .*png for one: holds numbers .*: 3 .2,048 pixels., 4 .2,0", line)
+    for path in (tmp_path / "images" / "train").rglob("*.jpg"):
+        path.write_bytes(b"")
+    lines = check_masks(layout.load("train"), layout.classes()).lines()
+    assert [line.endswith(": the file is empty") for line in lines[:3]] == [True] * 3
+    assert lines[3] == "6 of 6 can't be read, 3 are named above"
+    assert len(lines) == 5
+
+
+def test_halves_of_pairs_are_left_out_where_that_is_asked_for(tmp_path):
+    own, voc = tmp_path / "own", tmp_path / "voc"
+    write_own(own, {"train": 4}, **SMALL)
+    (own / "masks" / "train" / "scene 0.png").unlink()
+    (own / "images" / "train" / "déjà vu" / "scene 1.jpg").unlink()
+    samples = find_layout(own).load("train", complete=False)
+    assert [os.path.basename(path) for path in samples.paths()] == ["scene 2.jpg", "scene 3.jpg"]
+    (alone, no_mask), (spare, no_picture) = samples.left_out
+    assert alone == str(own / "images" / "train" / "scene 0.jpg")
+    assert no_mask == f"has no mask {own / 'masks' / 'train' / 'scene 0'}.png"
+    assert spare == str(own / "masks" / "train" / "déjà vu" / "scene 1.png")
+    assert no_picture == f"has no picture in {own / 'images' / 'train'}"
+    write_voc(voc, {"val": 3})
+    gone = voc / "SegmentationClass" / "2007_000001.png"
+    gone.unlink()
+    samples = find_layout(voc).load("val", complete=False)
+    assert len(samples) == 2
+    ((path, reason),) = samples.left_out
+    assert path == str(gone)
+    assert reason == f"no such file, which {voc / 'ImageSets/Segmentation/val.txt'} names"
 
 
 def test_a_turned_picture_is_named(tmp_path):

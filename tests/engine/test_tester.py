@@ -57,6 +57,9 @@ class Doubled:
                 views = torch.stack([one, 2 * one])
                 yield SimpleNamespace(index=index, views=views, failures=())
 
+    def tested_form(self, network):
+        return network
+
     def record(self, forward, views, batch_size):
         if len(self.shown) == self.stop_after:
             raise KeyboardInterrupt

@@ -3,7 +3,7 @@
 import numpy as np
 
 from glore_video.tasks.classification import SavedScores, ViewPlan
-from glore_video.tasks.classification.sample_kinds import VIDEO
+from glore_video.tasks.sample_kinds import VIDEO
 
 NASTY = "</script><script>document.title='taken'</script> & \"q\" 'q' <img src=x onerror=alert(1)>"
 

@@ -197,6 +197,17 @@ def test_the_forms_are_those_published():
     assert layers("glore_paddleseg") == (one, [(512, 128, 64, False)], nn.Dropout, 0.1)
 
 
+def test_coarse_logits_are_those_before_scaling():
+    torch.manual_seed(0)
+    model = build_segmentation("tiny2d", num_classes=4, form="glore", channels=16, auxiliary=True)
+    coarse, x = model.eval().with_coarse_logits(), torch.randn(2, 3, 24, 32)
+    logits = coarse(x)
+    assert logits.shape == (2, 4, 6, 8)
+    scaled = nn.functional.interpolate(logits, (24, 32), mode="bilinear")
+    assert torch.equal(scaled, model(x))
+    assert coarse.head is model.head
+
+
 @pytest.mark.parametrize("form", ["glore", "nonlocal"])
 def test_a_new_unit_starts_as_the_plain_network(form):
     x = torch.randn(2, 3, 32, 32)

@@ -116,6 +116,42 @@ def test_windows_reach_the_end(length, window, stride, starts):
     assert list(window_starts(length, window, stride)) == starts
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"flip": True, "scales": (0.5, 1)},
+        {"window": (8, 12)},
+        {"window": (8, 12), "flip": True},
+    ],
+)
+@pytest.mark.parametrize("stride", [1, 4])
+def test_the_most_likely_class(options, stride):
+    def forward(inputs):
+        logits = F.avg_pool2d(pointwise(inputs), stride)
+        return logits - logits.mean((2, 3), keepdim=True)  # or one class is the highest everywhere
+
+    inference = SceneInference(**options)
+    found = inference.class_map(forward, picture(), 3)
+    seen = inference.probabilities(forward, picture(), 3)
+    assert found.dtype == torch.uint8
+    assert torch.equal(found.long(), seen.argmax(0))
+    assert len(found.unique()) == 3
+
+
+def test_pixels_without_a_number_are_of_no_class():
+    def forward(inputs):
+        logits = pointwise(inputs)
+        logits[:, 1, 3, 5] = float("nan")
+        return logits
+
+    for options in ({}, {"flip": True}):
+        inference = SceneInference(**options)
+        found = inference.class_map(forward, picture(), 1)
+        places = {(3, 5), (3, 24)} if options else {(3, 5)}
+        assert {tuple(place) for place in (found == 3).nonzero().tolist()} == places
+
+
 def test_words():
     assert SceneInference().words == "whole pictures"
     inference = SceneInference(scales=(0.5, 1), flip=True, window=(512, 1024))

@@ -29,7 +29,7 @@ class Cityscapes:
     def splits(self) -> tuple[str, ...]:
         return tuple(name for name in SPLITS if (self.root / PICTURES / name).is_dir())
 
-    def load(self, split: str) -> MaskedList:
+    def load(self, split: str, *, complete: bool = True) -> MaskedList:
         for name in (PICTURES, MASKS):
             if not (self.root / name).is_dir():
                 raise MissingFileError(
@@ -41,6 +41,7 @@ class Cityscapes:
             self.root / MASKS / split,
             picture_ending=f"_{PICTURES}",
             mask_ending=f"_{MASKS}_labelIds",
+            complete=complete,
             instances_of=lambda mask: mask.replace("_labelIds.", "_instanceIds."),
         )
 

@@ -27,8 +27,12 @@ class Layout(Protocol):
     def splits(self) -> tuple[str, ...]:
         """Names of the splits that are there."""
 
-    def load(self, split: str) -> MaskedList:
-        """Raises MissingFileError and UsageError where pictures or masks are missing."""
+    def load(self, split: str, *, complete: bool = True) -> MaskedList:
+        """Raises MissingFileError and UsageError where pictures or masks are missing.
+
+        Args:
+            complete: False: single pictures and masks without their other half are `left_out`.
+        """
 
     def classes(self, names_file: str | Path = "") -> MaskClasses:
         """Of own folders those of a file, a name a line; of published data sets their own.

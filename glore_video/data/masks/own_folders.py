@@ -31,8 +31,9 @@ class SplitsInside:
         """Names of the splits that have pictures."""
         return tuple(name for name in SPLITS if (self.root / IMAGES / name).is_dir())
 
-    def load(self, split: str) -> MaskedList:
-        return paired(self.root / IMAGES / split, self.root / MASKS / split)
+    def load(self, split: str, *, complete: bool = True) -> MaskedList:
+        folders = self.root / IMAGES / split, self.root / MASKS / split
+        return paired(*folders, complete=complete)
 
     def classes(self, names_file: str | Path = "") -> MaskClasses:
         return _own_classes(self.root, names_file)
@@ -54,8 +55,9 @@ class SplitsOutside:
     def splits(self) -> tuple[str, ...]:
         return tuple(name for name in SPLITS if (self.root / name / IMAGES).is_dir())
 
-    def load(self, split: str) -> MaskedList:
-        return paired(self.root / split / IMAGES, self.root / split / MASKS)
+    def load(self, split: str, *, complete: bool = True) -> MaskedList:
+        folders = self.root / split / IMAGES, self.root / split / MASKS
+        return paired(*folders, complete=complete)
 
     def classes(self, names_file: str | Path = "") -> MaskClasses:
         return _own_classes(self.root, names_file)

@@ -11,7 +11,7 @@ from glore_video.data.masks.masked_list import MaskedList
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.data.sample_kind import SampleKind
 from glore_video.data.unicode_names import same_letters
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.errors import Failure, MissingFileError, UsageError
 
 MASKS = SampleKind(
     "mask",
@@ -51,16 +51,18 @@ def paired(
     *,
     picture_ending: str = "",
     mask_ending: str = "",
+    complete: bool = True,
     instances_of: Callable[[str], str] | None = None,
 ) -> MaskedList:
     """Pictures and masks of the same paths in two folders, but for endings and suffixes.
 
     Args:
         picture_ending, mask_ending: of names before the suffix: "_leftImg8bit".
+        complete: False: pictures without a mask and masks without a picture are left out.
         instances_of: path of the mask -> path of its picture of instances, taken where there is one.
 
     Raises MissingFileError and UsageError: a folder is not there, has nothing in it, or pictures
-    have no mask.
+    have no mask (unless they are left out).
     """
     for folder in (pictures_folder, masks_folder):
         if not folder.is_dir():
@@ -70,15 +72,23 @@ def paired(
     masks = by_stem(MASKS, masks_folder, masks_left_out, mask_ending)
     if not pictures:
         raise UsageError(f"{pictures_folder}: no pictures in it{_instead(left_out)} ({KEY})")
-    if alone := [path for stem, path in pictures.items() if stem not in masks]:
-        expected = os.path.relpath(alone[0], pictures_folder)
-        expected = os.path.splitext(expected)[0].removesuffix(picture_ending) + mask_ending
+    alone = {stem: path for stem, path in pictures.items() if stem not in masks}
+    spare = [path for stem, path in masks.items() if stem not in pictures]
+    if alone and complete:
         raise UsageError(
             f"{masks_folder}: no mask for {len(alone)} of the {len(pictures)} pictures in "
-            f"{pictures_folder}, {expected}.png for one{_instead(masks_left_out)}"
+            f"{pictures_folder}, {next(iter(alone))}{mask_ending}.png for one{_instead(masks_left_out)}"
         )
     notes = [*left_out.notes(pictures_folder)]
-    if spare := [path for stem, path in masks.items() if stem not in pictures]:
+    halves: list[Failure] = []
+    if not complete:
+        halves = [
+            (path, f"has no mask {os.path.join(masks_folder, stem)}{mask_ending}.png")
+            for stem, path in alone.items()
+        ]
+        halves += [(path, f"has no picture in {pictures_folder}") for path in spare]
+        pictures = {stem: path for stem, path in pictures.items() if stem in masks}
+    elif spare:
         first = os.path.relpath(spare[0], masks_folder)
         notes.append(f"{masks_folder}: {len(spare)} masks without a picture, {first} for one")
     of_pictures = [masks[stem] for stem in pictures]
@@ -87,6 +97,7 @@ def paired(
         list(pictures.values()),
         of_pictures,
         instances=list(_instances(of_pictures, instances_of)) if instances_of else (),
+        left_out=halves,
         notes=notes,
     )
 

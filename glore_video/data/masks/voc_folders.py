@@ -48,7 +48,7 @@ class PascalVOC:
         folder = self.root / LISTS
         return tuple(sorted(file.stem for file in folder.glob("*.txt")) if folder.is_dir() else ())
 
-    def load(self, split: str) -> MaskedList:
+    def load(self, split: str, *, complete: bool = True) -> MaskedList:
         file = self.root / LISTS / f"{split}.txt"
         if not file.is_file():
             there = listed(self.splits())
@@ -73,6 +73,8 @@ class PascalVOC:
             masks.append(str(self.root / mask.lstrip("/")))
         if not pictures:
             raise UsageError(f"{file}: it is empty")
+        if not complete:
+            return _of_those_there(file, pictures, masks)
         for what, paths in (("picture", pictures), ("mask", masks)):
             if missing := [path for path in paths if not os.path.isfile(path)]:
                 raise MissingFileError(
@@ -83,6 +85,17 @@ class PascalVOC:
 
     def classes(self, names_file: str | Path = "") -> MaskClasses:
         return voc_classes()
+
+
+def _of_those_there(file: Path, pictures: list[str], masks: list[str]) -> MaskedList:
+    """The pairs both of which are there; of the others what is missing is left out."""
+    pairs, left_out = [], []
+    for pair in zip(pictures, masks, strict=True):
+        missing = [path for path in pair if not os.path.isfile(path)]
+        left_out += [(path, f"no such file, which {file} names") for path in missing]
+        if not missing:
+            pairs.append(pair)
+    return MaskedList(file, [p for p, _ in pairs], [m for _, m in pairs], left_out=left_out)
 
 
 @cache

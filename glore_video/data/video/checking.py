@@ -12,6 +12,7 @@ from typing import Any
 from tqdm import tqdm
 
 from glore_video.data.check_sources import Listing
+from glore_video.data.check_tables import count_lines, fault_lines
 from glore_video.data.unicode_names import other_form
 from glore_video.data.video.manifest import ManifestRow
 from glore_video.data.video.manifest_writer import ManifestWriter
@@ -129,19 +130,10 @@ def _judge(row: ManifestRow, outcome: Outcome, seconds: float) -> tuple[Manifest
 
 def summary_lines(rows: Sequence[ManifestRow], *, examples: int = 10) -> list[str]:
     """A table of how many videos are fine and how many are not, and some of the latter."""
-    names = {"ok": "fine", "timeout": "too slow"}
-    counts = dict.fromkeys(("ok", "damaged", "unreadable", "missing"), 0)
-    for row in rows:
-        counts[row.status] = counts.get(row.status, 0) + 1
-    lines = [
-        f"{names.get(status, status):<12}{count:>9}{100 * count / len(rows):>8.2f}%"
-        for status, count in counts.items()
-    ]
+    known = ("ok", "damaged", "unreadable", "missing")
+    lines = count_lines((row.status for row in rows), known)
     hours = sum(row.duration for row in rows) / 3600
     gigabytes = sum(row.size for row in rows) / 1e9
     lines.append(f"{'all':<12}{len(rows):>9}{'':9}  {hours:.1f} h, {gigabytes:.2f} GB")
-    bad = [row for row in rows if row.status != "ok"]
-    lines += [f"  {row.path}: {row.reason}" for row in bad[:examples]]
-    if len(bad) > examples:
-        lines.append(f"  and {len(bad) - examples} more; the manifest names them")
-    return lines
+    bad = [(row.path, row.reason) for row in rows if row.status != "ok"]
+    return lines + fault_lines(bad, "the manifest", most=examples)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,7 +33,7 @@ def export_network(
         clips: (batch, 3, frames, height, width), a list of such for SlowFast's two pathways, or
             pictures, (batch, 3, height, width); their values do not matter. The file's inputs are
             then named "clips", "slow_clips" and "fast_clips", or "pictures"; its output is
-            "logits", (batch, classes).
+            "logits", (batch, classes), of a segmentation (batch, classes, height, width).
         path: file to write; of "aoti" it must end with .pt2.
         format: "onnx" (needs the packages onnx and onnxscript), "pt2" (a torch.export program, for
             `torch.export.load`), or "aoti" (compiled by AOTInductor for the device of the clips,
@@ -76,6 +76,26 @@ def export_network(
                 torch._inductor.aoti_compile_and_package(program, package_path=str(file))
         else:
             _save_onnx(program, shapes, input_names(clips), file)
+
+
+class MainOutput(nn.Module):
+    """A network that returns a mapping (torchvision's for segmentation do) -> its "out" alone."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, clips: Clips) -> Tensor:
+        logits: Tensor = self.network(clips)["out"]
+        return logits
+
+
+def with_one_output(model: nn.Module, clips: Clips) -> nn.Module:
+    """The model, or of one that answers these clips with a mapping its `MainOutput`."""
+    with torch.no_grad():
+        if isinstance(model(clips), Mapping):
+            return MainOutput(model).train(model.training)
+        return model
 
 
 def input_names(clips: Clips) -> list[str]:

@@ -6,6 +6,7 @@ others are compared with: a ResNet at an output stride of 8 and a head with a gl
 
 from __future__ import annotations
 
+import copy
 from typing import Literal
 
 from torch import Tensor, nn
@@ -141,6 +142,8 @@ class SegmentationNetwork(nn.Module):
         UsageError: for inputs that are not a batch of pictures.
     """
 
+    _coarse = False
+
     def __init__(
         self, backbone: nn.Module, head: nn.Module, auxiliary_head: nn.Module | None = None
     ) -> None:
@@ -149,6 +152,15 @@ class SegmentationNetwork(nn.Module):
         if auxiliary_head is not None:
             self.auxiliary_head = auxiliary_head
         self.head = head
+
+    def with_coarse_logits(self) -> SegmentationNetwork:
+        """A network of the same layers whose logits have the size of its last map, in eval mode too.
+
+        Scaled to the size of the input, bilinearly, corners not aligned, they are this network's.
+        """
+        network = copy.copy(self)
+        network._coarse = True
+        return network
 
     @property
     def head_names(self) -> tuple[str, ...]:
@@ -161,6 +173,8 @@ class SegmentationNetwork(nn.Module):
                 f"a segmentation network needs pictures (batch, 3, height, width), got shape {tuple(x.shape)}"
             )
         before, last = self.backbone(x)
+        if self._coarse:
+            return self.head(last)
         size = x.shape[-2:]
         logits = _scaled(self.head(last), size)
         if not self.training or "auxiliary_head" not in self._modules:

@@ -12,13 +12,10 @@ import torch
 from glore_video.choices import Match
 from glore_video.errors import UsageError
 from glore_video.tasks.classification.ranking import NO_CLASS, predicted_classes
-from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind
-from glore_video.tasks.classification.saved_scores import (
-    check_same_classes,
-    load_scores,
-    sample_keys,
-)
+from glore_video.tasks.classification.saved_scores import load_scores
 from glore_video.tasks.classification.views_merging import merged_probabilities
+from glore_video.tasks.sample_kinds import VIDEO, SampleKind
+from glore_video.tasks.sample_matching import sample_keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,54 +59,6 @@ def load_predictions(path: str | Path, *, match: Match = "path") -> Predictions:
         predicted=predicted,
         kind=scores.kind,
     )
-
-
-class UnmatchedSamplesError(UsageError):
-    """Runs that have not scored the same samples.
-
-    Attributes:
-        problem: what is missing where, without advice.
-        common: number of samples that all runs have.
-        kind: what they are.
-    """
-
-    def __init__(self, problem: str, common: int, kind: SampleKind) -> None:
-        advice = 'match="name" in load_predictions leaves folders away'
-        if common:
-            advice = f"allow_missing=True compares the {common} {kind.plural} that all have"
-        super().__init__(f"{problem}; {advice}")
-        self.problem = problem
-        self.common = common
-        self.kind = kind
-
-
-def common_samples(
-    runs: Sequence[Predictions], allow_missing: bool
-) -> tuple[list[tuple[str, int]], dict[str, tuple[str, ...]]]:
-    """The samples that all runs have, in the order of the first, and what each run lacks.
-
-    Raises:
-        ValueError: the classes differ; a run lacks samples and that is not allowed; none is left.
-    """
-    check_same_classes(runs)
-    kind = runs[0].kind
-    sets = [set(run.keys) for run in runs]
-    everywhere = set.intersection(*sets)
-    anywhere = set.union(*sets)
-    missing = {
-        run.source: tuple(sorted(path for path, _ in anywhere - own))
-        for run, own in zip(runs, sets, strict=True)
-        if anywhere - own
-    }
-    if missing and not allow_missing:
-        lacking = "; ".join(
-            f"{source} lacks {len(paths)} ({paths[0]}{', ...' * (len(paths) > 1)})"
-            for source, paths in missing.items()
-        )
-        raise UnmatchedSamplesError(f"the lists do not match: {lacking}", len(everywhere), kind)
-    if not everywhere:
-        raise UnmatchedSamplesError(f"there is no {kind.noun} that all runs have scored", 0, kind)
-    return [key for key in runs[0].keys if key in everywhere], missing
 
 
 def aligned(

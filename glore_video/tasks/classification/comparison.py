@@ -16,9 +16,10 @@ from glore_video.statistics.significance import (
     mcnemar_exact,
     paired_t,
 )
-from glore_video.tasks.classification.alignment import Predictions, aligned, common_samples
+from glore_video.tasks.classification.alignment import Predictions, aligned
 from glore_video.tasks.classification.ranking import NO_CLASS
-from glore_video.tasks.classification.sample_kinds import SampleKind
+from glore_video.tasks.sample_kinds import SampleKind
+from glore_video.tasks.sample_matching import common_samples
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,25 +10,21 @@ from typing import Any
 import numpy as np
 
 from glore_video.files.whole_files import replace_file
-from glore_video.reports.pages import p_value, printable, render, signed
+from glore_video.reports.pages import p_value, render
 from glore_video.statistics.significance import holm
 from glore_video.tasks.classification.comparison import Comparison, Flip, Group
+from glore_video.tasks.classification.saved_scores import FILE
+from glore_video.tasks.comparisons import (
+    difference_line,
+    group_line,
+    missing_line,
+    run_name,
+    spread,
+    verdict,
+)
 
 FLIPS_SHOWN = 2000
 MISSING_SHOWN = 500
-
-
-def verdict(comparison: Comparison, *, p: float | None) -> str:
-    """One sentence. p: of the test that decides, corrected if there are several comparisons."""
-    better = "second" if comparison.difference > 0 else "first"
-    if p is None:
-        low, high = comparison.interval
-        if low <= 0 <= high:
-            return "The interval of the difference holds 0."
-        return f"The {better} is better: the interval of the difference does not hold 0."
-    if p < 0.05:
-        return f"The {better} is better: p {p_value(p)}."
-    return f"The difference can't be told from chance: p {p_value(p)}."
 
 
 def deciding_p(comparisons: Sequence[Comparison]) -> list[float | None]:
@@ -52,16 +48,8 @@ def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
         yield f"first   {', '.join(one.first.sources)}"
         yield f"second  {', '.join(one.second.sources)}"
         for name, group in (("first", one.first), ("second", one.second)):
-            spread = f", standard deviation over {len(group.top1)} runs {_spread(group.top1)}"
-            low, high = group.interval
-            yield (
-                f"top-1 {name:<6} {np.mean(group.top1):6.2f}%  95%: {low:.2f} to {high:.2f}"
-                f"{spread if len(group.top1) > 1 else ''}"
-            )
-        yield (
-            f"difference   {one.difference:+6.2f}   95%: {one.interval[0]:+.2f} to "
-            f"{one.interval[1]:+.2f}  ({one.coverage.samples} {samples})"
-        )
+            yield group_line("top-1", name, group.top1, group.interval)
+        yield difference_line(one.difference, one.interval, f"{one.coverage.samples} {samples}")
         if one.mcnemar is not None:
             yield (
                 f"McNemar's exact test: p {p_value(one.mcnemar.p)} ({one.mcnemar.only_first} {samples} "
@@ -71,7 +59,7 @@ def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
             yield f"paired t test over {len(one.first.top1)} seeds: p {p_value(one.seed_p)}"
         if tests > 1 and p is not None:
             yield f"corrected for {tests} comparisons: p {p_value(p)}"
-        yield verdict(one, p=p)
+        yield verdict(one.difference, one.interval, p=p)
         changed = [row for row in one.classes if row.adjusted is not None and row.adjusted < 0.05]
         for row in sorted(changed, key=lambda row: row.second - row.first):
             yield f"  {row.name}: {row.first:.1f}% -> {row.second:.1f}% of {row.samples} {samples}"
@@ -81,7 +69,7 @@ def text_lines(comparisons: Sequence[Comparison]) -> Iterator[str]:
         for source, count in one.coverage.not_finite.items():
             yield f"{source}: the scores of {count} {samples} are not finite, they count as wrong"
         for source, paths in one.coverage.missing.items():
-            yield f"{source} lacks {len(paths)} {samples}, {printable(paths[0])} among them"
+            yield missing_line(source, paths, samples)
 
 
 def write_comparison(folder: Path, comparisons: Sequence[Comparison]) -> None:
@@ -149,7 +137,7 @@ def _shown(one: Comparison, p: float | None) -> dict[str, Any]:
     return vars(one) | {
         "first": _shown_group(one.first),
         "second": _shown_group(one.second),
-        "verdict": verdict(one, p=p),
+        "verdict": verdict(one.difference, one.interval, p=p),
         "classes": sorted(
             one.classes,
             key=lambda row: (1.0 if row.p is None else row.p, -abs(row.second - row.first)),
@@ -169,9 +157,9 @@ def _shown(one: Comparison, p: float | None) -> dict[str, Any]:
 
 def _shown_group(group: Group) -> dict[str, Any]:
     return vars(group) | {
-        "name": _name(group.sources),
+        "name": run_name(group.sources, FILE),
         "mean": float(np.mean(group.top1)),
-        "spread": _spread(group.top1),
+        "spread": spread(group.top1),
         "runs": list(zip(group.sources, group.top1, strict=True)),
     }
 
@@ -180,16 +168,3 @@ def _flips(
     title: str, flips: tuple[Flip, ...], name: str
 ) -> tuple[str, tuple[Flip, ...], int, str]:
     return f"{title}: {len(flips)}", flips[:FLIPS_SHOWN], len(flips[FLIPS_SHOWN:]), name
-
-
-def _name(sources: Sequence[str]) -> str:
-    """The run's folder: of outputs/x/test/scores.npz it is x."""
-    names = []
-    for source in sources:
-        parts = [part for part in Path(source).parts if part not in ("test", "scores.npz", "/")]
-        names.append(parts[-1] if parts else source)
-    return names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-
-
-def _spread(values: Sequence[float]) -> str:
-    return signed(float(np.std(values, ddof=1)))[1:] if len(values) > 1 else "-"

@@ -18,13 +18,9 @@ import torch
 
 from glore_video.choices import Match, Merging, ViewSpacing
 from glore_video.errors import UsageError
-from glore_video.tasks.classification.saved_scores import (
-    SavedScores,
-    ViewPlan,
-    check_same_classes,
-    sample_keys,
-)
+from glore_video.tasks.classification.saved_scores import SavedScores, ViewPlan
 from glore_video.tasks.classification.views_merging import merged_probabilities
+from glore_video.tasks.sample_matching import check_same_classes, sample_keys
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from torch import Tensor
+from torch import Tensor, nn
 
 from glore_video.data.loader import views_loader
 from glore_video.engine.protocols import Records
@@ -25,9 +25,9 @@ from glore_video.tasks.classification.results import (
     views_each,
     write_results,
 )
-from glore_video.tasks.classification.sample_kinds import SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.classification.view_logits import Views, view_logits
+from glore_video.tasks.sample_kinds import SampleKind
 from glore_video.tasks.sample_sets import ViewsSet
 from glore_video.tasks.score_keys import changes_scores
 
@@ -106,6 +106,9 @@ class ViewsEvaluation(ABC):
 
     def describe(self) -> str:
         return f"{len(self.samples)} {self.kind.plural}, {views_each(self.plan.views)}"
+
+    def tested_form(self, network: nn.Module) -> nn.Module:
+        return network
 
     def record(self, forward: Callable[[Tensor], Any], views: Views, batch_size: int) -> np.ndarray:
         return view_logits(forward, views, batch_size).numpy()

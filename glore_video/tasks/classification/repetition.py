@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from glore_video.statistics.intervals import runs_interval
-from glore_video.tasks.classification.alignment import aligned, common_samples, load_predictions
-from glore_video.tasks.classification.sample_kinds import SampleKind
+from glore_video.tasks.classification.alignment import aligned, load_predictions
+from glore_video.tasks.sample_kinds import SampleKind
+from glore_video.tasks.sample_matching import common_samples
 
 
 @dataclass(frozen=True, kw_only=True)

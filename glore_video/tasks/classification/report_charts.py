@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from glore_video.reports.plots import BOTTOM, LEFT, RIGHT, TOP, Plot, scale
 from glore_video.reports.ticks import round_ticks
 from glore_video.statistics.calibration import Bin
-from glore_video.tasks.classification.sample_kinds import SampleKind
 from glore_video.tasks.classification.view_curve import CurvePoint
+from glore_video.tasks.sample_kinds import SampleKind
 
 
 def views_chart(points: Sequence[CurvePoint], kind: SampleKind) -> Plot:

@@ -23,13 +23,13 @@ from glore_video.tasks.classification.metrics import (
     top5_tells,
 )
 from glore_video.tasks.classification.ranking import NO_CLASS, finite_rows, predicted_classes
-from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind
 from glore_video.tasks.classification.saved_scores import SavedScores, ViewPlan, save_scores
 from glore_video.tasks.classification.views_merging import (
     clip_accuracy,
     merged_probabilities,
     top_predictions,
 )
+from glore_video.tasks.sample_kinds import VIDEO, SampleKind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePath
-from typing import Protocol, cast, get_args
+from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 
-from glore_video.choices import Match, ViewSpacing, check_choice
-from glore_video.errors import MissingFileError, UsageError
+from glore_video.choices import ViewSpacing
+from glore_video.errors import UsageError
 from glore_video.tasks.array_files import write_arrays
-from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind, sample_kind
+from glore_video.tasks.results_folder import find_file
+from glore_video.tasks.sample_kinds import VIDEO, SampleKind, sample_kind
+
+FILE = "scores.npz"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +90,7 @@ def load_scores(path: str | Path) -> SavedScores:
         FileNotFoundError: there is none.
         ValueError: it is no such file, or its parts do not fit together.
     """
-    file = _find(Path(path))
+    file = find_file(Path(path), FILE)
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
             return _scores(str(file), dict(arrays))
@@ -97,17 +99,6 @@ def load_scores(path: str | Path) -> SavedScores:
     except ValueError as error:
         message = str(error)
         raise UsageError(message if message.startswith(str(file)) else f"{file}: {error}") from None
-
-
-def _find(path: Path) -> Path:
-    if path.is_dir():
-        for candidate in (path / "scores.npz", path / "test" / "scores.npz"):
-            if candidate.is_file():
-                return candidate
-        raise MissingFileError(f"{path}: holds no scores.npz and no test/scores.npz")
-    if not path.is_file():
-        raise MissingFileError(f"{path}: no such file or folder")
-    return path
 
 
 def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
@@ -151,60 +142,3 @@ def _scores(source: str, arrays: dict[str, np.ndarray]) -> SavedScores:
         ),
         kind=kind,
     )
-
-
-def sample_keys(scores: SavedScores, match: Match = "path") -> list[tuple[str, int]]:
-    """(path, how many times it came before in the list) of each sample: no two are the same.
-
-    match: "name" leaves the folders away, for lists that name the same samples on different disks.
-
-    Raises:
-        ValueError: with "name", if samples in different folders have the same name.
-    """
-    check_choice("match", match, Match)
-    seen: dict[str, tuple[str, int]] = {}
-    keys = []
-    for path in scores.paths:
-        key = PurePath(path).name if match == "name" else path
-        other, times = seen.get(key, (path, 0))
-        if other != path:
-            raise UsageError(
-                f"{scores.source}: {other} and {path} have the same name, they can't be matched by it"
-            )
-        keys.append((key, times))
-        seen[key] = path, times + 1
-    return keys
-
-
-class HasClasses(Protocol):
-    """What was read from one test."""
-
-    @property
-    def source(self) -> str: ...
-
-    @property
-    def class_names(self) -> tuple[str, ...]: ...
-
-    @property
-    def kind(self) -> SampleKind: ...
-
-
-def check_same_classes(runs: Sequence[HasClasses]) -> None:
-    """Raises ValueError unless all have the samples' kind and the classes of the first, in its order."""
-    first = runs[0]
-    for run in runs[1:]:
-        if run.kind != first.kind:
-            raise UsageError(
-                f"{run.source} is of {run.kind.plural}, {first.source} of {first.kind.plural}"
-            )
-        if run.class_names == first.class_names:
-            continue
-        if len(run.class_names) != len(first.class_names):
-            difference = f"{len(run.class_names)} against {len(first.class_names)}"
-        else:
-            pairs = zip(run.class_names, first.class_names, strict=True)
-            number, (mine, other) = next((n, p) for n, p in enumerate(pairs) if p[0] != p[1])
-            difference = f"class {number} is {mine!r} against {other!r}"
-        raise UsageError(
-            f"{run.source} and {first.source}: the classes are not the same, {difference}"
-        )

@@ -8,9 +8,9 @@ import numpy as np
 
 from glore_video.images.reading import read_image
 from glore_video.tasks.classification.evaluation import SetEvaluation
-from glore_video.tasks.classification.sample_kinds import PICTURE, SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
+from glore_video.tasks.sample_kinds import PICTURE, SampleKind
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import io
 import logging
 import os
 import shutil
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,14 +15,15 @@ from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from glore_video.data.loader import views_loader
 from glore_video.data.masks.masked_list import MaskedList
 from glore_video.engine.protocols import Records
 from glore_video.files.whole_files import replace_file
+from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
+from glore_video.models.networks.fcn import SegmentationNetwork
 from glore_video.statistics.confusion import confusion_matrix
 from glore_video.statistics.instance_iou import InstanceRules, instance_counts
 from glore_video.tasks.score_keys import changes_scores
@@ -102,14 +104,20 @@ class SceneEvaluation:
             stop_on_timeout=self.stop_on_timeout,
         )
 
+    def tested_form(self, network: nn.Module) -> nn.Module:
+        """With batch norms folded, and logits of one's own networks as coarse as their heads give them."""
+        fused = fuse_for_inference(network)
+        if isinstance(fused, SegmentationNetwork):
+            return fused.with_coarse_logits()
+        return fused
+
     def record(self, forward: Callable[[Tensor], Any], views: Scene, batch_size: int) -> np.ndarray:
         """float32 of record_shape; the picture's prediction is written beside it."""
-        seen = self.inference.probabilities(forward, views.picture, batch_size)
         classes = len(self.class_names)
-        columns = torch.where(seen.isfinite().all(0), seen.argmax(0), classes).to(torch.uint8)
+        columns = self.inference.class_map(forward, views.picture, batch_size)
         predicted = columns.cpu().numpy()
         save_prediction(
-            self.predictions / f"{self.names[views.index]}.png",
+            self._predicted_at(views.index),
             self.scenes.classes.numbers(predicted),
         )
         target = views.target.to(columns.device)
@@ -142,12 +150,23 @@ class SceneEvaluation:
             logger.info("test: %s, %s; results in %s", summary.line, self.inference.words, folder)
 
     def report(self, folder: Path, records: Records) -> None:
-        """report.html."""
+        """report.html; no predictions stay but those of this test's pictures, if they are wanted."""
         write_report(
             folder, self._seen(records), scenes=self.scenes, predicted_at=self._predicted_at
         )
         if not self.keep_predictions:
             shutil.rmtree(self.predictions, ignore_errors=True)
+            return
+        own = {self._predicted_at(index) for index in records.indices.tolist()}
+        there = set(self.predictions.rglob("*.png"))
+        for path in there - own:
+            path.unlink()
+        if missing := sorted(own - there):
+            logger.warning(
+                "%d predictions are gone, which the test had written before it was stopped; %s for "
+                "one",
+                *(len(missing), missing[0]),
+            )
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -179,5 +198,6 @@ def save_prediction(path: Path, labels: np.ndarray) -> None:
     """Write uint8 or uint16 (height, width) as a grey PNG, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     content = io.BytesIO()
-    Image.fromarray(labels).save(content, "PNG")
+    # Runs of equal labels alone: a fifth of the time of zlib's usual search, and a smaller file.
+    Image.fromarray(labels).save(content, "PNG", compress_type=zlib.Z_RLE)
     replace_file(path, content.getvalue())

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.files.whole_files import for_json, replace_file
 from glore_video.statistics.confusion import (
@@ -20,10 +18,10 @@ from glore_video.statistics.confusion import (
     pixel_accuracy,
 )
 from glore_video.statistics.iou_intervals import mean_iou_interval
-from glore_video.tasks.array_files import write_arrays
 from glore_video.tasks.segmentation.official_scores import OfficialScores, official_scores
 from glore_video.tasks.segmentation.picture_confusions import PictureConfusions
 from glore_video.tasks.segmentation.picture_table import picture_table
+from glore_video.tasks.segmentation.saved_confusions import save_confusions
 
 NO_NUMBER = "not_finite"
 
@@ -117,21 +115,11 @@ def write_results(
 ) -> None:
     """Write the three files, each whole or not at all.
 
-    confusions.npz holds paths, class_names, matrices (pictures, classes, classes + 1) and, if instances
-    are known, instances (pictures, classes, 4); it loads without pickle.
-
     Args:
         facts: more keys of summary.json, such as seconds, checkpoint, parameters and gmacs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    arrays = {
-        "paths": np.array(seen.paths, dtype=np.str_),
-        "class_names": np.array(classes.names, dtype=np.str_),
-        "matrices": seen.matrices,
-    }
-    if seen.instances is not None:
-        arrays["instances"] = seen.instances
-    write_arrays(folder / "confusions.npz", arrays)
+    save_confusions(folder, seen, classes.names)
     replace_file(folder / "pictures.csv", picture_table(seen, classes))
     bad = [path for path, wrong in zip(seen.paths, seen.not_finite, strict=True) if wrong]
     text = json.dumps(

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from glore_video.errors import UsageError
 from glore_video.pixels.transforms import Interpolation, resize, short_side_size
 from glore_video.tasks.segmentation.objective import main_output
+from glore_video.tasks.segmentation.placed_logits import PlacedLogits, class_map, mean_logits
 
 Forward = Callable[[Tensor], Any]
 """uint8 (n, 3, height, width) -> logits (n, classes, height, width), or a mapping with them as "out"."""
@@ -59,6 +60,24 @@ class SceneInference:
             parts.append(f"scales {', '.join(f'{scale:g}' for scale in self.scales)}")
         return ", ".join([*parts, *["mirror images"] * self.flip])
 
+    def class_map(self, forward: Forward, picture: Tensor, batch_size: int) -> Tensor:
+        """The most likely class of each pixel: uint8 (height, width), on forward's device.
+
+        Where its probabilities are not finite, the number of classes. Of one look at a picture they are
+        not computed: its highest logit tells as much.
+
+        Args:
+            picture: uint8 (1, height, width, 3).
+            batch_size: windows that are looked at together.
+        """
+        height, width = picture.shape[1:3]
+        if self.scales == (1.0,) and not self.flip and not self.short_side:
+            parts = self._parts(forward, picture.permute(0, 3, 1, 2), batch_size)
+        else:
+            seen = self.probabilities(forward, picture, batch_size)
+            parts = iter([PlacedLogits(seen, 0, 0, height, width)])
+        return class_map(parts, height, width)
+
     def probabilities(self, forward: Forward, picture: Tensor, batch_size: int) -> Tensor:
         """Of a picture uint8 (1, height, width, 3): float32 (classes, height, width), on forward's device.
 
@@ -70,7 +89,8 @@ class SceneInference:
         for scaled in self.scaled(picture):
             for mirrored in (False, True) if self.flip else (False,):
                 inputs = scaled.flip(3) if mirrored else scaled
-                logits = self._logits(forward, inputs, batch_size)
+                parts = self._parts(forward, inputs, batch_size)
+                logits = mean_logits(parts, inputs.shape[2], inputs.shape[3])[None]
                 if mirrored:
                     logits = logits.flip(3)
                 if tuple(logits.shape[2:]) != size:
@@ -92,38 +112,22 @@ class SceneInference:
             scaled = resize(picture, *size, interpolation=self.interpolation, antialias=True)
             yield scaled.permute(0, 3, 1, 2)
 
-    def _logits(self, forward: Forward, inputs: Tensor, batch_size: int) -> Tensor:
-        """float32 (1, classes, height, width) of inputs uint8 (1, 3, height, width)."""
+    def _parts(self, forward: Forward, inputs: Tensor, batch_size: int) -> Iterator[PlacedLogits]:
+        """What the network gives of inputs uint8 (1, 3, height, width), or of windows of them."""
         height, width = inputs.shape[2:]
-        if not self.window or (height <= self.window[0] and width <= self.window[1]):
-            return _logits_of(forward, inputs)
-        rows = window_starts(height, self.window[0], self.stride)
-        columns = window_starts(width, self.window[1], self.stride)
+        window = self.window or (height, width)
+        tall, wide = min(window[0], height), min(window[1], width)
+        rows = window_starts(height, tall, self.stride)
+        columns = window_starts(width, wide, self.stride)
         places = [(top, left) for top in rows for left in columns]
-        tall, wide = min(self.window[0], height), min(self.window[1], width)
-        total: Tensor | None = None
         for first in range(0, len(places), batch_size):
             chosen = places[first : first + batch_size]
             windows = torch.cat(
                 [inputs[:, :, top : top + tall, left : left + wide] for top, left in chosen]
             )
-            logits = _logits_of(forward, windows)
-            if total is None:
-                total = logits.new_zeros(1, logits.shape[1], height, width)
+            logits = main_output(forward(windows)).float()
             for (top, left), each in zip(chosen, logits, strict=True):
-                total[0, :, top : top + tall, left : left + wide] += each
-        assert total is not None
-        return total.div_(
-            _times(rows, tall, height)[:, None].to(total) * _times(columns, wide, width).to(total)
-        )
-
-
-def _logits_of(forward: Forward, inputs: Tensor) -> Tensor:
-    """float32, of the inputs' size."""
-    logits = main_output(forward(inputs)).float()
-    if logits.shape[2:] == inputs.shape[2:]:
-        return logits
-    return F.interpolate(logits, tuple(inputs.shape[2:]), mode="bilinear", align_corners=False)
+                yield PlacedLogits(each, top, left, tall, wide)
 
 
 def window_starts(length: int, window: int, stride: float) -> Sequence[int]:
@@ -132,11 +136,3 @@ def window_starts(length: int, window: int, stride: float) -> Sequence[int]:
         return [0]
     step = max(1, int(window * stride))
     return [*range(0, length - window, step), length - window]
-
-
-def _times(starts: Sequence[int], window: int, length: int) -> Tensor:
-    """How many windows see each position of an axis, (length,)."""
-    counts = torch.zeros(length)
-    for start in starts:
-        counts[start : start + window] += 1
-    return counts

@@ -319,7 +319,12 @@ class Segmentation(BaseTask):
                 indices=spread_indices(len(samples), _LOOKED_AT),
                 max_pixels=config.DATA.MAX_PIXELS,
             )
-            for line in found.lines(self.classes):
+            if found.checked and len(found.faults) == found.checked:
+                raise UsageError(
+                    f"{samples.source}: none of the {found.checked} masks that were looked at can be "
+                    f"used: {found.faults[0].path}: {found.faults[0].reason}"
+                )
+            for line in found.lines():
                 logger.warning("%s: %s", samples.source, line)
 
     def shapes(self) -> dict[str, tuple[int, ...]]:

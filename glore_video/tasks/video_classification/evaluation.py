@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from glore_video.tasks.classification.evaluation import SetEvaluation
-from glore_video.tasks.classification.sample_kinds import VIDEO, SampleKind
 from glore_video.tasks.classification.saved_scores import ViewPlan
+from glore_video.tasks.sample_kinds import VIDEO, SampleKind
 from glore_video.tasks.video_classification.dataset import EvalViews
 from glore_video.video.stills import sample_frames
 
