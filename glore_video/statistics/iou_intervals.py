@@ -112,7 +112,7 @@ def _second_less_first(values: np.ndarray, runs: int) -> np.ndarray:
 
 
 def runs_iou_interval(
-    runs: Sequence[np.ndarray],
+    runs: np.ndarray | Sequence[np.ndarray],
     classes: Sequence[int],
     *,
     level: float = LEVEL,

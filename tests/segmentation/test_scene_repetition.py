@@ -72,9 +72,9 @@ def test_runs_that_are_alike_everywhere_are_no_point():
 def test_other_tests_are_refused(tmp_path):
     first = write(tmp_path / "a", matrices(1.0))
     other = write(tmp_path / "b", matrices(1.0, 10))
-    with pytest.raises(UsageError, match="tests of other pictures or classes"):
+    with pytest.raises(UsageError, match="lacks 10"):
         scene_repetition([first, other], ("road",))
     with pytest.raises(UsageError, match="no class 'lane', but sky, road, pavement"):
         scene_repetition([first], ("lane",))
-    with pytest.raises(MissingFileError, match=r"c/test/confusions.npz: no such file"):
+    with pytest.raises(MissingFileError, match="c: no such file"):
         scene_repetition([tmp_path / "c"], ("road",))
