@@ -204,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--backbone", default="tiny2d", help="tiny2d or timm/<name>")
-    parser.add_argument("--output-stride", type=int, default=8, choices=(8, 16))
+    parser.add_argument("--output-stride", type=positive, default=8, choices=(8, 16))
     parser.add_argument(
         "--size", nargs=2, type=positive, default=(1024, 2048), help="height, width"
     )

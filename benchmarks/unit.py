@@ -1,4 +1,4 @@
-"""One GloRe unit: ours, in the published order, and pytorchvideo's pooled non-local block.
+"""One GloRe unit: ours, in the lean and in the published order, and pytorchvideo's non-local block.
 
     python benchmarks/unit.py                              # CPU, fp32, Res3 and Res4, 8 frames
     python benchmarks/unit.py --frames 32 --batch 1
@@ -7,7 +7,7 @@
 Times are minima over interleaved rounds, forward (eval) and forward + backward (train); ratios are
 to the published order. "fused" is `fuse_for_inference` of ours. "saved" is kept for the backward
 pass, "moved" what all operators of a forward and backward pass read and write, as if nothing stayed
-in a cache between two of them; it isn't known of compiled forms. "floor" is what any unit must read
+in a cache between two of them, "operators" their number; neither is known of compiled forms. "floor" is what any unit must read
 and write, x and the output forward, and with the backward pass x again and both gradients besides,
 and the time in which the device's measured copy bandwidth moves that.
 """
@@ -19,7 +19,7 @@ import copy
 from collections.abc import Callable, Sequence
 
 import torch
-from memory import moved_bytes, saved_bytes
+from memory import moved_bytes, operators, saved_bytes
 from timing import bandwidth, compare
 from torch import Tensor, nn
 
@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads, {args.dtype}, "
         f"copies {bytes_a_second / 1e9:.0f} GB/s"
     )
-    columns = ("eval ms", "train ms", "saved MB", "peak MB", "moved MB")
+    columns = ("eval ms", "train ms", "saved MB", "peak MB", "moved MB", "operators")
     print(f"{'':34}" + "".join(f"{column:>10}{'ratio':>7}" for column in columns))
     for stage in args.stages:
         channels, side = STAGES[stage]
@@ -92,12 +92,14 @@ def measure(
         for name, m in modules.items()
     }
     moved = {} if args.compile else {name: moved_bytes(run) for name, run in trains.items()}
+    asked = {} if args.compile else {name: operators(run) for name, run in trains.items()}
     columns: list[tuple[dict[str, float], float]] = [
         ({name: c.seconds for name, c in eval_costs.items()}, 1e3),
         ({name: c.seconds for name, c in train_costs.items()}, 1e3),
         (saved, 1e-6),
         ({name: c.peak_bytes for name, c in train_costs.items()}, 1e-6),
         (moved, 1e-6),
+        (asked, 1),
     ]
     for name in infers:
         row = f"{title + ', ' + name:34}"
@@ -118,9 +120,11 @@ def measure(
 def units(channels: int, args: argparse.Namespace) -> dict[str, nn.Module]:
     ours = GloreUnit3d(channels)
     nn.init.ones_(ours.blocker.weight)
-    published = copy.deepcopy(ours)
-    published.order = "published"
-    forms: dict[str, nn.Module] = {"ours": ours, "published": published}
+    forms: dict[str, nn.Module] = {"ours": ours}
+    for order in ("lean", "published"):
+        form = copy.deepcopy(ours)
+        form.order = order
+        forms[order] = form
     if args.nonlocal_block:
         host = nn.Sequential(nn.Identity())
         insert_nonlocal(host, after=["0"], channels=channels)

@@ -112,7 +112,7 @@ ANY_TASK = [
     in (
         *("cli/predict.py", "cli/visualize.py", "cli/serve.py", "cli/export.py"),
         *("cli/drawn_predictions.py", "cli/prediction_output.py", "cli/check_data.py"),
-        "cli/compare.py",
+        *("cli/compare.py", "cli/report.py"),
         *("cli/train.py", "cli/test.py", "cli/benchmark_loader.py"),
     )
 ]
@@ -124,7 +124,7 @@ def test_verbs_ask_the_task(path):
     if path != PACKAGE / "prediction" / "__init__.py":
         of_tasks = [m for m in imported_names(path) if m.startswith("glore_video.tasks.")]
         rooms = {name.split(".")[2] for name in TASKS.values()}
-        rooms |= {"classification"} if path.name == "compare.py" else set()
+        rooms |= {"classification"} if path.name in ("compare.py", "report.py") else set()
         assert not [m for m in of_tasks if m.split(".")[2] in rooms]
 
 

@@ -59,13 +59,13 @@ def _compare(args: argparse.Namespace) -> int:
         raise UsageError("two runs are needed, or the groups --a and --b")
 
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.tasks import comparison_of
-    from glore_video.tasks.comparisons import CompareRequest
+    from glore_video.tasks import saved_tests_of
     from glore_video.tasks.sample_matching import UnmatchedSamplesError
+    from glore_video.tasks.saved_tests import CompareRequest
 
     first = args.a or args.runs[:1]
     others = [args.b] if args.b else [[path] for path in args.runs[1:]]
-    comparison = comparison_of([*first, *(path for paths in others for path in paths)])
+    comparison = saved_tests_of([*first, *(path for paths in others for path in paths)])
     if args.correction and "--correction" not in comparison.FLAGS:
         raise UsageError(f"--correction: tests of {comparison.WORDS} have no tests to correct")
     request = CompareRequest(

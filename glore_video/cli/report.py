@@ -2,13 +2,13 @@
 
 import argparse
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import get_args
 
 from glore_video.choices import Backend
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
+from glore_video.errors import UsageError
 
 
 def parser() -> argparse.ArgumentParser:
@@ -17,9 +17,11 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("folder", type=Path, help="OUTPUT_DIR of a run, or its test folder")
     parser.add_argument(
-        "--no-pictures", action="store_true", help="do not read the worst mistakes' videos"
+        "--no-pictures", action="store_true", help="do not read the worst videos or pictures again"
     )
-    parser.add_argument("--backend", choices=get_args(Backend), default="pyav")
+    parser.add_argument(
+        "--backend", choices=get_args(Backend), help="that reads videos (default: pyav)"
+    )
     return parser
 
 
@@ -30,12 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     # Imported late, so that help and wrong arguments do not wait for torch.
-    from glore_video.tasks.classification.report import write_report
-    from glore_video.video.stills import sample_frames
+    from glore_video.tasks import saved_tests_of
 
-    folder: Path = args.folder
-    if not (folder / "scores.npz").is_file() and (folder / "test").is_dir():
-        folder = folder / "test"
-    frames_of = None if args.no_pictures else partial(sample_frames, backend=args.backend)
-    print(f"wrote {write_report(folder, frames_of=frames_of)}")
+    tests = saved_tests_of([str(args.folder)])
+    if args.backend and "--backend" not in tests.FLAGS:
+        raise UsageError(f"--backend: {args.folder} is a test of {tests.WORDS}, without videos")
+    written = tests.rebuilt(
+        args.folder, pictures=not args.no_pictures, backend=args.backend or "pyav"
+    )
+    print(f"wrote {written}")
     return 0

@@ -21,9 +21,13 @@ def in_threads(
         return
     waiting: deque[Future[_Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
-        for item in items:
-            waiting.append(pool.submit(action, item))
-            if len(waiting) > _AHEAD * threads:
+        try:
+            for item in items:
+                waiting.append(pool.submit(action, item))
+                if len(waiting) > _AHEAD * threads:
+                    yield waiting.popleft().result()
+            while waiting:
                 yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        finally:  # after an error or Ctrl-C nobody wants what has not begun
+            for future in waiting:
+                future.cancel()

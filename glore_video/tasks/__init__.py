@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from glore_video.config import Config
     from glore_video.engine.precision import Precision
-    from glore_video.tasks.comparisons import Comparing
     from glore_video.tasks.predictor import Predictor
     from glore_video.tasks.protocol import RunTask
     from glore_video.tasks.sample_checks import SampleCheck
+    from glore_video.tasks.saved_tests import SavedTests
 
 TASKS = {
     "video_classification": "glore_video.tasks.video_classification.task:VideoClassification",
@@ -41,11 +41,11 @@ CHECKS = {
 }
 """Task -> module that checks its samples before a run; the last one takes what no other does."""
 
-COMPARISONS = (
-    "glore_video.tasks.classification.compared",
-    "glore_video.tasks.segmentation.compared",
+SAVED_TESTS = (
+    "glore_video.tasks.classification.saved_tests",
+    "glore_video.tasks.segmentation.saved_tests",
 )
-"""Modules that compare tests, see `comparison_of`."""
+"""Modules that know what tests have left, see `saved_tests_of`."""
 
 
 def task_of(config: Config) -> RunTask:
@@ -75,14 +75,14 @@ def check_of(task: str | None, source: Path, separator: str) -> tuple[str, Sampl
     raise AssertionError(f"no check takes {source}")
 
 
-def comparison_of(paths: Sequence[str]) -> Comparing:
-    """What compares tests that lie there.
+def saved_tests_of(paths: Sequence[str]) -> SavedTests:
+    """What compares tests that lie there, and writes their pages anew.
 
     Raises MissingFileError and UsageError where there are none, or of several tasks.
     """
-    from glore_video.tasks.comparisons import one_comparison
+    from glore_video.tasks.saved_tests import of_one_task
 
-    return one_comparison([cast("Comparing", import_module(path)) for path in COMPARISONS], paths)
+    return of_one_task([cast("SavedTests", import_module(path)) for path in SAVED_TESTS], paths)
 
 
 def published_predictor(

@@ -51,8 +51,13 @@ class CheckRequest:
 
     @property
     def table(self) -> Path:
-        """Where a check without a manifest writes what it has found: train.check.csv beside train."""
+        """Where a check without a manifest writes what it has found: train.check.csv beside train.
+
+        Raises UsageError if that is the list itself.
+        """
         if self.out is not None:
+            if self.out.exists() and self.out.samefile(self.source):
+                raise UsageError(f"--out {self.out}: is what is to be checked, and would be lost")
             return self.out
         source = Path(os.path.abspath(self.source))
         return source.with_name(f"{source.name if source.is_dir() else source.stem}.check.csv")

@@ -68,6 +68,14 @@ def test_a_list(folder, capsys):
     assert main(words) == 0
 
 
+def test_the_list_is_not_written_over(folder, capsys):
+    path = folder.parent / "list.csv"
+    path.write_text("train/ape/a b.jpg 5\n")
+    assert main([str(path), "--out", str(path)]) == 2
+    assert f"--out {path}: is what is to be checked" in one_error_line(capsys)
+    assert path.read_text() == "train/ape/a b.jpg 5\n"
+
+
 def test_videos_with_pictures_beside_them_are_videos(folder, capsys):
     encode(folder / "cat" / "clip.mp4", numbers=range(4), gop=4)
     assert main([str(folder)]) == 0

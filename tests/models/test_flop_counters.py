@@ -60,14 +60,14 @@ def check(model, shape, *, grad, train):
 
 
 @MODES
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 @pytest.mark.parametrize(
     ("kind", "positions"), [(GloreUnit1d, (90,)), (GloreUnit2d, (9, 10)), (GloreUnit3d, (3, 5, 6))]
 )
 def test_a_unit(kind, positions, order, grad, train):
     unit = kind(64, order=order)
     products = multiply_adds(64, 16, 32, 90, order)
-    norm = 2 * 64 * 90 if order == "published" else 0  # folded into smaller matrices
+    norm = 0 if order == "reassociated" else 2 * 64 * 90  # folded into smaller matrices there
     by_fvcore, by_torch, passed_over = count(
         unit, torch.randn(2, 64, *positions), grad=grad, train=train
     )
@@ -106,9 +106,25 @@ def test_the_backward_pass_of_a_unit(dtype, channels_last):
     assert counter.get_total_flops() / 2 == 2 * (over_positions + graph + statistics)
 
 
-def test_a_training_step_on_the_meta_device():
+@pytest.mark.parametrize("channels_last", [False, True], ids=["channels first", "channels last"])
+def test_the_backward_pass_of_a_lean_unit(channels_last):
+    unit = GloreUnit3d(64, order="lean")
+    torch.nn.init.normal_(unit.blocker.weight)
+    x = torch.randn(2, 64, 3, 5, 6)
+    if channels_last:
+        x = x.to(memory_format=torch.channels_last_3d)
+    y = unit(x.requires_grad_())
+    with FlopCounterMode(display=False) as counter:
+        y.sum().backward()
+    over_positions = 7 * 16 * 64 * 90  # twice those of B, graph, Y; Y once more
+    graph = 4 * 16 * 32 * 64 + 2 * (16 * 32 * 32 + 16 * 16 * 32)  # twice V, extend, conv2, conv1
+    assert counter.get_total_flops() / 2 == 2 * (over_positions + graph)
+
+
+@pytest.mark.parametrize("order", ["reassociated", "lean"])
+def test_a_training_step_on_the_meta_device(order):
     def counted(device):
-        unit = GloreUnit2d(32, order="reassociated").to(device)
+        unit = GloreUnit2d(32, order=order).to(device)
         with FlopCounterMode(display=False) as counter:
             unit(torch.ones(2, 32, 6, 7, device=device, requires_grad=True)).sum().backward()
         return counter.get_total_flops()

@@ -15,8 +15,18 @@ UNITS = [(GloreUnit1d, (7,)), (GloreUnit2d, (3, 5)), (GloreUnit3d, (2, 3, 4))]
 LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 
 
-def two_orders(kind=GloreUnit3d, sizes=(6, 3, 4), *, normalize=True, dtype=torch.float64):
-    """The same random unit twice: published order, reassociated order."""
+OTHERS = pytest.mark.parametrize("order", ["reassociated", "lean"])
+
+
+def two_orders(
+    kind=GloreUnit3d,
+    sizes=(6, 3, 4),
+    *,
+    normalize=True,
+    dtype=torch.float64,
+    order="reassociated",
+):
+    """The same random unit twice: in the published order and in another one."""
     torch.manual_seed(0)
     unit = kind(*sizes, normalize=normalize).to(dtype)
     for name, parameter in unit.named_parameters():
@@ -25,7 +35,7 @@ def two_orders(kind=GloreUnit3d, sizes=(6, 3, 4), *, normalize=True, dtype=torch
     nn.init.normal_(unit.blocker.running_mean)
     nn.init.uniform_(unit.blocker.running_var, 0.1, 1.0)
     other = copy.deepcopy(unit)
-    unit.order, other.order = "published", "reassociated"
+    unit.order, other.order = "published", order
     return unit, other
 
 
@@ -39,14 +49,17 @@ def relative(got, expected):
     return ((got - expected).norm() / expected.norm()).item()
 
 
+@OTHERS
 @pytest.mark.parametrize(("kind", "positions"), UNITS)
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("channels_last", [False, True])
 def test_outputs_gradients_and_statistics_are_the_published_ones(
-    kind, positions, normalize, training, channels_last
+    kind, positions, normalize, training, channels_last, order
 ):
-    published, unit = (u.train(training) for u in two_orders(kind, normalize=normalize))
+    published, unit = (
+        u.train(training) for u in two_orders(kind, normalize=normalize, order=order)
+    )
     x = torch.randn(3, 6, *positions, dtype=torch.float64)
     if channels_last and x.dim() in LAST:
         x = x.contiguous(memory_format=LAST[x.dim()])
@@ -58,9 +71,10 @@ def test_outputs_gradients_and_statistics_are_the_published_ones(
         torch.testing.assert_close(unit.get_buffer(name), buffer, rtol=1e-12, atol=1e-12)
 
 
+@OTHERS
 @pytest.mark.parametrize("normalize", [True, False])
-def test_single_precision(normalize):
-    published, unit = two_orders(sizes=(64,), normalize=normalize, dtype=torch.float32)
+def test_single_precision(normalize, order):
+    published, unit = two_orders(sizes=(64,), normalize=normalize, dtype=torch.float32, order=order)
     x = torch.randn(4, 64, 4, 10, 10)
     weights = torch.randn_like(x)
     expected = output_and_gradients(published.double(), x.double(), weights.double())
@@ -69,10 +83,11 @@ def test_single_precision(normalize):
         assert relative(got.double(), wanted) < rounding
 
 
+@OTHERS
 @pytest.mark.slow
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_gradients_of_gradients(channels_last):
-    _, unit = two_orders(GloreUnit2d, (3, 2, 2))
+def test_gradients_of_gradients(channels_last, order):
+    _, unit = two_orders(GloreUnit2d, (3, 2, 2), order=order)
     names = [name for name, _ in unit.named_parameters()]
     x = torch.randn(2, 3, 2, 2, dtype=torch.float64)
     if channels_last:
@@ -86,8 +101,9 @@ def test_gradients_of_gradients(channels_last):
     assert torch.autograd.gradgradcheck(call, inputs)
 
 
-def test_input_without_gradient():
-    published, unit = two_orders()
+@OTHERS
+def test_input_without_gradient(order):
+    published, unit = two_orders(order=order)
     x = torch.randn(2, 6, 2, 3, 4, dtype=torch.float64)
     expected = torch.autograd.grad(published(x).square().sum(), tuple(published.parameters()))
     grads = torch.autograd.grad(unit(x).square().sum(), tuple(unit.parameters()))
@@ -95,8 +111,9 @@ def test_input_without_gradient():
         torch.testing.assert_close(got, wanted, rtol=1e-11, atol=1e-11)
 
 
-def test_running_statistics_of_several_steps_without_momentum():
-    published, unit = two_orders()
+@OTHERS
+def test_running_statistics_of_several_steps_without_momentum(order):
+    published, unit = two_orders(order=order)
     for u in (published, unit):
         u.blocker.reset_running_stats()
         u.blocker.momentum = None
@@ -108,8 +125,9 @@ def test_running_statistics_of_several_steps_without_momentum():
     torch.testing.assert_close(unit.blocker.running_var, published.blocker.running_var)
 
 
-def test_batch_norm_without_statistics_or_weights():
-    published, unit = two_orders()
+@OTHERS
+def test_batch_norm_without_statistics_or_weights(order):
+    published, unit = two_orders(order=order)
     for u in (published, unit):
         u.blocker = nn.BatchNorm3d(6, affine=False, track_running_stats=False).double()
     x = torch.randn(2, 6, 2, 3, 4, dtype=torch.float64)
@@ -118,8 +136,9 @@ def test_batch_norm_without_statistics_or_weights():
     torch.testing.assert_close(unit(x), published(x))
 
 
-def test_a_single_value_has_no_statistics():
-    unit = GloreUnit1d(4, order="reassociated")
+@OTHERS
+def test_a_single_value_has_no_statistics(order):
+    unit = GloreUnit1d(4, order=order)
     with pytest.raises(ValueError, match="more than one value a channel"):
         unit(torch.ones(1, 4, 1))
 
@@ -153,15 +172,18 @@ def test_many_nodes_and_few_states_stay_published():
     assert cheaper_order(64, 64, 8, 10**6) == "published"
 
 
-def test_replaced_layers_are_called():
-    unit = GloreUnit3d(8, order="reassociated")
-    assert unit.resolve_order(1) == "reassociated"
+@OTHERS
+def test_replaced_layers_are_called(order):
+    unit = GloreUnit3d(8, order=order)
+    assert unit.resolve_order(1) == order
     unit.conv_state = nn.Sequential(unit.conv_state)
     assert unit.resolve_order(1) == "published"
 
 
 def test_bad_order_is_named():
-    with pytest.raises(ValueError, match="one of auto, published, reassociated, got 'reassociate'"):
+    with pytest.raises(
+        ValueError, match="one of auto, published, reassociated, lean, got 'reassociate'"
+    ):
         GloreUnit(8, order="reassociate")
 
 
@@ -209,10 +231,11 @@ TRANSFORMS = {
 }
 
 
+@OTHERS
 @pytest.mark.parametrize("transform", TRANSFORMS.values(), ids=[*TRANSFORMS])
 @pytest.mark.parametrize("channels_last", [False, True], ids=["channels first", "channels last"])
-def test_transforms_of_torch(transform, channels_last):
-    published, unit = (u.eval() for u in two_orders())
+def test_transforms_of_torch(transform, channels_last, order):
+    published, unit = (u.eval() for u in two_orders(order=order))
     x = torch.randn(2, 6, 2, 3, 4, dtype=torch.float64)
     if channels_last:
         x = x.contiguous(memory_format=torch.channels_last_3d)
@@ -220,7 +243,7 @@ def test_transforms_of_torch(transform, channels_last):
     torch.testing.assert_close(transform(unit, x), expected, rtol=1e-10, atol=1e-10)
 
 
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
 def test_an_empty_batch(order, training):
     unit = GloreUnit3d(6, order=order).train(training)
@@ -233,7 +256,7 @@ def test_an_empty_batch(order, training):
     assert torch.equal(unit.blocker.running_var, before["blocker.running_var"])
 
 
-@pytest.mark.parametrize("order", ["auto", "published", "reassociated"])
+@pytest.mark.parametrize("order", ["auto", "published", "reassociated", "lean"])
 def test_no_positions_are_named(order):
     with pytest.raises(ValueError, match=r"1 position or more, got shape \(2, 6, 0, 3, 4\)"):
         GloreUnit3d(6, order=order)(torch.zeros(2, 6, 0, 3, 4))
@@ -242,11 +265,11 @@ def test_no_positions_are_named(order):
 @pytest.mark.filterwarnings(
     "ignore"
 )  # the tracer remarks on sizes; newer torch calls it deprecated
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 @pytest.mark.parametrize("normalize", [True, False], ids=["normalized", "sums"])
 @pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
 def test_traced_at_another_size(order, normalize, training):
-    unit = {u.order: u.train(training) for u in two_orders(normalize=normalize)}[order]
+    unit = two_orders(normalize=normalize, order=order)[1].train(training)
     traced = torch.jit.trace(unit, torch.randn(2, 6, 2, 3, 4).double(), check_trace=False)
     x = torch.randn(3, 6, 5, 4, 2, dtype=torch.float64)
     torch.testing.assert_close(traced(x), unit(x), rtol=1e-12, atol=1e-12)
@@ -268,9 +291,10 @@ def saved_shapes(unit, x):
     return [shape for _, shape in shapes.values()], sum(size for size, _ in shapes.values())
 
 
+@OTHERS
 @pytest.mark.parametrize(("channels", "positions"), [(64, (4, 8, 8)), (128, (4, 6, 6))])
-def test_only_input_and_nodes_are_saved_over_positions(channels, positions):
-    published, unit = two_orders(sizes=(channels,), dtype=torch.float32)
+def test_only_input_and_nodes_are_saved_over_positions(channels, positions, order):
+    published, unit = two_orders(sizes=(channels,), dtype=torch.float32, order=order)
     x = torch.randn(8, channels, *positions)
     length = x[0, 0].numel()
     shapes, size = saved_shapes(unit, x)
@@ -292,10 +316,11 @@ class Copies(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
+@OTHERS
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("dim", [2, 3])
-def test_channels_last_stays_without_copies(dim, training):
-    unit = GloreUnit(16, dimension=dim, order="reassociated").train(training)
+def test_channels_last_stays_without_copies(dim, training, order):
+    unit = GloreUnit(16, dimension=dim, order=order).train(training)
     x = torch.randn(2, 16, *(4, 5, 6)[:dim]).contiguous(memory_format=LAST[dim + 2])
     with Copies() as copies:
         y = unit(x.requires_grad_())
@@ -306,12 +331,13 @@ def test_channels_last_stays_without_copies(dim, training):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("order", ["auto", "lean"])
 @pytest.mark.parametrize("training", [True, False])
-def test_compiled_once_for_all_clip_lengths(training):
+def test_compiled_once_for_all_clip_lengths(training, order):
     torch._dynamo.reset()
     _, unit = two_orders(sizes=(8,), dtype=torch.float32)
     nn.init.zeros_(unit.gcn.conv1.bias)  # two nodes: with any other they may be silent
-    unit.order = "auto"
+    unit.order = order
     unit.train(training)
     eager = copy.deepcopy(unit)
     counter = CompileCounterWithBackend("aot_eager")
@@ -332,18 +358,17 @@ def test_compiled_once_for_all_clip_lengths(training):
     torch._dynamo.reset()
 
 
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 def test_shapes_on_the_meta_device(order):
     unit = GloreUnit3d(8, order=order).to("meta")
     x = torch.empty(2, 8, 4, 5, 5, device="meta")
     assert unit(x).shape == x.shape
 
 
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 @pytest.mark.parametrize("normalize", [True, False])
 def test_exported_for_any_clip_length(normalize, order):
-    units = two_orders(sizes=(8,), normalize=normalize, dtype=torch.float32)
-    unit = {unit.order: unit for unit in units}[order]
+    _, unit = two_orders(sizes=(8,), normalize=normalize, dtype=torch.float32, order=order)
     unit.eval()
     frames = torch.export.Dim("frames", min=2, max=64)
     with torch.no_grad():

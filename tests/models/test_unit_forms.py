@@ -115,7 +115,7 @@ def output_and_gradients(function, unit, x, weights):
 @pytest.mark.parametrize(("kind", "positions"), KINDS, ids=["1d", "2d", "3d"])
 @pytest.mark.parametrize("options", FORMS.values(), ids=[*FORMS])
 @pytest.mark.parametrize("training", [True, False], ids=["train", "eval"])
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 def test_outputs_and_gradients_are_those_of_the_formula(kind, positions, options, training, order):
     unit = random_unit(kind, order=order, **options).train(training)
     x = torch.randn(3, C, *positions, dtype=torch.float64)
@@ -142,7 +142,7 @@ def test_running_statistics_are_the_same_in_both_orders(options):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", FORMS.values(), ids=[*FORMS])
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 def test_gradients_by_finite_differences(options, order):
     unit = random_unit(sizes=(3, 2, 2), order=order, **options)
     names = [name for name, _ in unit.named_parameters()]
@@ -156,7 +156,7 @@ def test_gradients_by_finite_differences(options, order):
 
 @pytest.mark.parametrize(("kind", "positions"), KINDS, ids=["1d", "2d", "3d"])
 @pytest.mark.parametrize("options", FORMS.values(), ids=[*FORMS])
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 def test_a_new_unit_is_the_identity_and_learns(kind, positions, options, order):
     torch.manual_seed(0)
     unit = kind(16, order=order, **options)
@@ -196,7 +196,7 @@ def test_keys_of_the_preactivated_form():
 
 
 @pytest.mark.parametrize("options", FORMS.values(), ids=[*FORMS])
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 def test_fused_for_inference(options, order):
     unit = random_unit(order=order, **options).eval()
     x = torch.randn(2, C, 3, 5, dtype=torch.float64)
@@ -246,7 +246,7 @@ def test_copies_exports_and_layouts(name):
     torch.testing.assert_close(last, expected)
 
 
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 @pytest.mark.parametrize("form", ["preactivated", "post"])
 def test_an_empty_batch(order, form):
     unit = GloreUnit2d(8, form=form, order=order)
@@ -254,7 +254,7 @@ def test_an_empty_batch(order, form):
 
 
 @pytest.mark.parametrize("options", FORMS.values(), ids=[*FORMS])
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 def test_batch_norms_are_split_and_taken_precisely(options, order):
     x = torch.randn(4, C, 3, 5, dtype=torch.float64)
     unit = random_unit(order=order, **options)

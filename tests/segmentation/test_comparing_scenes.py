@@ -34,7 +34,8 @@ def matrices(right, seed=0):
 def write(folder, found, *, paths=None, names=NAMES):
     paths = [f"{NASTY}/{n}.png" for n in range(len(found))] if paths is None else paths
     (folder / "test").mkdir(parents=True)
-    save_confusions(folder / "test", PictureConfusions(found, tuple(paths)), names)
+    colours = np.zeros((len(names), 3), np.uint8)
+    save_confusions(folder / "test", PictureConfusions(found, tuple(paths)), names, colours)
     return str(folder)
 
 

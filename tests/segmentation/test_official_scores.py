@@ -136,6 +136,24 @@ def test_without_instances_there_is_no_iiou(cfg, pairs, cities, tmp_path, capsys
     assert not [key for key in summary if "iiou" in key]
 
 
+def test_the_test_set_whose_masks_nobody_has(cfg, pairs, tmp_path, capsys):
+    """As the files for Cityscapes' server are made: all is ignored, nothing is scored, all is saved."""
+    folder = tmp_path / "cities"
+    write_cityscapes(folder, {"train": 2, "val": 1, "test": 2}, height=64, width=128)
+    for path in (folder / "gtFine" / "test").rglob("*.png"):
+        Image.fromarray(np.zeros((64, 128), np.uint8)).save(path)
+    pairs |= {"DATA.PATH_TO_DATA_DIR": folder, "TEST.SPLIT": "test", "SOLVER.MAX_EPOCH": 1}
+    assert main([*cfg, *flat(pairs)]) == 0
+    test = pairs["OUTPUT_DIR"] / "test"
+    saved = sorted(path.name for path in (test / "predictions").iterdir())
+    pictures = sorted((folder / "leftImg8bit" / "test").rglob("*.png"))
+    assert saved == [path.name for path in pictures]
+    summary = json.loads((test / "summary.json").read_text())
+    assert (summary["miou"], summary["mean_iiou"], summary["pictures_scored"]) == (None, None, 2)
+    assert "no pixel of their masks counts (2 of 2 pictures)" in capsys.readouterr().err
+    assert "mean IoU" in (test / "report.html").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("instances", "reason"),
     [

@@ -1,5 +1,7 @@
 """What a segmentation network says of single pictures: masks, shares, where it looks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,9 +16,12 @@ from glore_video.inspection import grad_cam, inspect_units
 from glore_video.prediction import load_predictor, predictor_of
 from glore_video.tasks.file_predictor import NotFiniteError
 from glore_video.tasks.segmentation.colour_key import draw_key, with_key
+from glore_video.tasks.segmentation.colours import overlaid
 from glore_video.tasks.segmentation.inspection import cut_mask, first_view, score_of
 from glore_video.tasks.segmentation.scene_inference import SceneInference
 from glore_video.tasks.segmentation.segmented import Segmented
+
+STD = (0.229, 0.224, 0.225)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +49,6 @@ def test_the_mask_is_that_of_the_network_over_the_whole_picture(ready, street):
     top = seen.top(3)
     assert top == [(ready.class_names[n], counts[n]) for n in np.argsort(-counts)[: len(top)]]
     assert len(seen.top(19)) == (counts > 0).sum()
-
-
-STD = (0.229, 0.224, 0.225)
 
 
 def test_options_of_the_test_apply(scene_checkpoint, street, tmp_path):
@@ -81,6 +83,15 @@ def test_a_published_network_sees_pictures_scaled_by_their_shorter_side(street):
     (line,) = ready.inference.scaled(torch.zeros(1, 1, 4000, 3, dtype=torch.uint8))
     assert line.shape == (1, 3, 520, 16 * 520)  # not gigabytes
     assert type(predictor_of(ready.network)) is type(ready)
+
+
+def test_a_shorter_side_is_what_the_prediction_is_made_of(ready, street):
+    inference = SceneInference(short_side=64)
+    seen = replace(ready, inference=inference).predict(street)
+    picture = torch.from_numpy(seen.picture)[None]
+    expected = inference.probabilities(ready.forward, picture, 1).argmax(0).numpy()
+    assert (seen.mask == expected).mean() > 0.999
+    assert (seen.mask != ready.predict(street).mask).mean() > 0.01
 
 
 def test_own_names_have_no_weights_of_their_own():
@@ -162,6 +173,17 @@ def test_drawn_is_the_picture_under_its_colours_and_the_numbers_of_masks(ready, 
     for name in dict(seen.top(19)):  # the key beneath it has all of them
         colour = seen.classes.colours[ready.class_names.index(name)]
         assert (drawn[40:] == colour).all(-1).sum() > 100
+
+
+def test_colours_over_a_picture():
+    picture = np.random.default_rng(0).integers(0, 256, (6, 5, 3), dtype=np.uint8)
+    mask = np.array([[0, 1, 255, 2, 1]] * 6, dtype=np.uint8)
+    colours = np.array([[255, 0, 7], [0, 255, 0], [9, 9, 200]], dtype=np.uint8)
+    drawn = overlaid(picture, mask, colours, share=0.3)
+    expected = 0.3 * colours[np.minimum(mask, 2)] + 0.7 * picture
+    assert np.abs(drawn - expected)[mask != 255].max() < 1.1  # of 256 steps
+    assert (drawn[mask == 255] == picture[mask == 255]).all()
+    assert (overlaid(picture, mask, colours, share=1.0)[:, 0] == colours[0]).all()
 
 
 def test_keys_are_as_wide_as_their_pictures_or_names_need():

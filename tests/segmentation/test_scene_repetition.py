@@ -5,7 +5,9 @@ import pytest
 
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.statistics.iou_intervals import runs_iou_interval
+from glore_video.tasks.segmentation.picture_confusions import PictureConfusions
 from glore_video.tasks.segmentation.repetition import scene_repetition
+from glore_video.tasks.segmentation.saved_confusions import save_confusions
 
 NAMES = ("sky", "road", "pavement")
 
@@ -20,12 +22,9 @@ def matrices(share, pictures=20):
 def write(folder, values, names=NAMES, order=None):
     order = np.arange(len(values)) if order is None else order
     (folder / "test").mkdir(parents=True)
-    np.savez(
-        folder / "test" / "confusions.npz",
-        paths=np.array([f"{number:03}.png" for number in order]),
-        class_names=np.array(names),
-        matrices=values[order],
-    )
+    seen = PictureConfusions(values[order], tuple(f"{number:03}.png" for number in order))
+    colours = np.zeros((len(names), 3), dtype=np.uint8)
+    save_confusions(folder / "test", seen, names, colours)
     return folder
 
 

@@ -7,7 +7,7 @@ neither computed nor saved for the backward pass, nor can it overflow.
 
 from __future__ import annotations
 
-from typing import Any, TypeGuard, cast
+from typing import Any, NoReturn, TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
@@ -39,6 +39,14 @@ def is_foldable(norm: nn.Module) -> TypeGuard[_BatchNorm]:
 def takes_batch_statistics(norm: _BatchNorm) -> bool:
     """Whether the norm, as it is set now, normalises with the statistics of its input."""
     return norm.training or norm.running_mean is None
+
+
+def refuse_a_single_value() -> NoReturn:
+    """Raises UsageError."""
+    raise UsageError(
+        "a batch norm in train mode needs more than one value a channel, got one clip "
+        "with one position"
+    )
 
 
 def fold_batch_norm(
@@ -119,10 +127,7 @@ def _batch_statistics(
         each_mean, each_variance = each[..., :-1].transpose(0, 1).chunk(2, 2)
         means, variances = _pooled(each_mean, each_variance, counts / count)  # (1, channels)
     elif numbers == 1:
-        raise UsageError(
-            "a batch norm in train mode needs more than one value a channel, got one clip "
-            "with one position"
-        )
+        refuse_a_single_value()
     means, variances = means * scale, variances * scale**2
     if norm.training and norm.track_running_stats and norm.running_mean is not None:
         _update_running_statistics(norm, means, variances, count)

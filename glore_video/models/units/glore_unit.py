@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -22,6 +22,7 @@ from glore_video.models.units.glore_unit_orders import (
     reassociated,
 )
 from glore_video.models.units.graph_convolution import GraphConvolution
+from glore_video.models.units.lean_order import lean
 from glore_video.models.units.plain_layers import has_global_hooks, is_plain, is_pointwise
 from glore_video.models.units.preactivated import (
     PreactivatedConv,
@@ -30,6 +31,7 @@ from glore_video.models.units.preactivated import (
     state_can_move,
 )
 from glore_video.models.units.tensors import is_traced, is_transformed
+from glore_video.models.units.unit_costs import Chosen, UnitSizes, explain_costs
 from glore_video.models.units.unit_ends import End, make_end
 from glore_video.models.units.unit_options import Form, Layout, check_options
 
@@ -65,14 +67,16 @@ class GloreUnit(nn.Module):
 
     `order` chooses how the same function is computed. "published": layer by layer, as written
     above. "reassociated": V as W_s (X Bᵀ) + b_s (Σ B)ᵀ and extend(Z B) as (W_e Z) B, with the batch
-    norm or gamma folded into W_e Z and all that is summed over positions kept in range in fp16; faster, and
-    in training it saves only X, B and matrices without a position axis. "auto" takes what needs
-    fewer multiply-adds for the number of positions at hand, and the reassociated order in fp16.
+    norm or gamma folded into W_e Z and all that is summed over positions kept in range in fp16. "lean":
+    the same products in few operators, the batch norm as one of them; in fp16 it is the reassociated
+    order. Both save only X, B and matrices without a position axis for the backward pass. "auto" takes
+    the published order where it needs fewer multiply-adds for the number of positions at hand, and else
+    on CPUs the reassociated and on GPUs, which wait for launches, the lean one; `explain` tells.
     Counters of multiply-adds (fvcore's, torch's) count the order that runs. In the pre-activated form
-    the state alone moves, V = W_s (relu(bn(X)) Bᵀ); `conv_extend` is called, for its batch norm stands
-    between it and Z B. A joint batch norm is called too.
+    the state alone moves, V = W_s (relu(bn(X)) Bᵀ), whether reassociated or lean; `conv_extend` is
+    called, for its batch norm stands between it and Z B. A joint batch norm is called too.
 
-    The reassociated order reads the layers' parameters without calling them. So whatever `order`
+    The reordered ones read the layers' parameters without calling them. So whatever `order`
     says, the published one runs where that could matter: a layer was exchanged or changed, pruned or
     parametrised, has hooks or a forward pass of its own (`has_own_layers`), the batch is empty, or
     torch.func or forward-mode differentiation is at work.
@@ -96,7 +100,7 @@ class GloreUnit(nn.Module):
         normalize: divide V by the number of positions, so that the output does not grow with the
             input size (without it, fp16 overflows easily). The published weights were trained
             with it off.
-        order: "auto", "published" or "reassociated"; also an attribute, to be changed at any time.
+        order: "auto", "published", "reassociated" or "lean"; also an attribute, to be changed at any time.
         layout: "channels_first", or "channels_last" for tokens and maps whose last axis is that of
             the channels, as transformers have them.
 
@@ -195,14 +199,14 @@ class GloreUnit(nn.Module):
         if 0 in x.shape[2:]:
             raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
         with _profiled():
-            order = self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x))
+            order = self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x), x.device.type)
             # Of no numbers there are no statistics to compute; batch norms know that.
             publish = order == "published" or x.shape[0] == 0
             if self.form == "preactivated":
                 return preactivated(self, x, reassociate=not publish)
             if publish:
                 return published(self, x)
-            return reassociated(self, x)
+            return lean(self, x) if order == "lean" else reassociated(self, x)
 
     def fits(self, x: Tensor) -> bool:
         """Whether the unit was made for the channels and position axes of x."""
@@ -210,20 +214,53 @@ class GloreUnit(nn.Module):
         return x.dim() == self.dimension + 2 and x.shape[axis] == self.channels
 
     def resolve_order(
-        self, positions: int, dtype: torch.dtype = torch.float32
-    ) -> Literal["published", "reassociated"]:
-        """The order in which so many positions a clip are computed, with products in `dtype`."""
-        order: Literal["published", "reassociated"]
-        if self.order == "auto" and dtype != torch.float16:
-            order = cheaper_order(
-                *(self.channels, self.nodes, self.states, positions),
-                preactivated=self.form == "preactivated",
-            )
-        else:
-            order = "published" if self.order == "published" else "reassociated"
+        self, positions: int, dtype: torch.dtype = torch.float32, device: str = "cpu"
+    ) -> Chosen:
+        """The order in which so many positions a clip are computed.
+
+        Args:
+            positions: of a clip.
+            dtype: of the products.
+            device: its type.
+        """
+        order = self._asked_for(positions, dtype, device)
         if order == "published" or is_transformed() or not self.has_own_layers():
             return "published"
         return order
+
+    def _asked_for(self, positions: int, dtype: torch.dtype, device: str) -> Chosen:
+        if self.order == "published":
+            return "published"
+        if dtype == torch.float16:  # whose range the others may leave
+            return "reassociated"
+        if self.order != "auto":
+            return self.order
+        order = cheaper_order(
+            *(self.channels, self.nodes, self.states, positions),
+            preactivated=self.form == "preactivated",
+        )
+        reordered: Chosen = "reassociated" if device in ("cpu", "meta") else "lean"
+        return "published" if order == "published" else reordered
+
+    def explain(self, x: Tensor) -> str:
+        """How an input would be computed, and what each order costs.
+
+        Args:
+            x: as in `forward`; nothing is computed.
+
+        Returns:
+            A line an order: operators to launch, megabytes that they move, 1e9 multiply-adds, the chosen
+            one marked. Training is counted where gradients are enabled.
+        """
+        positions = x.shape[1:-1] if self.layout == "channels_last" else x.shape[2:]
+        dtype, length = computing_dtype(x), math.prod(positions)
+        return explain_costs(
+            self.resolve_order(length, dtype, x.device.type),
+            UnitSizes(self.channels, self.nodes, self.states, length, x.shape[0]),
+            training=torch.is_grad_enabled(),
+            itemsize=dtype.itemsize,
+            casts=dtype != next(self.parameters()).dtype,
+        )
 
     def _traced(self, x: fx.Proxy) -> Any:
         """Units are leaves of the graphs that torch.fx makes: the order depends on the input."""

@@ -38,8 +38,8 @@ from glore_video.models.units.tensors import (
 )
 from glore_video.models.units.unit_ends import LearnedScale
 
-Order = Literal["auto", "published", "reassociated"]
-ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated")
+Order = Literal["auto", "published", "reassociated", "lean"]
+ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated", "lean")
 
 
 class UnitLayers(Protocol):

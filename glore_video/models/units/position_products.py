@@ -13,6 +13,7 @@ from torch import Tensor
 from glore_video.models.units.tensors import (
     as_number,
     converted,
+    is_batched,
     is_traced,
     is_transformed,
     without_autocast,
@@ -87,7 +88,7 @@ def expand(
     if x is not None and x.dtype == nodes.dtype:
         y = batched_multiply_add(x, left, right, scale)
     else:
-        y = _scaled_bmm(left, right, scale)
+        y = scaled_bmm(left, right, scale)
         y = y if x is None else x + y
     if bias is not None:
         bias = bias.to(y.dtype)
@@ -95,27 +96,31 @@ def expand(
     return y.transpose(1, 2) if channels_last else y
 
 
-def batched_multiply_add(c: Tensor, a: Tensor, b: Tensor, scale: float = 1) -> Tensor:
-    """c + scale * a b, batched."""
+def batched_multiply_add(
+    c: Tensor, a: Tensor, b: Tensor, scale: float = 1, beta: float = 1
+) -> Tensor:
+    """beta * c + scale * a b, batched."""
     if is_traced():
-        return c + _scaled_bmm(a, b, scale)
-    return torch.baddbmm(c, a, b, alpha=scale)
+        return (c if beta == 1 else c * beta) + scaled_bmm(a, b, scale)
+    return torch.baddbmm(c, a, b, alpha=scale, beta=beta)
 
 
-def _scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
+def scaled_bmm(a: Tensor, b: Tensor, scale: float) -> Tensor:
     """scale * a b, batched, without another pass over the product."""
     if scale == 1:
         return torch.bmm(a, b)
     if is_traced():
         return torch.bmm(a, b) * scale
-    return torch.baddbmm(a.new_zeros(1, 1, 1), a, b, beta=0, alpha=scale)
+    # What is multiplied by 0 is not read; a compiler's own form of baddbmm may read it.
+    unread = a.new_zeros if torch.compiler.is_compiling() else a.new_empty
+    return torch.baddbmm(unread((1, 1, 1)), a, b, beta=0, alpha=scale)
 
 
 def _mean_product(a: Tensor, b: Tensor) -> Tensor:
     """a bᵀ / positions, of the factors' dtype, float32 if that is fp16."""
     positions = as_number(a.shape[2])
     if a.dtype != torch.float16:
-        return _scaled_bmm(a, b.transpose(1, 2), 1 / positions)
+        return scaled_bmm(a, b.transpose(1, 2), 1 / positions)
     return torch.bmm(a * (_HEADROOM / positions), b.transpose(1, 2)).float() / _HEADROOM
 
 
@@ -124,7 +129,7 @@ def _gather(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     batch = x.shape[0]
     wide = torch.promote_types(x.dtype, torch.float32)
-    nodes = _matmul_add(
+    nodes = matmul_add(
         bias[:, None].expand(batch, -1, 1), weight.expand(batch, -1, -1), x, channels_last
     )  # (batch, nodes, positions)
     mean = nodes.mean(2, keepdim=True, dtype=wide)
@@ -169,16 +174,16 @@ class _Gather(torch.autograd.Function):
             if grad_graph.dtype != x.dtype:  # in fp16 it could overflow
                 grad_graph, scale = (grad_graph / positions).to(x.dtype), 1
             grad_mean = grad_mean / positions
-            grad_nodes = _matmul_add(grad_nodes, grad_graph, x, last, scale)
+            grad_nodes = matmul_add(grad_nodes, grad_graph, x, last, scale)
             if grad_covariance is not None:
                 grad_covariance = (grad_covariance + grad_covariance.transpose(1, 2)) / positions
                 grad_mean = grad_mean - grad_covariance @ mean
-                grad_nodes = _add_matmul(grad_nodes, grad_covariance.to(x.dtype), nodes, last)
+                grad_nodes = add_matmul(grad_nodes, grad_covariance.to(x.dtype), nodes, last)
             grad_nodes += grad_mean.to(x.dtype)
             grad_weight = grad_bias = None
             if ctx.needs_input_grad[0]:
-                grad_x = _matmul_add(grad_x, grad_graph.transpose(1, 2), nodes, last, scale)
-                grad_x = _add_matmul(grad_x, weight.t().expand(batch, -1, -1), grad_nodes, last)
+                grad_x = matmul_add(grad_x, grad_graph.transpose(1, 2), nodes, last, scale)
+                grad_x = add_matmul(grad_x, weight.t().expand(batch, -1, -1), grad_nodes, last)
             if ctx.needs_input_grad[1]:
                 grad_weight = torch.bmm(grad_nodes, x.transpose(1, 2)).sum(0)
             if ctx.needs_input_grad[2]:
@@ -186,32 +191,30 @@ class _Gather(torch.autograd.Function):
         return grad_x if ctx.needs_input_grad[0] else None, grad_weight, grad_bias, None, None
 
 
-def _matmul_add(c: Tensor, a: Tensor, b: Tensor, channels_last: bool, scale: float = 1) -> Tensor:
-    """c + scale * a b, batched, the result laid out as asked without a copy."""
+def matmul_add(
+    c: Tensor, a: Tensor, b: Tensor, channels_last: bool, scale: float = 1, beta: float = 1
+) -> Tensor:
+    """beta * c + scale * a b, batched, the result laid out as asked without a copy."""
     if channels_last:
-        return batched_multiply_add(
-            c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2), scale
-        ).transpose(1, 2)
-    return batched_multiply_add(c, a, b, scale)
+        c, a, b = c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2)
+    y = batched_multiply_add(c, a, b, scale, beta)
+    return y.transpose(1, 2) if channels_last else y
 
 
-def _add_matmul(c: Tensor, a: Tensor, b: Tensor, channels_last: bool) -> Tensor:
-    """c + a b, batched, in the memory of c unless something records the operators."""
-    batched = (
-        torch._C._functorch.is_legacy_batchedtensor
-    )  # by torch.autograd.grad(is_grads_batched)
+def add_matmul(c: Tensor, a: Tensor, b: Tensor, channels_last: bool, scale: float = 1) -> Tensor:
+    """c + scale * a b, batched, in the memory of c unless something records the operators."""
     if (
         torch.is_grad_enabled()
         or torch.compiler.is_compiling()
         or is_transformed()
-        or batched(a)
-        or batched(b)
+        or is_batched(a)
+        or is_batched(b)
     ):
-        return _matmul_add(c, a, b, channels_last)
+        return matmul_add(c, a, b, channels_last, scale)
     if channels_last:
         into, a, b = c.transpose(1, 2), b.transpose(1, 2), a.transpose(1, 2)
     else:
         into = c
     # The same kernel as `into.baddbmm_(a, b)`, which torch's FlopCounterMode passes over.
-    torch.baddbmm(into, a, b, out=into)
+    torch.baddbmm(into, a, b, alpha=scale, out=into)
     return c

@@ -46,6 +46,11 @@ def is_transformed() -> bool:
     return torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
 
 
+def is_batched(tensor: Tensor) -> bool:
+    """Whether it stands for several, in `torch.autograd.grad(..., is_grads_batched=True)`."""
+    return torch._C._functorch.is_legacy_batchedtensor(tensor)
+
+
 def converted(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """`tensor.to(dtype)`, for the forward pass of an autograd.Function.
 

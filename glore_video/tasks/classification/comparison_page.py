@@ -14,7 +14,7 @@ from glore_video.reports.pages import p_value, render
 from glore_video.statistics.significance import holm
 from glore_video.tasks.classification.comparison import Comparison, Flip, Group
 from glore_video.tasks.classification.saved_scores import FILE
-from glore_video.tasks.comparisons import (
+from glore_video.tasks.saved_tests import (
     difference_line,
     group_line,
     missing_line,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def check(request: CheckRequest, say: Callable[[str], None]) -> int:
     """Read all pictures and masks of a data folder, and write a table with the pixels of each class."""
     if not request.source.is_dir():
         raise MissingFileError(f"{request.source}: no such folder")
-    layout = find_layout(request.source)
+    layout = find_layout(Path(os.path.abspath(request.source)))
     classes = layout.classes(request.like or "")
     faulty, seen = False, set[tuple[str, str]]()
     # The class names last: one of them may be called as a column is.

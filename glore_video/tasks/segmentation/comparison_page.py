@@ -12,7 +12,7 @@ import numpy as np
 from glore_video.files.whole_files import for_json, replace_file
 from glore_video.reports.pages import p_value, printable, render
 from glore_video.statistics.significance import holm
-from glore_video.tasks.comparisons import (
+from glore_video.tasks.saved_tests import (
     difference_line,
     group_line,
     missing_line,

@@ -22,8 +22,6 @@ from glore_video.data.loader import views_loader
 from glore_video.data.masks.masked_list import MaskedList
 from glore_video.engine.protocols import Records
 from glore_video.files.whole_files import replace_file
-from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
-from glore_video.models.networks.fcn import SegmentationNetwork
 from glore_video.statistics.confusion import confusion_matrix
 from glore_video.statistics.instance_iou import InstanceRules, instance_counts
 from glore_video.tasks.score_keys import changes_scores
@@ -37,7 +35,9 @@ from glore_video.tasks.segmentation.results import (
     summarize,
     write_results,
 )
+from glore_video.tasks.segmentation.scene_frames import SceneFrames
 from glore_video.tasks.segmentation.scene_inference import SceneInference
+from glore_video.tasks.segmentation.tested_form import tested_form
 
 logger = logging.getLogger(__name__)
 
@@ -105,11 +105,8 @@ class SceneEvaluation:
         )
 
     def tested_form(self, network: nn.Module) -> nn.Module:
-        """With batch norms folded, and logits of one's own networks as coarse as their heads give them."""
-        fused = fuse_for_inference(network)
-        if isinstance(fused, SegmentationNetwork):
-            return fused.with_coarse_logits()
-        return fused
+        """See `tested_form`."""
+        return tested_form(network)
 
     def record(self, forward: Callable[[Tensor], Any], views: Scene, batch_size: int) -> np.ndarray:
         """float32 of record_shape; the picture's prediction is written beside it."""
@@ -152,7 +149,7 @@ class SceneEvaluation:
     def report(self, folder: Path, records: Records) -> None:
         """report.html; no predictions stay but those of this test's pictures, if they are wanted."""
         write_report(
-            folder, self._seen(records), scenes=self.scenes, predicted_at=self._predicted_at
+            folder, self._seen(records), classes=self.scenes.classes, frames_of=self.frames
         )
         if not self.keep_predictions:
             shutil.rmtree(self.predictions, ignore_errors=True)
@@ -167,6 +164,11 @@ class SceneEvaluation:
                 "one",
                 *(len(missing), missing[0]),
             )
+
+    @property
+    def frames(self) -> SceneFrames:
+        """What the report shows of a picture."""
+        return SceneFrames(self.scenes, self._predicted_at)
 
     @cached_property
     def names(self) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import Tensor
 from glore_video.data.masks.known_classes import SCENES
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.data.video.video_files import VIDEOS
+from glore_video.engine.inference import forward_pass
 from glore_video.errors import UsageError
 from glore_video.images.errors import PictureError
 from glore_video.inspection.adjacency_chart import draw_adjacency
@@ -39,6 +41,7 @@ from glore_video.tasks.segmentation.segmented import (
     segmented,
 )
 from glore_video.tasks.segmentation.served import MOST_PIXELS, shown_scene
+from glore_video.tasks.segmentation.tested_form import tested_form
 from glore_video.tasks.shown_picture import ACCEPT, refuse_picture
 
 
@@ -96,9 +99,16 @@ class ScenePredictor(FilePredictor[SegmentedPicture]):
             return self
         return replace(self, inference=replace(self.inference, flip=flips))
 
+    @cached_property
+    def forward(self) -> Callable[[Tensor], Any]:
+        """uint8 (n, 3, height, width) -> logits, as coarse as the head gives them; of the network as it is
+        at the first call."""
+        tested = tested_form(self.network)
+        return forward_pass(tested, normalize=self.normalize, precision=self.precision)
+
     def prediction_of(self, views: Tensor, path: str) -> SegmentedPicture:
         """Of a picture uint8 (1, height, width, 3). Raises NotFiniteError."""
-        seen = self.inference.probabilities(self.forward, views, self.batch_size)
+        seen = self.inference.class_map(self.forward, views, self.batch_size)
         return segmented(seen, views, path, self.classes)
 
     def takes_film(self, path: AnyPath) -> bool:

@@ -8,44 +8,38 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.errors import SampleError
 from glore_video.files.whole_files import replace_file
-from glore_video.images.masks import read_mask
-from glore_video.reports.embedded import jpeg_uri, png_uri
 from glore_video.reports.pages import render
 from glore_video.statistics.confusion import (
-    IGNORED,
     class_accuracy,
     class_iou,
     mean_iou,
     pixel_accuracy,
 )
 from glore_video.tasks.results_folder import read_config, read_summary, unscored
-from glore_video.tasks.segmentation.colours import coloured, overlaid
-from glore_video.tasks.segmentation.dataset import SceneSet
 from glore_video.tasks.segmentation.picture_confusions import PictureConfusions
 
 logger = logging.getLogger(__name__)
 WORST_SHOWN = 12
-_WIDTH = 420  # pixels of a picture on the page
-_RIGHT, _WRONG = (235, 235, 235), (214, 70, 30)
+FramesOf = Callable[[str], list[tuple[str, str]]]
+"""Gives what is to be seen of the picture at a path: what each shows, and a data URI."""
 
 
 def write_report(
     folder: Path,
     seen: PictureConfusions,
     *,
-    scenes: SceneSet,
-    predicted_at: Callable[[int], Path],
+    classes: MaskClasses,
+    frames_of: FramesOf | None = None,
 ) -> Path:
     """Write report.html beside a test's summary.json.
 
     Args:
-        scenes: the pictures and masks.
-        predicted_at: where the prediction of the picture at a place in their list lies.
+        classes: of whom names and colours are shown.
+        frames_of: for the worst pictures.
     """
     summary = read_summary(folder)
     page = render(
@@ -56,10 +50,10 @@ def write_report(
         scored=len(seen.paths),
         expected=summary["pictures_expected"],
         not_finite=summary["not_finite"],
-        classes=_classes(seen.total, scenes.classes, summary.get("class_iiou")),
+        classes=_classes(seen.total, classes, summary.get("class_iiou")),
         categories=_categories(summary),
-        matrix=_matrix(seen.total, scenes.classes.names),
-        worst=_worst(seen, scenes, predicted_at),
+        matrix=_matrix(seen.total, classes.names),
+        worst=_worst(seen, frames_of),
         unscored=unscored(summary),
     )
     path = folder / "report.html"
@@ -118,21 +112,18 @@ def _matrix(total: np.ndarray, names: tuple[str, ...]) -> dict[str, Any]:
     return {"names": list(names), "samples": "pixels", "cells": cells}
 
 
-def _worst(
-    seen: PictureConfusions, scenes: SceneSet, predicted_at: Callable[[int], Path]
-) -> list[dict[str, Any]]:
-    """The pictures of the lowest mean IoU: picture, truth, prediction and what is wrong."""
+def _worst(seen: PictureConfusions, frames_of: FramesOf | None) -> list[dict[str, Any]]:
+    """The pictures of the lowest mean IoU, with what is to be seen of each."""
     means, accuracies = mean_iou(seen.matrices), pixel_accuracy(seen.matrices)
-    places = {scenes.pictures.path(index): index for index in range(len(scenes.pictures))}
     order = [place for place in np.argsort(means, kind="stable") if not np.isnan(means[place])]
     found = []
     for place in order[:WORST_SHOWN]:
+        frames: list[tuple[str, str]] = []
         path = seen.paths[place]
         try:
-            frames = _frames(scenes, places[path], predicted_at(places[path]))
+            frames = [] if frames_of is None else frames_of(path)
         except (SampleError, OSError) as error:  # a picture is not worth a test
             logger.warning("no pictures of %s for the report: %s", path, error)
-            frames = []
         found.append(
             {
                 "path": path,
@@ -142,26 +133,3 @@ def _worst(
             }
         )
     return found
-
-
-def _frames(scenes: SceneSet, index: int, prediction: Path) -> list[tuple[str, str]]:
-    """What each shows, and a data URI."""
-    scene = scenes.views_of(index)
-    height, width = scene.target.shape
-    size = (min(_WIDTH, width), max(1, round(height * min(_WIDTH, width) / width)))
-    picture = np.asarray(Image.fromarray(scene.picture[0].numpy()).resize(size))
-    truth = _small(scene.target.numpy(), size)
-    predicted = _small(scenes.classes.label_map(read_mask(prediction), prediction).numpy(), size)
-    colours = scenes.classes.colour_table
-    wrong = np.where((truth == predicted)[..., None], _RIGHT, _WRONG).astype(np.uint8)
-    wrong[truth == IGNORED] = 0
-    return [
-        ("picture", jpeg_uri(Image.fromarray(picture))),
-        ("truth", png_uri(Image.fromarray(coloured(truth, colours)))),
-        ("prediction", jpeg_uri(Image.fromarray(overlaid(picture, predicted, colours)))),
-        ("wrong", png_uri(Image.fromarray(wrong))),
-    ]
-
-
-def _small(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    return np.asarray(Image.fromarray(mask.astype(np.uint8)).resize(size, Image.Resampling.NEAREST))

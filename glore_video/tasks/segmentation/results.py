@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,9 @@ class SceneSummary:
     @property
     def line(self) -> str:
         """The main figures in words."""
+        of = f"({self.pictures_scored} of {self.pictures_expected} pictures)"
+        if math.isnan(self.miou):
+            return f"no pixel of their masks counts {of}"
         parts = [f"mIoU {self.miou:.2f}%"]
         if self.official:
             parts.append(f"categories {self.official.mean_category_iou:.2f}%")
@@ -75,7 +79,7 @@ class SceneSummary:
                     f"{self.official.mean_category_iiou:.2f}%"
                 )
         parts.append(f"pixels {self.pixel_accuracy:.2f}%")
-        return f"{', '.join(parts)} ({self.pictures_scored} of {self.pictures_expected} pictures)"
+        return f"{', '.join(parts)} {of}"
 
     def problem(self, checkpoint: str) -> str:
         """Why the test of these weights is an error although it came to its end; else empty."""
@@ -119,7 +123,7 @@ def write_results(
         facts: more keys of summary.json, such as seconds, checkpoint, parameters and gmacs.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    save_confusions(folder, seen, classes.names)
+    save_confusions(folder, seen, classes.names, classes.colour_table)
     replace_file(folder / "pictures.csv", picture_table(seen, classes))
     bad = [path for path, wrong in zip(seen.paths, seen.not_finite, strict=True) if wrong]
     text = json.dumps(

@@ -29,6 +29,7 @@ class SavedConfusions:
         paths: of the pictures.
         class_names: one a class.
         matrices: float32 (pictures, classes, columns), see statistics.confusion.
+        colours: of the classes, uint8 (classes, 3).
         match: by what pictures of several tests are the same.
     """
 
@@ -36,6 +37,7 @@ class SavedConfusions:
     paths: tuple[str, ...]
     class_names: tuple[str, ...]
     matrices: np.ndarray
+    colours: np.ndarray
     match: Match = "path"
     kind: SampleKind = PICTURE
 
@@ -50,12 +52,18 @@ class SavedConfusions:
         return np.any(self.matrices[:, :, len(self.class_names) :] > 0, axis=(1, 2))
 
 
-def save_confusions(folder: Path, seen: PictureConfusions, class_names: Sequence[str]) -> None:
-    """Write paths, class_names, matrices (pictures, classes, classes + 1) and, if instances are known,
-    instances (pictures, classes, 4), whole or not at all. It loads without pickle."""
+def save_confusions(
+    folder: Path, seen: PictureConfusions, class_names: Sequence[str], colours: np.ndarray
+) -> None:
+    """Write the file, whole or not at all; it loads without pickle.
+
+    It has paths, class_names, colours (classes, 3), matrices (pictures, classes, classes + 1) and, if
+    instances are known, instances (pictures, classes, 4).
+    """
     arrays = {
         "paths": np.array(seen.paths, dtype=np.str_),
         "class_names": np.array(class_names, dtype=np.str_),
+        "colours": colours,
         "matrices": seen.matrices,
     }
     if seen.instances is not None:
@@ -73,7 +81,9 @@ def load_confusions(path: str | Path, *, match: Match = "path") -> SavedConfusio
     file = find_file(Path(path), FILE)
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
-            paths, names, matrices = (arrays[name] for name in ("paths", "class_names", "matrices"))
+            paths, names, matrices, colours = (
+                arrays[name] for name in ("paths", "class_names", "matrices", "colours")
+            )
     except (
         *(zipfile.BadZipFile, AttributeError, KeyError, EOFError, OSError, TypeError),
         ValueError,
@@ -85,6 +95,10 @@ def load_confusions(path: str | Path, *, match: Match = "path") -> SavedConfusio
             f"{file}: matrices of {matrices.dtype}, shape {matrices.shape}, for {len(paths)} pictures "
             f"and {len(names)} classes"
         )
+    if colours.shape != (len(names), 3) or colours.dtype != np.uint8:
+        raise UsageError(
+            f"{file}: colours of {colours.dtype}, shape {colours.shape}, for {len(names)} classes"
+        )
     if not np.isfinite(matrices).all() or (matrices < 0).any():
         raise UsageError(f"{file}: matrices must count pixels, but some are negative or not finite")
     if not matrices.any():
@@ -94,5 +108,6 @@ def load_confusions(path: str | Path, *, match: Match = "path") -> SavedConfusio
         paths=tuple(paths.tolist()),
         class_names=tuple(names.tolist()),
         matrices=matrices,
+        colours=colours,
         match=match,
     )

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from glore_video.data.masks.mask_classes import MaskClasses
@@ -71,20 +70,18 @@ def mask_beside(drawing: Path) -> Path:
 
 
 def segmented(
-    probabilities: Tensor, picture: Tensor, path: str, classes: MaskClasses
+    class_map: Tensor, picture: Tensor, path: str, classes: MaskClasses
 ) -> SegmentedPicture:
-    """Of probabilities (classes, height, width) and a picture uint8 (1, height, width, 3).
+    """Of a class map, uint8 (height, width), as `SceneInference.class_map` gives it.
 
-    Raises NotFiniteError.
+    Args:
+        picture: uint8 (1, height, width, 3).
+
+    Raises NotFiniteError if a pixel has no class.
     """
-    if not bool(torch.isfinite(probabilities).all()):
+    mask = class_map.cpu().numpy()
+    counts = np.bincount(mask.ravel(), minlength=len(classes))
+    if len(counts) > len(classes):
         raise NotFiniteError(path)
-    mask = probabilities.argmax(0)
-    counts = torch.bincount(mask.flatten(), minlength=len(classes)).double()
-    return SegmentedPicture(
-        path,
-        classes,
-        tuple((counts / mask.numel()).tolist()),
-        picture[0].numpy(),
-        mask.to("cpu", torch.uint8).numpy(),
-    )
+    shares = counts / mask.size
+    return SegmentedPicture(path, classes, tuple(shares.tolist()), picture[0].numpy(), mask)

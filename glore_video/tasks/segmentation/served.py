@@ -14,8 +14,8 @@ from glore_video.tasks.segmentation.segmented import SegmentedPicture
 from glore_video.tasks.shown_picture import shown_look, write_small
 
 MOST_PIXELS = 13_000_000
-"""Width times height that are taken, unless the network's own limit is lower: scores of all classes for
-each pixel need some 100 bytes a pixel and more."""
+"""Width times height that are taken, unless the network's own limit is lower: a whole picture's features
+are hundreds of bytes a pixel."""
 
 
 def shown_scene(

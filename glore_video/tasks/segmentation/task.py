@@ -24,6 +24,7 @@ from glore_video.engine.protocols import ValidationData, Words
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.pixels.masked_crops import MaskedCrops
 from glore_video.pixels.normalize import grey_levels
+from glore_video.processes.cpus import usable_cpus
 from glore_video.tasks.keys_of_no_use import OF_CLIPS, refuse_keys
 from glore_video.tasks.segmentation.dataset import SceneSet, TrainingScenes, WholeScenes
 from glore_video.tasks.segmentation.evaluation import SceneEvaluation
@@ -318,6 +319,7 @@ class Segmentation(BaseTask):
                 self.classes,
                 indices=spread_indices(len(samples), _LOOKED_AT),
                 max_pixels=config.DATA.MAX_PIXELS,
+                threads=usable_cpus(),
             )
             if found.checked and len(found.faults) == found.checked:
                 raise UsageError(

@@ -1,20 +1,25 @@
-"""Tests of classifiers under `glore-video compare`, see tasks/comparisons.py."""
+"""Tests of classifiers that are over, see tasks/saved_tests.py."""
 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
+from glore_video.choices import Backend
 from glore_video.tasks.classification.alignment import load_predictions
 from glore_video.tasks.classification.comparison import compare
 from glore_video.tasks.classification.comparison_page import text_lines, write_comparison
+from glore_video.tasks.classification.report import write_report
 from glore_video.tasks.classification.saved_scores import FILE
-from glore_video.tasks.comparisons import Compared, CompareRequest
+from glore_video.tasks.results_folder import find_file
+from glore_video.tasks.saved_tests import Compared, CompareRequest
+from glore_video.video.stills import sample_frames
 
-__all__ = ["ARRAY", "FILE", "FLAGS", "WORDS", "compared"]
+__all__ = ["ARRAY", "FILE", "FLAGS", "WORDS", "compared", "rebuilt"]
 
 ARRAY = "logits"
 WORDS = "a classification"
-FLAGS = frozenset({"--correction"})
+FLAGS = frozenset({"--correction", "--backend"})
 
 
 def compared(request: CompareRequest) -> Compared:
@@ -32,3 +37,9 @@ def compared(request: CompareRequest) -> Compared:
     return Compared(
         list(text_lines(comparisons)), partial(write_comparison, comparisons=comparisons)
     )
+
+
+def rebuilt(folder: Path, *, pictures: bool, backend: Backend) -> Path:
+    """Of scores.npz and summary.json; pictures are of the worst mistakes."""
+    frames_of = partial(sample_frames, backend=backend) if pictures else None
+    return write_report(find_file(folder, FILE).parent, frames_of=frames_of)

@@ -1,4 +1,4 @@
-"""What `glore-video compare` asks of a task: whether its tests of the same samples differ."""
+"""What `glore-video compare` and `report` ask of a task: of tests that are over, from the files they left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from glore_video.choices import Correction, Match
+from glore_video.choices import Backend, Correction, Match
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.reports.pages import p_value, printable, signed
 
@@ -42,12 +42,12 @@ class Compared:
     write: Callable[[Path], None]
 
 
-class Comparing(Protocol):
-    """A task's module that compares its tests."""
+class SavedTests(Protocol):
+    """A task's module that compares its tests, and writes their pages anew."""
 
     @property
     def FILE(self) -> str:  # noqa: N802
-        """Of a test, that is compared: "scores.npz"."""
+        """Of a test: "scores.npz"."""
 
     @property
     def ARRAY(self) -> str:  # noqa: N802
@@ -59,16 +59,24 @@ class Comparing(Protocol):
 
     @property
     def FLAGS(self) -> frozenset[str]:  # noqa: N802
-        """Flags of the command that mean something to it, and not to others."""
+        """Flags of the commands that mean something to it, and not to others."""
 
     def compared(self, request: CompareRequest) -> Compared: ...
 
+    def rebuilt(self, folder: Path, *, pictures: bool, backend: Backend) -> Path:
+        """Write report.html of the test in a folder anew, and return its path.
 
-def one_comparison(modules: Sequence[Comparing], paths: Sequence[str]) -> Comparing:
-    """What compares these runs.
+        Args:
+            pictures: read samples again, to show them.
+            backend: that reads videos.
+        """
+
+
+def of_one_task(modules: Sequence[SavedTests], paths: Sequence[str]) -> SavedTests:
+    """What knows these tests.
 
     Raises:
-        MissingFileError: a run is not there, or has no test that could be compared.
+        MissingFileError: a run is not there, or has no test.
         UsageError: they are of several tasks.
     """
     found = [_of(modules, Path(path)) for path in paths]
@@ -81,7 +89,7 @@ def one_comparison(modules: Sequence[Comparing], paths: Sequence[str]) -> Compar
     return found[0]
 
 
-def _of(modules: Sequence[Comparing], path: Path) -> Comparing:
+def _of(modules: Sequence[SavedTests], path: Path) -> SavedTests:
     if not path.exists():
         raise MissingFileError(f"{path}: no such file or folder")
     for module in modules:

@@ -1,0 +1,109 @@
+"""What a GloRe unit costs in each order of its products: launches, bytes, multiply-adds.
+
+Launches and bytes are those of a unit of the form post with a batch norm at its end, counted by
+operator; tests hold the numbers here to what runs.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from glore_video.models.units.glore_unit_orders import multiply_adds
+
+Chosen = Literal["published", "reassociated", "lean"]
+
+
+class _Work(NamedTuple):
+    """Of one pass: operators that are no views, and how often tensors of a size are read or written."""
+
+    launches: int
+    launches_cast: int  # with weights and input in float32 and products in less
+    positions_channels: float
+    positions_nodes: float
+    positions_states: float
+    nodes_channels: float
+    nodes_states: float
+    nodes_nodes: float
+    weights: float
+
+
+_TRAINING: dict[Chosen, _Work] = {
+    "published": _Work(31, 50, 22, 15, 15, 0, 28, 0, 4),
+    "reassociated": _Work(117, 156, 15, 19.5, 0, 45, 38, 10, 3.5),
+    "lean": _Work(36, 42, 20, 13, 0, 13, 30, 1.5, 4),
+}
+_INFERENCE: dict[Chosen, _Work] = {
+    "published": _Work(13, 23, 8, 5, 6, 0, 11, 0, 1.4),
+    "reassociated": _Work(21, 33, 6, 4, 0, 6, 12, 0, 1.4),
+    "lean": _Work(13, 15, 8, 4, 0, 4, 12, 0, 1.4),
+}
+
+
+class UnitCost(NamedTuple):
+    """Of one pass of a unit: forward, or forward and backward.
+
+    Attributes:
+        launches: operators that do some work.
+        bytes: read and written by them.
+        multiply_adds: of products.
+    """
+
+    launches: int
+    bytes: int
+    multiply_adds: int
+
+
+class UnitSizes(NamedTuple):
+    channels: int
+    nodes: int
+    states: int
+    positions: int
+    batch: int
+
+
+def unit_cost(
+    order: Chosen, sizes: UnitSizes, *, training: bool, itemsize: int, casts: bool
+) -> UnitCost:
+    """Of one pass of a unit.
+
+    Args:
+        order: of the products.
+        sizes: of the unit and its input.
+        training: forward and backward, or forward.
+        itemsize: bytes a number.
+        casts: whether weights and input come in another dtype.
+    """
+    work = (_TRAINING if training else _INFERENCE)[order]
+    channels, nodes, states, positions, batch = sizes
+    over_positions = (
+        work.positions_channels * channels
+        + work.positions_nodes * nodes
+        + work.positions_states * states
+    )
+    over_nodes = (
+        work.nodes_channels * channels + work.nodes_states * states + work.nodes_nodes * nodes
+    )
+    weights = channels * (nodes + 2 * states) + nodes * nodes + states * states
+    numbers = batch * (positions * over_positions + nodes * over_nodes) + work.weights * weights
+    launches = work.launches_cast if casts else work.launches
+    kind: Literal["published", "reassociated"] = (
+        "published" if order == "published" else "reassociated"
+    )
+    products = batch * multiply_adds(channels, nodes, states, positions, kind)
+    products *= 3 if training else 1
+    return UnitCost(launches, int(numbers * itemsize), products)
+
+
+def explain_costs(
+    chosen: Chosen, sizes: UnitSizes, *, training: bool, itemsize: int, casts: bool
+) -> str:
+    """The costs of all orders as lines of text; arguments as `unit_cost`."""
+    kind = "training" if training else "inference"
+    lines = [f"{'order, ' + kind:24}{'operators':>10}{'MB':>10}{'GMACs':>10}"]
+    for order in _TRAINING:
+        cost = unit_cost(order, sizes, training=training, itemsize=itemsize, casts=casts)
+        name = f"{order} (chosen)" if order == chosen else order
+        lines.append(
+            f"{name:24}{cost.launches:10}{cost.bytes / 1e6:10.1f}{cost.multiply_adds / 1e9:10.2f}"
+        )
+    return "\n".join(lines)
