@@ -36,13 +36,14 @@ def mean_iou_interval(
     """
     check_bootstrap(level, samples)
     matrices = _checked(matrices)
-    counted = matrices.sum((1, 2)) > 0  # what is ignored as a whole says nothing
-    figure = float(mean_iou(matrices[counted].sum(0)))
+    parts = _parts(matrices)
+    parts = parts[parts[:, 1].sum(1) > 0]  # what is ignored as a whole says nothing
+    figure = float(mean_iou(matrices.sum(0, dtype=np.float64)))
     if np.isnan(figure):
         return float("nan"), float("nan")
-    drawn = _resampled_means(_parts(matrices[counted]), samples, seed)
+    drawn = _resampled_means(parts, samples, seed)
     if np.ptp(drawn) <= 1e-9:
-        return interval_of_alike(figure, (0.0, 100.0), int(counted.sum()), level)
+        return interval_of_alike(figure, (0.0, 100.0), len(parts), level)
     return percentiles(drawn, level)
 
 
@@ -89,7 +90,7 @@ def iou_difference_intervals(
             f"{second.shape}"
         )
     classes = first.shape[2]
-    runs = np.stack([_parts(np.asarray(run, np.float64)) for run in (*first, *second)], axis=1)
+    runs = np.stack([_parts(run) for run in (*first, *second)], axis=1)
     runs = runs[runs[:, :, 1].sum((1, 2)) > 0]  # what is ignored as a whole says nothing
     if not runs[:, :, 1].sum((0, 2)).all():
         return (float("nan"), float("nan")), np.full((classes, 2), np.nan)
@@ -129,27 +130,32 @@ def runs_iou_interval(
         classes: their places; of the others the pixels count where they are taken for these.
     """
     check_bootstrap(level, samples)
-    chosen = list(classes)
-    parts = [_parts(_checked(matrices))[:, :, chosen] for matrices in runs]
-    drawn = np.mean([_resampled_means(each, samples, seed) for each in parts], axis=0)
-    figures = np.array([mean_of_known(percent(*each.sum(0))) for each in parts])
+    # (pictures, runs, intersection and union, chosen classes)
+    parts = np.stack([_parts(matrices) for matrices in runs], axis=1)[..., list(classes)]
+    drawn = mean_of_known(_resampled_ious(parts, samples, seed)).mean(1)
+    both, either = np.moveaxis(parts.sum(0), 1, 0)  # (runs, chosen classes)
+    figures = mean_of_known(percent(both, either))
     ends = percentiles(drawn, level)
     if np.ptp(drawn) <= 1e-9:
-        ends = interval_of_alike(float(figures.mean()), (0.0, 100.0), len(parts[0]), level)
+        ends = interval_of_alike(float(figures.mean()), (0.0, 100.0), len(parts), level)
     return widened_by_runs(ends, figures, level=level)
 
 
 def _checked(matrices: np.ndarray) -> np.ndarray:
     if matrices.ndim != 3:
         raise UsageError(f"matrices must be (pictures, classes, columns), got {matrices.shape}")
-    return np.asarray(matrices, dtype=np.float64)
+    return matrices
 
 
 def _parts(matrices: np.ndarray) -> np.ndarray:
-    """What an IoU is made of, of each picture: intersections and unions, (pictures, 2, classes)."""
+    """What an IoU is made of, of each picture: intersections and unions, float64 (pictures, 2, classes).
+
+    The matrices, which may be large, are not copied.
+    """
     classes = matrices.shape[1]
-    both = np.diagonal(matrices, axis1=1, axis2=2)
-    either = matrices.sum(2) + matrices[:, :, :classes].sum(1) - both
+    both = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
+    rows = matrices.sum(2, dtype=np.float64)
+    either = rows + matrices[:, :, :classes].sum(1, dtype=np.float64) - both
     return np.stack([both, either], axis=1)
 
 

@@ -119,7 +119,7 @@ def compare(
     keys, missing = common_samples(runs, allow_missing)
     matrices = aligned_matrices(runs, keys)
     sides = matrices[: len(first)], matrices[len(first) :]
-    totals = [side.sum(1) for side in sides]  # (runs, classes, columns)
+    totals = [side.sum(1, dtype=np.float64) for side in sides]  # (runs, classes, columns)
     means = [mean_iou(total) for total in totals]  # (runs,)
     interval, by_class = iou_difference_intervals(*sides)
     paired_seeds = len(first) == len(second) >= 2
@@ -138,7 +138,7 @@ def compare(
 
 
 def aligned_matrices(runs: Sequence[SavedConfusions], keys: Sequence[Key]) -> np.ndarray:
-    """Matrices float64 (runs, pictures, classes, columns) of these pictures.
+    """Matrices float32 (runs, pictures, classes, columns) of these pictures.
 
     Raises UsageError if pictures have other masks in one run than in another.
     """
@@ -146,10 +146,12 @@ def aligned_matrices(runs: Sequence[SavedConfusions], keys: Sequence[Key]) -> np
     columns = max(run.matrices.shape[2] for run in runs)
     for run in runs:
         places = {key: place for place, key in enumerate(run.keys)}
-        own = run.matrices[[places[key] for key in keys]].astype(np.float64)
-        own = np.pad(own, ((0, 0), (0, 0), (0, columns - own.shape[2])))
+        own = run.matrices[[places[key] for key in keys]]
+        if own.shape[2] < columns:
+            own = np.pad(own, ((0, 0), (0, 0), (0, columns - own.shape[2])))
         if aligned:
-            other = np.flatnonzero((own.sum(2) != aligned[0].sum(2)).any(1))
+            truths = (each.sum(2, dtype=np.float64) for each in (own, aligned[0]))
+            other = np.flatnonzero((next(truths) != next(truths)).any(1))
             if len(other):
                 raise UsageError(
                     f"{run.source}: {len(other)} pictures have another mask than in {runs[0].source}, "
@@ -183,7 +185,8 @@ def _class_changes(
 
 
 def _picture_changes(sides: Sequence[np.ndarray], keys: Sequence[Key]) -> tuple[PictureChange, ...]:
-    first, second = (mean_iou(side).mean(0) for side in sides)  # (pictures,)
+    # A run at a time: float64 of all would be large.
+    first, second = (np.mean([mean_iou(run) for run in side], axis=0) for side in sides)
     changes = [
         PictureChange(path=path, first=before, second=after)
         for (path, _), before, after in zip(keys, first.tolist(), second.tolist(), strict=True)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from glore_video.errors import UsageError
 from glore_video.statistics.confusion import class_iou, mean_of_known
 from glore_video.statistics.iou_intervals import runs_iou_interval
@@ -46,7 +48,7 @@ def scene_repetition(folders: Sequence[str | Path], names: Sequence[str]) -> Sce
         raise UsageError(f"{folders[0]}: no class {missing[0]!r}, but {', '.join(classes)}")
     chosen = [classes.index(name) for name in names]
     matrices = aligned_matrices(runs, keys)  # (runs, pictures, classes, columns)
-    ious = mean_of_known(class_iou(matrices.sum(1))[:, chosen])
+    ious = mean_of_known(class_iou(matrices.sum(1, dtype=np.float64))[:, chosen])
     return SceneRepetition(
         ious=tuple(ious.tolist()),
         mean=float(ious.mean()),
