@@ -18,7 +18,8 @@ AnyModel = Predictor | nn.Module | str | Path
 
 
 def predict(path: str | os.PathLike[str], model: AnyModel) -> Prediction:
-    """What is in a file: for networks that classify the mean over the views of the softmax.
+    """What is in a file: for networks that classify the mean over the views of the softmax, of a
+    picture and a network that segments the class of each pixel.
 
     Args:
         path: a video, or a picture: what the model takes.

@@ -140,8 +140,3 @@ def test_a_name_of_a_package_is_no_file(a_picture, monkeypatch):
     assert asked == [{"model": "timm/resnet10t"}]
     with pytest.raises(FileNotFoundError, match="no such file or folder"):
         glore_video.predict(a_picture, "outputs/nothing")
-
-
-def test_masks_are_no_classes():
-    with pytest.raises(UsageError, match="fcn_resnet50: no task makes predictions"):
-        load_predictor(model="torchvision/segmentation/fcn_resnet50", untrained=True)

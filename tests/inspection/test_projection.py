@@ -51,6 +51,19 @@ def assert_same(before, after):
     assert before == after
 
 
+def test_no_way_back_is_kept_for_what_comes_before_the_units(network, clip):
+    network.stem[0].weight.requires_grad_(False)
+    before, seen = state(network), []
+    handle = network.stage1.register_forward_hook(
+        lambda module, inputs, output: seen.append((output.requires_grad, inputs[0].requires_grad))
+    )
+    inspect_units(network, clip)
+    handle.remove()
+    # The unit in stage1 is asked about, what comes before it is not.
+    assert seen == [(True, False)]
+    assert_same(before, state(network))
+
+
 class OnePosition(nn.Module):
     """A unit whose node 0 gathers where channel 1 is set, and node 1 everywhere alike."""
 

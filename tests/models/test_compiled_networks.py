@@ -8,10 +8,8 @@ from glore_video.models.zoo import create_model
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    ["glore_r50_8x8", "glore_c2d_r50", "glore_i3d_r50", "glore_slow_r50", "glore_slowfast_r50"],
-)
+# C2D and Slow differ from I3D in the sizes of kernels.
+@pytest.mark.parametrize("name", ["glore_r50_8x8", "glore_i3d_r50", "glore_slowfast_r50"])
 def test_compiled_once_for_all_clip_lengths(name):
     torch._dynamo.reset()
     torch.manual_seed(0)

@@ -181,7 +181,7 @@ def test_counting_train_mode_leaves_the_network_as_it_was():
             marks=() if name == "glore_r50_8x8" and grad == train else pytest.mark.slow,
         )
         for name in list_models()
-        if name.startswith("glore_")
+        if name.startswith("glore_") and "101" not in name  # of depth 50 there is all that it has
         for grad in (False, True)
         for train in (False, True)
     ],

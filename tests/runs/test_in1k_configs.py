@@ -12,6 +12,7 @@ from run_files import flat
 
 from glore_video.cli.main import main
 from glore_video.config import load_config
+from glore_video.config.loading import flatten
 
 timm = pytest.importorskip("timm", reason="timm is an extra")
 
@@ -21,6 +22,20 @@ NAMES = sorted(
     for path in (*FOLDER.glob("in1k_*.yaml"), *FOLDER.glob("elpv_*.yaml"))
     if not path.stem.endswith("_base")
 )
+
+
+# Runs that differ from another one in their network alone, which is larger or has other units.
+ALIKE = {
+    "in1k_dpn131_glore": "in1k_dpn98_glore",
+    "in1k_resnet50": "in1k_resnet50_glore_2_3",
+    "in1k_resnet50_glore_0_1": "in1k_resnet50_glore_2_3",
+    "in1k_resnet50_glore_0_3": "in1k_resnet50_glore_2_3",
+    "in1k_resnet101_glore_2_3": "in1k_resnet50_glore_2_3",
+    "in1k_resnet200": "in1k_resnet50_glore_2_3",
+    "in1k_resnet200_glore_0_3": "in1k_resnet50_glore_2_3",
+    "in1k_resnet200_glore_2_3": "in1k_resnet50_glore_2_3",
+    "in1k_seresnet50": "in1k_seresnet50_glore_0_3",
+}
 
 
 def blocks_give_one_map(name):
@@ -86,8 +101,17 @@ def test_dry_run(name, pictures, tmp_path, capsys):
     assert units == ("glore" in name or "nonlocal" in name)
 
 
+@pytest.mark.parametrize(("name", "other"), ALIKE.items())
+def test_what_differs_in_its_network_alone(name, other):
+    """So that an epoch of the other one stands for it."""
+    first, second = (dict(flatten(load_config(each))) for each in (name, other))
+    differ = {key for key, value in first.items() if second[key] != value}
+    assert differ <= {"MODEL.NAME", "GLORE.UNITS", "OUTPUT_DIR"}
+    assert differ > {"OUTPUT_DIR"}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", [case for case in CASES if case.values[0] not in ALIKE])
 def test_an_epoch(name, pictures, tmp_path):
     options = small(pictures, tmp_path) | {
         "TRAIN.BATCH_SIZE": 16,

@@ -200,7 +200,7 @@ def test_a_mask_without_a_picture_and_broken_instances(tmp_path):
         (["{root}", "--against", "x"], "--against: means nothing to {root}, which is checked for "),
         (["{root}", "--timeout", "3"], "--timeout: means nothing to {root}"),
         (["{root}", "--out", "{root}/none/x.csv"], "{root}/none/x.csv"),
-        (["{root}", "--like", "{root}/none.txt"], "{root}/none.txt"),
+        (["{root}", "--like", "{root}/none.txt"], "--like {root}/none.txt: "),
         (["{root}/none", "--task", "segmentation"], "{root}/none: no such folder"),
         (["{root}/images", "--task", "segmentation"], "no pictures with masks in it; known are: "),
     ],

@@ -59,7 +59,7 @@ def test_variable_times_are_kept_and_small_frames_have_no_panel(ready, tmp_path)
     frames = np.random.default_rng(0).integers(0, 255, (5, 16, 18, 3), dtype=np.uint8)
     with VideoWriter(source, fps=20, times=times) as writer:
         writer.write(frames)
-    ready.draw_film(source, tmp_path / "b.mp4", table=tmp_path / "b.csv", k=5)
+    ready.draw_film(source, str(tmp_path / "b.mp4"), table=str(tmp_path / "b.csv"))
     with open_video(tmp_path / "b.mp4") as drawn, open_video(source) as video:
         assert list(drawn.times) == pytest.approx([float(each) for each in video.times], abs=1e-4)
         expected = ready.prediction_of(video.frames([2]), "x").overlay.astype(int)
@@ -107,6 +107,12 @@ def test_what_is_stopped_or_broken_leaves_no_film(
     assert "a.avi: --out, a drawn video, is a .mp4 file" in capsys.readouterr().err
     assert main(arguments(scene_checkpoint, moving_video, "--timeline", "a.png")) == 2
     assert "a network for videos; this one takes pictures" in capsys.readouterr().err
+
+    (tmp_path / "mine.csv").write_text("path,label\n")
+    other = ["--csv", str(tmp_path / "mine.csv")]
+    assert main(arguments(scene_checkpoint, moving_video, *out, *other)) == 2
+    assert "mine.csv: there, but not written by this" in capsys.readouterr().err
+    assert (tmp_path / "mine.csv").read_text() == "path,label\n"
 
     predict, left = ScenePredictor.prediction_of, iter(range(3))
 

@@ -5,9 +5,7 @@ Everything stays uint8 here; the engine normalises on the device.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -19,7 +17,8 @@ from glore_video.images.reading import read_image
 from glore_video.images.views import PictureViews
 from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.tasks.classification.view_logits import TensorViews
-from glore_video.tasks.sample_sets import TrainingSet, ValidationSet, ViewsSet
+from glore_video.tasks.picture_files import PictureFiles
+from glore_video.tasks.sample_sets import TrainingSet, ValidationSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,30 +80,14 @@ class CentrePictures(ValidationSet):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PictureViewsSet(ViewsSet):
+class PictureViewsSet(PictureFiles):
     """All views of each picture, from one decoding.
-
-    Without pictures it only says how views are taken; `dataclasses.replace` gives it some.
 
     Args:
         views: which.
-        max_pixels: see read_image.
-        indices: places in the list of the pictures to show; None: all.
-        watchdog: limits the time for each picture.
     """
 
-    pictures: SampleList = field(default_factory=lambda: SampleList(Path(), (), ()))
     views: PictureViews
-    max_pixels: int = MAX_PIXELS
-    indices: Sequence[int] | None = None
-    watchdog: Watchdog | None = None
-
-    @property
-    def samples(self) -> SampleList:
-        return self.pictures
-
-    def showing(self, samples: SampleList, *, watchdog: Watchdog | None = None) -> PictureViewsSet:
-        return replace(self, pictures=samples, indices=None, watchdog=watchdog)
 
     def views_of(self, index: int) -> TensorViews:
         return TensorViews(

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.errors import UsageError
-from glore_video.images.errors import PictureError
 from glore_video.images.reading import read_image
-from glore_video.inspection.adjacency_chart import draw_adjacency
 from glore_video.inspection.picture_look import PictureLook, inspect_picture
-from glore_video.inspection.picture_sheet import graph_of, sheet_of
 from glore_video.models import glore_units
+from glore_video.tasks.classification.prediction import Prediction
 from glore_video.tasks.classification.predictor import ViewsPredictor
 from glore_video.tasks.classification.ranking import predicted_classes
-from glore_video.tasks.example_picture import example_picture
 from glore_video.tasks.image_classification.dataset import PictureViewsSet
-from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
+from glore_video.tasks.picture_predictor import OfPictures
+from glore_video.tasks.predictor import AnyPath, Progress, Report
 from glore_video.tasks.shown_picture import (
-    ACCEPT,
     MOST_PIXELS,
-    refuse_picture,
     shown_look,
     write_small,
 )
@@ -37,7 +31,7 @@ _CLASSES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class PicturePredictor(ViewsPredictor):
+class PicturePredictor(ViewsPredictor, OfPictures[Prediction]):
     """A network in eval mode and how it is shown a picture. See Predictor.
 
     Attributes:
@@ -46,9 +40,14 @@ class PicturePredictor(ViewsPredictor):
     """
 
     kind = PICTURES
-    unreadable = PictureError
+    question = "What is in this picture?"
+    most_shown = MOST_PIXELS
 
     views: PictureViewsSet
+
+    @property
+    def shown(self) -> PictureViewsSet:
+        return self.views
 
     @property
     def words(self) -> str:
@@ -124,45 +123,10 @@ class PicturePredictor(ViewsPredictor):
         views = self.views.views
         return replace(views, crops=1, flips=False, sides=views.sides[:1])(picture)[0]
 
-    def pictures(
-        self, seen: PictureLook, unit: str, nodes: Sequence[int]
-    ) -> dict[str, Image.Image]:
-        """A sheet of maps over the picture, and the nodes' adjacency as a heat map and as a graph."""
-        sheet = sheet_of(seen, unit, nodes, self.class_names)
-        if not unit:
-            return {"sheet": sheet}
-        return {
-            "sheet": sheet,
-            "adjacency": draw_adjacency(seen.units[unit].adjacency, title=unit),
-            "graph": graph_of(seen, unit, nodes),
-        }
-
-    def example(
-        self,
-        path: AnyPath | None = None,
-        *,
-        size: tuple[int, int] | None = None,
-        frames: int = 0,
-    ) -> Tensor:
-        """(1, 3, height, width): the picture's middle. Raises UsageError for frames."""
-        if frames:
-            raise UsageError("frames are those of clips, and the network takes pictures")
-        side = self.views.views.size
-        shown = example_picture(path, size or (side, side), self.views.max_pixels)
-        return self.input(shown).contiguous()
-
     @property
-    def exhibit(self) -> Exhibit:
-        return Exhibit(
-            question="What is in this picture?",
-            accept=ACCEPT,
-            file="picture.jpg",
-            media_type="image/jpeg",
-            most_pixels=min(self.views.max_pixels, MOST_PIXELS),
-        )
-
-    def refuse(self, path: str, run: Any, *, seconds: float, pixels: int) -> str:
-        return refuse_picture(path, run, pixels=min(pixels, self.views.max_pixels))
+    def input_size(self) -> tuple[int, int]:
+        side = self.views.views.size
+        return side, side
 
     def show(self, path: AnyPath, exhibit: Path, *, name: str, report: Report) -> dict[str, Any]:
         """Name, size (width, height), top, and look (None for networks without GloRe units).

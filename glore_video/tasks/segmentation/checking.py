@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from glore_video.data.masks.checking import MaskCheck, PairCheck, check_masks
 from glore_video.data.masks.layouts import Layout, find_layout, layouts_in
 from glore_video.data.masks.masked_list import MaskedList
 from glore_video.data.numbering import SPLITS
-from glore_video.errors import Failure, MissingFileError, UsageError
+from glore_video.errors import Failure, MissingFileError, UsageError, naming
 from glore_video.tasks.sample_checks import FAULTY, CheckRequest
 
 FLAGS = frozenset({"--split", "--like"})
@@ -31,7 +32,8 @@ def check(request: CheckRequest, say: Callable[[str], None]) -> int:
     if not request.source.is_dir():
         raise MissingFileError(f"{request.source}: no such folder")
     layout = find_layout(Path(os.path.abspath(request.source)))
-    classes = layout.classes(request.like or "")
+    with naming(f"--like {request.like}") if request.like else nullcontext():
+        classes = layout.classes(request.like or "")
     faulty, seen = False, set[tuple[str, str]]()
     # The class names last: one of them may be called as a column is.
     columns = (*_COLUMNS, *(f"pixels of {name}" for name in classes.names))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from glore_video.data.masks.mask_classes import MaskClasses
+from glore_video.errors import UsageError
 from glore_video.files.csv_cells import protected
 from glore_video.files.whole_files import whole_file
 from glore_video.reports.score_panel import draw_scores, rows_that_fit
@@ -21,12 +22,14 @@ from glore_video.video import open_video
 from glore_video.video.passing import all_frames
 from glore_video.video.writing import VideoWriter
 
+_FIRST = ("frame", "seconds")
+
 
 def write_segmented_film(
     path: AnyPath,
-    film: Path,
+    film: AnyPath,
     *,
-    table: Path,
+    table: AnyPath,
     classes: MaskClasses,
     segment: Callable[[Tensor], SegmentedPicture],
     k: int,
@@ -47,7 +50,11 @@ def write_segmented_film(
 
     Raises:
         VideoError: the video can't be read, or the film not be written.
+        UsageError: the table is there and is something else.
     """
+    film, table = Path(film), Path(table)
+    if table.exists() and not _is_ours(table):
+        raise UsageError(f"{table}: there, but not written by this; name another file")
     for each in (film, table):
         each.parent.mkdir(parents=True, exist_ok=True)
     total = np.zeros(len(classes))
@@ -57,7 +64,7 @@ def write_segmented_film(
         VideoWriter(film, fps=video.fps, times=video.times) as writer,
     ):
         named = min(k, rows_that_fit(video.height, video.width))
-        rows.write(_line("frame", "seconds", *map(protected, classes.names)))
+        rows.write(_line(*_FIRST, *map(protected, classes.names)))
         for number, frame in all_frames(video):
             seconds = float(video.times[number])
             seen = segment(torch.from_numpy(frame)[None])
@@ -82,6 +89,12 @@ def _drawn(seen: SegmentedPicture, named: int, seconds: float) -> np.ndarray:
         colours=[seen.classes.colours[number] for number in numbers],
     )
     return np.ascontiguousarray(drawn)
+
+
+def _is_ours(table: Path) -> bool:
+    first = _line(*_FIRST).rstrip()
+    with table.open("rb") as file:
+        return file.read(len(first)) == first
 
 
 def _line(*cells: object) -> bytes:

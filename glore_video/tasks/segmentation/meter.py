@@ -11,6 +11,7 @@ from torch import Tensor
 
 from glore_video.statistics.confusion import IGNORED, confusion_matrix, mean_iou, pixel_accuracy
 from glore_video.tasks.segmentation.objective import PixelCrossEntropy, main_output
+from glore_video.tasks.segmentation.placed_logits import highest
 
 _NAN = float("nan")
 
@@ -24,7 +25,7 @@ class PixelMeter:
 
     def count(self, outputs: Any, targets: Tensor) -> Tensor:
         """Of logits (n, classes, height, width) and targets (n, height, width)."""
-        predicted = main_output(outputs).argmax(1)
+        predicted = highest(main_output(outputs).movedim(1, 0))
         valid = targets != IGNORED
         correct = (predicted == targets) & valid
         return torch.stack([correct.sum(), valid.sum()]).double()
@@ -60,11 +61,13 @@ class IoUMeter:
     def count(self, outputs: Any, targets: Tensor) -> Tensor:
         """Of logits (n, classes, height, width) and targets (n, height, width)."""
         logits = main_output(outputs).float()
-        finite = logits.isfinite().flatten(1).all(1)
+        finite = torch.stack([torch.stack(each.aminmax()).isfinite().all() for each in logits])
         losses = self.loss.of_pixels(logits, targets).double().flatten(1).sum(1)
         weights = torch.stack([self.loss.weight(each).double() for each in targets])
         # A column more, of pixels without a prediction.
-        predicted = torch.where(finite[:, None, None], logits.argmax(1), self.num_classes)
+        predicted = highest(logits.movedim(1, 0)).masked_fill_(
+            ~finite[:, None, None], self.num_classes
+        )
         columns = self.num_classes + 1
         confusion = confusion_matrix(predicted, targets, self.num_classes, columns=columns)
         sums = torch.stack(

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from glore_video.data.masks.known_classes import SCENES
@@ -18,16 +17,12 @@ from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.data.video.video_files import VIDEOS
 from glore_video.engine.inference import forward_pass
 from glore_video.errors import UsageError
-from glore_video.images.errors import PictureError
-from glore_video.inspection.adjacency_chart import draw_adjacency
 from glore_video.inspection.picture_look import inspect_picture
-from glore_video.inspection.picture_sheet import graph_of, sheet_of
 from glore_video.inspection.sheet import SheetRow
 from glore_video.models import glore_units
 from glore_video.reports.drawing import save
-from glore_video.tasks.example_picture import example_picture
-from glore_video.tasks.file_predictor import FilePredictor
-from glore_video.tasks.predictor import AnyPath, Exhibit, Progress, Report
+from glore_video.tasks.picture_predictor import OfPictures
+from glore_video.tasks.predictor import AnyPath, Progress, Report
 from glore_video.tasks.segmentation.colour_key import draw_key
 from glore_video.tasks.segmentation.colours import overlaid
 from glore_video.tasks.segmentation.film import write_segmented_film
@@ -42,11 +37,10 @@ from glore_video.tasks.segmentation.segmented import (
 )
 from glore_video.tasks.segmentation.served import MOST_PIXELS, shown_scene
 from glore_video.tasks.segmentation.tested_form import tested_form
-from glore_video.tasks.shown_picture import ACCEPT, refuse_picture
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScenePredictor(FilePredictor[SegmentedPicture]):
+class ScenePredictor(OfPictures[SegmentedPicture]):
     """A network in eval mode and how it is shown a picture. See DrawingPredictor.
 
     Attributes:
@@ -58,8 +52,9 @@ class ScenePredictor(FilePredictor[SegmentedPicture]):
     """
 
     kind = SCENES
-    unreadable = PictureError
     measure = "share"
+    question = "What is where in this picture?"
+    most_shown = MOST_PIXELS
 
     classes: MaskClasses
     inference: SceneInference = field(default_factory=SceneInference)
@@ -124,9 +119,9 @@ class ScenePredictor(FilePredictor[SegmentedPicture]):
     def draw_film(
         self,
         path: AnyPath,
-        film: Path,
+        film: AnyPath,
         *,
-        table: Path,
+        table: AnyPath,
         k: int = 5,
         progress: Progress | None = None,
     ) -> Segmented:
@@ -205,43 +200,12 @@ class ScenePredictor(FilePredictor[SegmentedPicture]):
             rectangle=rectangle,
         )
 
-    def pictures(self, seen: SceneLook, unit: str, nodes: Sequence[int]) -> dict[str, Image.Image]:
-        """A sheet of maps over the scene, and the nodes' adjacency as a heat map and as a graph."""
-        says = SheetRow("what it says", "", pictures=seen.overlay[None])
-        sheet = sheet_of(seen, unit, nodes, self.class_names, more=[says])
-        if not unit:
-            return {"sheet": sheet}
-        return {
-            "sheet": sheet,
-            "adjacency": draw_adjacency(seen.units[unit].adjacency, title=unit),
-            "graph": graph_of(seen, unit, nodes),
-        }
-
-    def example(
-        self,
-        path: AnyPath | None = None,
-        *,
-        size: tuple[int, int] | None = None,
-        frames: int = 0,
-    ) -> Tensor:
-        """(1, 3, height, width): the picture's middle. Raises UsageError for frames."""
-        if frames:
-            raise UsageError("frames are those of clips, and the network takes pictures")
-        shown = example_picture(path, size or self.example_size, self.views.max_pixels)
-        return self.input(shown).contiguous()
-
     @property
-    def exhibit(self) -> Exhibit:
-        return Exhibit(
-            question="What is where in this picture?",
-            accept=ACCEPT,
-            file="picture.jpg",
-            media_type="image/jpeg",
-            most_pixels=min(self.views.max_pixels, MOST_PIXELS),
-        )
+    def input_size(self) -> tuple[int, int]:
+        return self.example_size
 
-    def refuse(self, path: str, run: Any, *, seconds: float, pixels: int) -> str:
-        return refuse_picture(path, run, pixels=min(pixels, self.views.max_pixels))
+    def more_tiles(self, seen: SceneLook) -> list[SheetRow]:
+        return [SheetRow("what it says", "", pictures=seen.overlay[None])]
 
     def show(self, path: AnyPath, exhibit: Path, *, name: str, report: Report) -> dict[str, Any]:
         """See `shown_scene`. Raises PictureError if the picture can't be read."""

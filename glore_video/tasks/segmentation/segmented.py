@@ -11,6 +11,7 @@ from torch import Tensor
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.reports.drawing import save
 from glore_video.tasks.file_predictor import NotFiniteError
+from glore_video.tasks.predictor import AnyPath
 from glore_video.tasks.segmentation.colour_key import with_key
 from glore_video.tasks.segmentation.colours import overlaid
 from glore_video.tasks.segmentation.evaluation import save_prediction
@@ -57,8 +58,9 @@ class SegmentedPicture(Segmented):
         """The classes' colours over the picture, uint8 (height, width, 3)."""
         return overlaid(self.picture, self.mask, self.classes.colour_table)
 
-    def draw(self, drawing: Path) -> None:
+    def draw(self, drawing: AnyPath) -> None:
         """Write the overlay with its colour key, and beside it the mask as data sets have masks."""
+        drawing = Path(drawing)
         drawing.parent.mkdir(parents=True, exist_ok=True)
         save_prediction(mask_beside(drawing), self.classes.numbers(self.mask))
         present = self.largest(len(self.classes))
