@@ -13,7 +13,7 @@ DEMO ?=
 
 help:
 	@echo "make demo         train with and without GloRe units on a small rendered dataset (about 3 minutes on 2 cores)"
-	@echo "                  DEMO=--pictures: on rendered pictures instead of videos"
+	@echo "                  DEMO=--pictures: on rendered pictures instead of videos; DEMO=--scenes: segmentation"
 	@echo "make test         the fast tests"
 	@echo "make test-slow    the tests that take longer"
 	@echo "make test-lowest  the fast tests on Python 3.10 with the lowest versions that setup.cfg allows"

@@ -83,6 +83,31 @@ def test_demo_of_pictures_with_two_seeds(tmp_path, monkeypatch, capsys):
     assert "20 pictures" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_demo_of_scenes(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    pairs = "SYNTHETIC.NUM_TRAIN 32 SYNTHETIC.NUM_VAL 8 SOLVER.MAX_EPOCH 1 CPU_THREADS 1"
+    assert main(["--scenes", *pairs.split(), "SOLVER.WARMUP_EPOCHS", "0"]) == 0
+    out = capsys.readouterr().out
+    assert "run 3 of 3: which side is the road?" in out
+    table = [line for line in out.splitlines() if line.startswith("|")]
+    assert "| IoU of road and pavement " in table[0]
+    for name, line in zip(("plain", "glore", "nonlocal"), table[2:], strict=True):
+        run = Path("outputs") / f"quickstart_scene_{name}"
+        ious = json.loads((run / "test" / "summary.json").read_text())["class_iou"]
+        assert f"| {(ious['road'] + ious['pavement']) / 2:.1f}% (chance 33%) " in line
+        assert f"outputs/quickstart_scene_{name} " in line
+    page, look = out.splitlines()[-2:]
+    assert Path(page.strip()).is_file()
+    assert visualize.main(shlex.split(look.partition(" visualize ")[2])) == 0
+
+
+def test_kinds_of_the_demonstration_exclude_each_other(capsys):
+    with pytest.raises(SystemExit):
+        main(["--scenes", "--pictures"])
+    assert "not allowed with argument" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

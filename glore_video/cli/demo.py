@@ -1,18 +1,23 @@
 """`glore-video demo`: three small runs, and a table of what the GloRe units change."""
 
+from __future__ import annotations
+
 import argparse
 import json
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from glore_video.cli import train
 from glore_video.cli.arguments import positive
 from glore_video.cli.guarding import guarded
 from glore_video.cli.programs import command_parser
 from glore_video.errors import UsageError
+
+if TYPE_CHECKING:
+    from glore_video.config import Config
 
 
 class Run(NamedTuple):
@@ -34,6 +39,19 @@ PICTURE_RUNS = (
     Run("quickstart_image_same_plain", "are both striped the same way? (2 classes)", NETWORKS[1]),
     Run("quickstart_image_same_glore", "are both striped the same way? (2 classes)", NETWORKS[2]),
 )
+SCENE_NETWORKS = ("plain FCN", "+ a GloRe unit in the head", "+ a non-local block in the head")
+SCENE_RUNS = (
+    Run("quickstart_scene_plain", "which side is the road? (5 classes)", SCENE_NETWORKS[0]),
+    Run("quickstart_scene_glore", "which side is the road? (5 classes)", SCENE_NETWORKS[1]),
+    Run("quickstart_scene_nonlocal", "which side is the road? (5 classes)", SCENE_NETWORKS[2]),
+)
+TOLD_BY_THE_LAMP = ("road", "pavement")
+FROM_ONE_START = """
+The plain network and the one with units start from the same weights of run 1 and
+differ in nothing but the units."""
+FROM_ONE_SEED = """
+All three start from the same weights and see the same pictures in the same order; they
+differ in nothing but the head. A network that can't see the lamp has to guess."""
 OWN_KEYS = ("OUTPUT_DIR", "TRAIN.CHECKPOINT_FILE_PATH")
 
 
@@ -42,9 +60,15 @@ def parser() -> argparse.ArgumentParser:
         "demo",
         "The demonstration: three small runs, and a table of what the GloRe units change. About 3 "
         "minutes on two cores; writes data/ and outputs/ into the current folder.",
-        examples=["", "RNG_SEED 1", "--pictures", "--pictures --seeds 3"],
+        examples=["", "RNG_SEED 1", "--pictures", "--pictures --seeds 3", "--scenes --seeds 3"],
     )
-    parser.add_argument("--pictures", action="store_true", help="of pictures, not of videos")
+    kinds = parser.add_mutually_exclusive_group()
+    kinds.add_argument("--pictures", action="store_true", help="of pictures, not of videos")
+    kinds.add_argument(
+        "--scenes",
+        action="store_true",
+        help="of segmentation: street scenes, a class for each pixel",
+    )
     parser.add_argument(
         "--seeds",
         type=positive,
@@ -60,7 +84,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_intermixed_args(argv)
-    runs = PICTURE_RUNS if args.pictures else VIDEO_RUNS
+    runs = SCENE_RUNS if args.scenes else PICTURE_RUNS if args.pictures else VIDEO_RUNS
     return guarded(lambda: demo(runs, args.pairs, args.seeds))
 
 
@@ -83,9 +107,9 @@ def demo(runs: Sequence[Run], pairs: list[str], count: int) -> int:
         for place, run in enumerate(runs)
     ]
     print(f"\n{table(rows)}")
-    print("\nThe plain network and the one with units start from the same weights of run 1 and")
-    print("differ in nothing but the units. Each folder above holds log.txt, metrics.jsonl, the")
-    print("checkpoint, and test/ with the scores of every sample. To look at:")
+    print(FROM_ONE_SEED if runs == SCENE_RUNS else FROM_ONE_START)
+    print("Each folder above holds log.txt, metrics.jsonl, the checkpoint, and test/ with the")
+    print("scores of every sample. To look at:")
     for line in next_steps(runs, seeds):
         print(f"  {line}")
     return 0
@@ -118,28 +142,57 @@ def pairs_of_seeds(runs: Sequence[Run], pairs: list[str], count: int) -> list[li
     return found
 
 
+class Measured(NamedTuple):
+    """What one network has reached with each seed, in percent.
+
+    Attributes:
+        title: of the figure.
+        chance: what guessing gives.
+    """
+
+    title: str
+    chance: float
+    of_seeds: Sequence[float]
+    mean: float
+    interval: tuple[float, float]
+
+
+def measured(config: Config, folders: Sequence[str]) -> Measured:
+    """Of runs of one configuration into these folders."""
+    if config.TASK == "segmentation":
+        from glore_video.tasks.segmentation.repetition import scene_repetition
+
+        scenes = scene_repetition(folders, TOLD_BY_THE_LAMP)
+        # A coin a picture: of two equal parts half of the pixels are right, of three halves.
+        title = f"IoU of {' and '.join(TOLD_BY_THE_LAMP)}"
+        return Measured(title, 100 / 3, scenes.ious, scenes.mean, scenes.interval)
+    from glore_video.tasks.classification.repetition import repetition
+
+    tested, chance = repetition(folders), 100 / config.MODEL.NUM_CLASSES
+    title = f"{tested.kind.noun} top-1"
+    return Measured(title, chance, tested.top1, tested.mean, tested.interval)
+
+
 def row(run: Run, pairs: Sequence[list[str]], *, several: bool) -> dict[str, str]:
     """Of one run with each seed's pairs: column -> what stands there."""
     from glore_video.config import load_config, shipped_config
-    from glore_video.tasks.classification.repetition import repetition
 
     configs = [load_config(shipped_config(run.name), own) for own in pairs]
     folders = [config.OUTPUT_DIR for config in configs]
-    tested = repetition(folders)
+    tested = measured(configs[0], folders)
     summary = json.loads((Path(folders[0]) / "test" / "summary.json").read_text(encoding="utf-8"))
-    chance = 100 / configs[0].MODEL.NUM_CLASSES
     low, high = tested.interval
     cells = {
         "task": run.task,
         "network": run.network,
-        f"{tested.kind.noun} top-1": f"{tested.mean:.1f}% (chance {chance:.0f}%)",
+        tested.title: f"{tested.mean:.1f}% (chance {tested.chance:.0f}%)",
         "95% interval": f"{low:.1f} to {high:.1f}",
         "GMACs": f"{summary['gmacs']:.3f}",
         "files": folders[0],
     }
     if several:
         first, last = configs[0].RNG_SEED, configs[-1].RNG_SEED
-        cells[f"seeds {first} to {last}"] = ", ".join(f"{each:.1f}" for each in tested.top1)
+        cells[f"seeds {first} to {last}"] = ", ".join(f"{each:.1f}" for each in tested.of_seeds)
         cells["files"] = f"{folders[0].removesuffix(str(first))}*"
     return cells
 
@@ -159,19 +212,27 @@ def next_steps(runs: Sequence[Run], seeds: Sequence[Sequence[list[str]]]) -> lis
     """The page of a run's test, and commands: where its network looks, and what units are worth."""
     from glore_video.config import load_config, shipped_config
 
-    config = load_config(shipped_config(runs[-1].name), seeds[0][-1])
-    data = Path(config.DATA.PATH_TO_DATA_DIR)
-    sample = (data / "val.csv").read_text(encoding="utf-8").splitlines()[0].rpartition(" ")[0]
+    plain, units = (0, 1) if runs == SCENE_RUNS else (-2, -1)
+    config = load_config(shipped_config(runs[units].name), seeds[0][units])
     command = [from_here(Path(sys.executable)), "-m", "glore_video"]
-    looks = [*command, "visualize", str(data / sample), "--weights", config.OUTPUT_DIR]
+    sample = str(first_sample(Path(config.DATA.PATH_TO_DATA_DIR)))
+    looks = [*command, "visualize", sample, "--weights", config.OUTPUT_DIR]
     steps = [str(Path(config.OUTPUT_DIR) / "test" / "report.html"), shlex.join(looks)]
     if len(seeds) > 1:
-        plain, units = (
+        folders = [
             [load_config(shipped_config(runs[place].name), own[place]).OUTPUT_DIR for own in seeds]
-            for place in (-2, -1)
-        )
-        steps.insert(1, shlex.join([*command, "compare", "--a", *plain, "--b", *units]))
+            for place in (plain, units)
+        ]
+        steps.insert(1, shlex.join([*command, "compare", "--a", *folders[0], "--b", *folders[1]]))
     return steps
+
+
+def first_sample(data: Path) -> Path:
+    """Of the validation samples of a rendered data set."""
+    if (data / "val.csv").is_file():
+        lines = (data / "val.csv").read_text(encoding="utf-8").splitlines()
+        return data / lines[0].rpartition(" ")[0]
+    return min((data / "images" / "val").iterdir())
 
 
 def from_here(path: Path) -> str:

@@ -104,12 +104,12 @@ class Data(_Colours, _Pictures, Crops, _Decoding, _Clips, _Lists):
 
 class Synthetic(Section):
     LABELS: Annotated[
-        Literal["none", "pair", "same"],
+        Literal["none", "pair", "same", "lamp"],
         BeforeValidator(lambda value: "none" if value in ("", None) else value),
     ] = key(
         "none",
-        "render the `relations` samples, labelled so, into DATA.PATH_TO_DATA_DIR if missing; none: "
-        "the samples are there",
+        "render the `relations` samples, labelled so, into DATA.PATH_TO_DATA_DIR if missing; lamp: street "
+        "scenes with masks, for segmentation; none: the samples are there",
     )
     NUM_TRAIN: Positive = key(2000, "training samples to render")
     NUM_VAL: Positive = key(480, "validation samples to render; they are the test samples too")

@@ -149,7 +149,7 @@ class Config(Section):
                 f"RESNET.NUM_BLOCK_TEMP_KERNEL = {[list(stage) for stage in kernels]}: at most "
                 f"{list(blocks)}, the blocks of RESNET.DEPTH = {self.RESNET.DEPTH}"
             )
-        if self.SYNTHETIC.LABELS != "none" and self.DATA.RANDOM_FLIP:
+        if self.SYNTHETIC.LABELS in ("pair", "same") and self.DATA.RANDOM_FLIP:
             raise UsageError(
                 f"SYNTHETIC.LABELS = {self.SYNTHETIC.LABELS} needs DATA.RANDOM_FLIP False: a mirrored "
                 "sample has another label (SYNTHETIC.LABELS none: the samples are your own)"

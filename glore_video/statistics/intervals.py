@@ -72,13 +72,27 @@ def runs_interval(right: np.ndarray, *, level: float = LEVEL) -> tuple[float, fl
         right: bool (runs, observations).
     """
     low, high = percent_interval(right.mean(axis=0), level=level)
-    accuracies = 100.0 * right.mean(axis=1)
-    if len(right) > 1 and right.shape[1]:
-        mean = float(accuracies.mean())
-        error = float(accuracies.std(ddof=1)) / sqrt(len(right))
-        reach = student_t_quantile(level, len(right) - 1) * error
-        low, high = min(low, max(0.0, mean - reach)), max(high, min(100.0, mean + reach))
-    return low, high
+    if not right.shape[1]:
+        return low, high
+    return widened_by_runs((low, high), 100.0 * right.mean(axis=1), level=level)
+
+
+def widened_by_runs(
+    interval: tuple[float, float], figures: np.ndarray, *, level: float = LEVEL
+) -> tuple[float, float]:
+    """The outer ends of an interval and of Student's t over runs; within 0 to 100.
+
+    Args:
+        interval: of the mean of the runs, as testing them on other samples would give.
+        figures: of each run, in percent; of one run the interval stays as it is.
+    """
+    low, high = interval
+    if len(figures) < 2:
+        return low, high
+    mean = float(figures.mean())
+    error = float(figures.std(ddof=1)) / sqrt(len(figures))
+    reach = student_t_quantile(level, len(figures) - 1) * error
+    return min(low, max(0.0, mean - reach)), max(high, min(100.0, mean + reach))
 
 
 def bootstrap_means(values: np.ndarray, *, samples: int, seed: int) -> np.ndarray:

@@ -5,6 +5,8 @@ The pixels of a picture hang together, so that pictures are what is drawn anew.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from glore_video.errors import UsageError
@@ -15,6 +17,7 @@ from glore_video.statistics.intervals import (
     interval_of_alike,
     percentiles,
     resampled,
+    widened_by_runs,
 )
 
 SAMPLES = 2_000
@@ -107,6 +110,35 @@ def iou_difference_intervals(
 def _second_less_first(values: np.ndarray, runs: int) -> np.ndarray:
     """Of values (samples, runs of both sides): the mean of those behind the first so many less theirs."""
     return values[:, runs:].mean(1) - values[:, :runs].mean(1)
+
+
+def runs_iou_interval(
+    runs: np.ndarray | Sequence[np.ndarray],
+    classes: Sequence[int],
+    *,
+    level: float = LEVEL,
+    samples: int = SAMPLES,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Interval of the mean IoU of some classes over several runs on the same pictures, in percent.
+
+    The outer ends of two, as `runs_interval` has them: Student's t over the runs, and the bootstrap over
+    pictures, of which each sample draws the same for all runs.
+
+    Args:
+        runs: of each (pictures, classes, columns), see statistics.confusion.
+        classes: their places; of the others the pixels count where they are taken for these.
+    """
+    check_bootstrap(level, samples)
+    # (pictures, runs, intersection and union, chosen classes)
+    parts = np.stack([_parts(matrices) for matrices in runs], axis=1)[..., list(classes)]
+    drawn = mean_of_known(_resampled_ious(parts, samples, seed)).mean(1)
+    both, either = np.moveaxis(parts.sum(0), 1, 0)  # (runs, chosen classes)
+    figures = mean_of_known(percent(both, either))
+    ends = percentiles(drawn, level)
+    if np.ptp(drawn) <= 1e-9:
+        ends = interval_of_alike(float(figures.mean()), (0.0, 100.0), len(parts), level)
+    return widened_by_runs(ends, figures, level=level)
 
 
 def _checked(matrices: np.ndarray) -> np.ndarray:

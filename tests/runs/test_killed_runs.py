@@ -51,9 +51,8 @@ def arguments(videos, tmp_path, options):
     return ["--cfg", str(tmp_path / "empty.yaml"), *pairs]
 
 
-@pytest.fixture
-def rendered(tmp_path):
-    """As `arguments`, of the demonstration on pictures."""
+def rendered(name, tmp_path):
+    """As `arguments`, of a demonstration that renders its samples."""
     pairs = {
         "DATA.PATH_TO_DATA_DIR": tmp_path / "rendered",
         "SYNTHETIC.NUM_TRAIN": SAMPLES,
@@ -69,7 +68,7 @@ def rendered(tmp_path):
         "LOG_PERIOD": 1,
     }
     words = [str(word) for pair in pairs.items() for word in pair]
-    return ["--cfg", "quickstart_image_same_glore", *words]
+    return ["--cfg", name, *words]
 
 
 def to(folder, arguments):
@@ -164,8 +163,24 @@ def test_killed_at_five_points(server, arguments, tmp_path, world_size, more):
 
 
 @BY_WORLD_SIZE
-def test_pictures_killed_at_two_points(server, rendered, tmp_path, world_size, more):
-    kill_at_points(2, server, rendered, tmp_path, world_size, more)
+def test_pictures_killed_at_two_points(server, tmp_path, world_size, more):
+    arguments = rendered("quickstart_image_same_glore", tmp_path)
+    kill_at_points(2, server, arguments, tmp_path, world_size, more)
+
+
+@BY_WORLD_SIZE
+def test_scenes_killed_at_two_points(server, tmp_path, world_size, more):
+    """With what a segmentation draws and weighs: scales, places and mirror images, hard pixels, dropout."""
+    of_pixels = {
+        "AUG.AA_TYPE": "''",
+        "MIXUP.ENABLE": False,
+        "DATA.TRAIN_SCALES": "[0.75, 1.5]",
+        "LOSS.OHEM_THRESHOLD": 0.7,
+        "LOSS.OHEM_MIN_KEPT": 100,
+        "HEAD.DROPOUT": 0.1,
+    }
+    arguments = rendered("quickstart_scene_glore", tmp_path)
+    kill_at_points(2, server, arguments, tmp_path, world_size, more | of_pixels)
 
 
 def kill_at_points(count, server, arguments, tmp_path, world_size, more):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from glore_video.data.relations.labels import Labels, class_names, kinds_and_label
-from glore_video.data.relations.rendered_folder import appearing_whole, is_complete, write_lines
+from glore_video.data.relations.rendered_folder import (
+    LISTS,
+    appearing_whole,
+    is_complete,
+    render_split,
+    write_lines,
+)
 from glore_video.errors import UsageError
-from glore_video.processes.cpus import usable_cpus
+
+NAMES = "class_names.txt"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +79,15 @@ def render_set(root: Path, data: RelationsSet, write: Write, *, progress: bool) 
     """
     check_least(num_train=(data.num_train, 1), num_val=(data.num_val, 1), seed=(data.seed, 0))
     parameters = data.parameters
-    if is_complete(root, parameters):
+    files = [*LISTS, NAMES]
+    if is_complete(root, parameters, files):
         return root
-    with appearing_whole(root, parameters) as partial:
+    with appearing_whole(root, parameters, files) as partial:
         for split, count in (("train", data.num_train), ("val", data.num_val)):
             lines = _render_split(partial, data, write, split, count, progress=progress)
             write_lines(partial / f"{split}.csv", lines)
         shutil.copyfile(partial / "val.csv", partial / "test.csv")
-        write_lines(partial / "class_names.txt", class_names(data.labels, data.kinds))
+        write_lines(partial / NAMES, class_names(data.labels, data.kinds))
     return root
 
 
@@ -108,12 +114,4 @@ def _render_split(
         write(folder / path, kinds, key)
         return f"{path} {label}"
 
-    # Encoders release the GIL, and threads, unlike processes, need nothing of the caller.
-    executor = ThreadPoolExecutor(min(4, usable_cpus()))
-    try:
-        lines = executor.map(render, range(count))
-        return list(
-            tqdm(lines, total=count, desc=f"render {split}", disable=None if progress else True)
-        )
-    finally:
-        executor.shutdown(cancel_futures=True)
+    return render_split(render, count, split, progress=progress)

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
 
 from glore_video.data.folders import listed
 from glore_video.errors import UsageError
 from glore_video.files.whole_folders import whole_folder
+from glore_video.processes.cpus import usable_cpus
+
+T = TypeVar("T")
 
 METADATA_NAME = "relations.json"
-DATASETS = ("relations", "relation pictures")
+DATASETS = ("relations", "relation pictures", "streets")
+LISTS = ("train.csv", "val.csv", "test.csv")
 
 
 class OtherParametersError(UsageError):
@@ -37,18 +45,27 @@ class OtherFilesError(UsageError):
 
 
 @contextmanager
-def appearing_whole(root: Path, parameters: Mapping[str, object]) -> Iterator[Path]:
+def appearing_whole(
+    root: Path, parameters: Mapping[str, object], files: Sequence[str]
+) -> Iterator[Path]:
     """A folder beside root to render into, which becomes root when all is done.
 
     Its parameters are written beside what was rendered. If anything fails, nothing is left.
+
+    Args:
+        files: as `is_complete` takes them.
     """
-    with whole_folder(root, is_there=lambda: is_complete(root, parameters)) as partial:
+    with whole_folder(root, is_there=lambda: is_complete(root, parameters, files)) as partial:
         yield partial
         write_lines(partial / METADATA_NAME, [json.dumps(parameters, indent=2)])
 
 
-def is_complete(root: Path, parameters: Mapping[str, object]) -> bool:
-    """True: this very dataset is there. False: nothing is. ValueError: something else is."""
+def is_complete(root: Path, parameters: Mapping[str, object], files: Sequence[str]) -> bool:
+    """True: this very dataset is there. False: nothing is. ValueError: something else is.
+
+    Args:
+        files: that it consists of; with LISTS among them also the files that these list.
+    """
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     try:
@@ -66,10 +83,10 @@ def is_complete(root: Path, parameters: Mapping[str, object]) -> bool:
         differing = {"dataset": differing["dataset"]}
     if differing:
         raise OtherParametersError(root, differing)
-    needed = ["train.csv", "val.csv", "test.csv", "class_names.txt"]
-    for split in ("train", "val"):
-        if (root / f"{split}.csv").is_file():
-            lines = (root / f"{split}.csv").read_text("utf-8", "replace").splitlines()
+    needed = [*files]
+    for name in LISTS:
+        if name in files and (root / name).is_file():
+            lines = (root / name).read_text("utf-8", "replace").splitlines()
             needed += [line.rpartition(" ")[0] for line in lines]
     missing = [name for name in needed if not (root / name).is_file()]
     if missing:
@@ -78,6 +95,19 @@ def is_complete(root: Path, parameters: Mapping[str, object]) -> bool:
             f"are missing, such as {missing[0]}; name another folder"
         )
     return True
+
+
+def render_split(render: Callable[[int], T], count: int, split: str, *, progress: bool) -> list[T]:
+    """What `render` returns for each sample 0 .. count - 1, several at a time, under a progress bar."""
+    # Encoders release the GIL, and threads, unlike processes, need nothing of the caller.
+    executor = ThreadPoolExecutor(min(4, usable_cpus()))
+    try:
+        rendered = executor.map(render, range(count))
+        return list(
+            tqdm(rendered, total=count, desc=f"render {split}", disable=None if progress else True)
+        )
+    finally:
+        executor.shutdown(cancel_futures=True)
 
 
 def _what_is_in(path: Path) -> str:

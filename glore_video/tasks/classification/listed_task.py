@@ -18,10 +18,10 @@ from glore_video.engine.precision import Precision
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists, warn_of_repeated
 from glore_video.tasks.classification.evaluation import SetEvaluation
 from glore_video.tasks.classification.predictor import ViewsPredictor
-from glore_video.tasks.classification.synthetic import in_synthetic_keys
 from glore_video.tasks.classification.task_augmentation import build_augmentation
 from glore_video.tasks.classification.task_base import ClassifyingTask
 from glore_video.tasks.sample_sets import ViewsSet
+from glore_video.tasks.synthetic import in_synthetic_keys
 from glore_video.tasks.task_base import build_watchdog, num_workers
 
 logger = logging.getLogger(__name__)
@@ -79,6 +79,7 @@ class ListedTask(ClassifyingTask, Generic[_List]):
     def render(self) -> None:
         labels = self.config.SYNTHETIC.LABELS
         if labels != "none":
+            assert labels != "lamp", "check_keys"
             with in_synthetic_keys(self.config, self.words.samples, self.for_own):
                 self.render_samples(labels)
 

@@ -32,6 +32,7 @@ from glore_video.tasks.image_classification.task_data import (
 )
 from glore_video.tasks.image_classification.task_network import published_input
 from glore_video.tasks.keys_of_no_use import OF_CLIPS, OF_SEGMENTATION, refuse_keys
+from glore_video.tasks.synthetic import RELATIONS, check_labels
 
 
 class ImageClassification(ListedTask[SampleList]):
@@ -77,6 +78,7 @@ class ImageClassification(ListedTask[SampleList]):
     def check_keys(self) -> None:
         config = self.config
         refuse_keys(config, (*OF_CLIPS, *OF_SEGMENTATION), f"whose samples are {PICTURES.words}")
+        check_labels(config, RELATIONS)
         if not config.MODEL.NAME and config.MODEL.ARCH not in PICTURE_ARCHITECTURES:
             raise UsageError(
                 f"MODEL.ARCH = {config.MODEL.ARCH} takes clips of videos, not pictures: MODEL.NAME "

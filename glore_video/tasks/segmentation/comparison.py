@@ -117,7 +117,7 @@ def compare(
     if not first or not second:
         raise UsageError("both sides need at least one run")
     keys, missing = common_samples(runs, allow_missing)
-    matrices = _aligned(runs, keys)
+    matrices = aligned_matrices(runs, keys)
     sides = matrices[: len(first)], matrices[len(first) :]
     totals = [side.sum(1, dtype=np.float64) for side in sides]  # (runs, classes, columns)
     means = [mean_iou(total) for total in totals]  # (runs,)
@@ -137,7 +137,7 @@ def compare(
     )
 
 
-def _aligned(runs: Sequence[SavedConfusions], keys: Sequence[Key]) -> np.ndarray:
+def aligned_matrices(runs: Sequence[SavedConfusions], keys: Sequence[Key]) -> np.ndarray:
     """Matrices float32 (runs, pictures, classes, columns) of these pictures.
 
     Raises UsageError if pictures have other masks in one run than in another.

@@ -15,6 +15,7 @@ from glore_video.data.masks.known_classes import classes_of_weights
 from glore_video.data.masks.layouts import Layout, find_layout
 from glore_video.data.masks.mask_classes import MaskClasses
 from glore_video.data.masks.masked_list import MaskedList
+from glore_video.data.relations.streets import render_streets
 from glore_video.data.samplers import shard
 from glore_video.data.samples import SampleList
 from glore_video.engine.launch.processes import Process
@@ -34,6 +35,7 @@ from glore_video.tasks.segmentation.predictor import ScenePredictor
 from glore_video.tasks.segmentation.published import published_input
 from glore_video.tasks.segmentation.scene_inference import SceneInference
 from glore_video.tasks.segmentation.task_network import build_network, check_network_keys
+from glore_video.tasks.synthetic import STREETS, check_labels, in_synthetic_keys
 from glore_video.tasks.task_base import BaseTask, build_watchdog, num_workers
 
 logger = logging.getLogger(__name__)
@@ -43,6 +45,7 @@ WORDS = Words(
     input="picture",
     faster_reading="make pictures smaller, or TRAIN.BATCH_SIZE",
 )
+_FOR_OWN = "images/<split> beside masks/<split> with class_names.txt are for masks of your own"
 _LOOKED_AT = 64  # masks of each list, before a run starts
 _OF_CLASSES = (
     *("DATA.PATH_LABEL_SEPARATOR", "DATA.VAL_LABELS_PATH", "DATA.CROP_MODE", "DATA.PATH_PREFIX"),
@@ -71,6 +74,22 @@ class Segmentation(BaseTask):
                 "(leftImg8bit, gtFine), Pascal VOC's, or images/ and masks/ with class_names.txt"
             )
         return find_layout(self.config.DATA.PATH_TO_DATA_DIR)
+
+    @property
+    def renders(self) -> str:
+        return f"synthetic {self.words.samples}" if self.config.SYNTHETIC.LABELS != "none" else ""
+
+    def render(self) -> None:
+        if self.renders:
+            synthetic = self.config.SYNTHETIC
+            with in_synthetic_keys(self.config, self.words.samples, _FOR_OWN):
+                render_streets(
+                    self.config.DATA.PATH_TO_DATA_DIR,
+                    num_train=synthetic.NUM_TRAIN,
+                    num_val=synthetic.NUM_VAL,
+                    size=synthetic.SIZE,
+                    seed=synthetic.SEED,
+                )
 
     @cached_property
     def classes(self) -> MaskClasses:
@@ -242,6 +261,7 @@ class Segmentation(BaseTask):
     def check_keys(self) -> None:
         config = self.config
         refuse_keys(config, (*OF_CLIPS, *_OF_CLASSES), "whose samples are pictures with masks")
+        check_labels(config, STREETS)
         check_network_keys(config)
         _ = self.inference  # raises for what can't be
         if config.AUG.ENABLE and config.AUG.AA_TYPE:
@@ -307,4 +327,6 @@ class Segmentation(BaseTask):
     def training_length(self) -> int | str:
         if not self.config.DATA.PATH_TO_DATA_DIR:
             return "DATA.PATH_TO_DATA_DIR is empty, so its length is not known"
+        if self.renders:
+            return self.config.SYNTHETIC.NUM_TRAIN
         return super().training_length()

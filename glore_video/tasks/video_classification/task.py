@@ -17,6 +17,7 @@ from glore_video.models.zoo import PICTURE_ARCHITECTURES
 from glore_video.tasks.classification.class_lists import ClassLists, RunLists
 from glore_video.tasks.classification.listed_task import ListedTask
 from glore_video.tasks.keys_of_no_use import OF_SEGMENTATION, refuse_keys
+from glore_video.tasks.synthetic import RELATIONS, check_labels
 from glore_video.tasks.video_classification.dataset import CentreClips, EvalViews, TrainingClips
 from glore_video.tasks.video_classification.evaluation import VideoEvaluation
 from glore_video.tasks.video_classification.predictor import VideoPredictor
@@ -96,6 +97,7 @@ class VideoClassification(ListedTask[VideoList]):
         refuse_keys(
             self.config, (*_OF_PICTURES, *OF_SEGMENTATION), f"whose samples are {VIDEOS.words}"
         )
+        check_labels(self.config, RELATIONS)
         if self.config.TEST.NUM_SPATIAL_CROPS == 5:
             raise UsageError("TEST.NUM_SPATIAL_CROPS = 5 is for pictures; of a clip 1 or 3")
         model = self.config.MODEL

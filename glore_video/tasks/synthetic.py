@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,21 @@ from glore_video.data.relations.rendered_folder import OtherFilesError, OtherPar
 from glore_video.errors import UsageError, naming
 
 logger = logging.getLogger(__name__)
+
+
+RELATIONS = ("pair", "same")
+"""SYNTHETIC.LABELS of the data sets whose samples are labelled by how two objects relate."""
+STREETS = ("lamp",)
+"""And of the one whose pictures have masks."""
+
+
+def check_labels(config: Config, known: Sequence[str]) -> None:
+    """Raises UsageError for SYNTHETIC.LABELS that a task renders nothing for."""
+    labels = config.SYNTHETIC.LABELS
+    if labels not in ("none", *known):
+        raise UsageError(
+            f"SYNTHETIC.LABELS = {labels}: TASK = {config.TASK} renders {' or '.join(known)}"
+        )
 
 
 @contextmanager
