@@ -98,4 +98,4 @@ def test_frames_of_a_variable_rate_are_spread_over_its_time(tmp_path):
 
 def test_tool_without_a_test(tmp_path, capsys):
     assert tool([str(tmp_path)]) == 2
-    assert "scores.npz: no such file or folder" in capsys.readouterr().err
+    assert "holds no scores.npz or confusions.npz" in capsys.readouterr().err

@@ -63,7 +63,15 @@ def many(tmp_path_factory):
 
 @pytest.mark.skipif(not Path("/proc/self/statm").is_file(), reason="needs /proc")
 @pytest.mark.parametrize(
-    "options", [{}, {"flip": True}, {"window": (400, 400)}], ids=["whole", "mirrored", "windows"]
+    "options",
+    [
+        {},
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in ({"flip": True}, {"window": (400, 400)})
+        ),
+    ],
+    ids=["whole", "mirrored", "windows"],
 )
 def test_nothing_is_kept_of_a_picture(many, tmp_path, options):
     layout = find_layout(many)
