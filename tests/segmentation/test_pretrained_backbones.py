@@ -5,12 +5,18 @@ import torch
 from run_files import flat, one_error_line, weights_of
 
 from glore_video.cli.main import main
+from glore_video.errors import UsageError
+from glore_video.models import create_model
 
 timm = pytest.importorskip("timm", reason="timm is an extra")
 constants = pytest.importorskip("huggingface_hub.constants", reason="timm fetches by it")
 safetensors = pytest.importorskip("safetensors.torch", reason="weights are published so")
 
 REVISION = "0" * 40
+# timm 1.0.3 takes no huggingface_hub of version 1 or newer.
+HUB = pytest.mark.skipif(
+    not timm.models._hub.has_hf_hub(), reason="this timm can't use this huggingface_hub"
+)
 
 
 @pytest.fixture
@@ -50,6 +56,7 @@ def keys(options):
     }
 
 
+@HUB
 @pytest.mark.parametrize(
     "form", [{"HEAD.FORM": "glore"}, {"HEAD.FORM": "fcn", "HEAD.AUXILIARY": True}]
 )
@@ -64,9 +71,16 @@ def test_the_backbone_is_what_was_published(cfg, keys, published, form):
     assert "starting from published weights" in log
 
 
+@HUB
 def test_without_a_network_it_is_one_line(cfg, keys, cache, capsys):
     assert main([*cfg, *flat(keys)]) == 2
     line = one_error_line(capsys)
     assert "MODEL.PRETRAINED = True, MODEL.NAME = timm/resnet18.tv_in1k" in line
     assert "can't be downloaded" in line
     assert not (keys["OUTPUT_DIR"] / "checkpoints").exists()
+
+
+def test_a_hub_that_timm_cannot_use_is_said(monkeypatch):
+    monkeypatch.setattr(timm.models._hub, "_has_hf_hub", False)
+    with pytest.raises(UsageError, match=r"timm/resnet18\.tv_in1k: .* huggingface_hub"):
+        create_model("timm/resnet18.tv_in1k", pretrained=True)
