@@ -15,7 +15,7 @@ from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored
 from glore_video.engine.precision import Precision
 from glore_video.errors import UsageError
 from glore_video.models import create_model, list_segmentation_models, load_weights
-from glore_video.models.networks.heads import head_path
+from glore_video.models.networks.heads import num_outputs
 from glore_video.models.weights.download import fetch, is_url
 from glore_video.runs.network import (
     build_model,
@@ -105,8 +105,7 @@ def predictor_of(
         )
     precision = Precision(device=torch.device(device))
     found = published_predictor(name, network.to(device).eval(), precision=precision)
-    head = head_path(network)
-    classes = len(network.get_submodule(head).weight) if head else len(found.class_names)  # type: ignore[arg-type]
+    classes = num_outputs(network) or len(found.class_names)
     names = tuple(class_names) or found.kind.usual_names(classes)
     if len(names) != classes:
         raise UsageError(f"{len(names)} class names for a network of {classes} classes")

@@ -47,22 +47,6 @@ def mean_iou_interval(
     return percentiles(drawn, level)
 
 
-def mean_iou_difference_interval(
-    first: np.ndarray,
-    second: np.ndarray,
-    *,
-    level: float = LEVEL,
-    samples: int = SAMPLES,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """Percentile interval of how much greater the second's mean IoU is, in percentage points.
-
-    Both are of the same pictures, in the same order: each bootstrap sample draws the same for both.
-    """
-    each = [_checked(first)[None], _checked(second)[None]]
-    return iou_difference_intervals(*each, level=level, samples=samples, seed=seed)[0]
-
-
 def iou_difference_intervals(
     first: np.ndarray,
     second: np.ndarray,

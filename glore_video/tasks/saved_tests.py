@@ -13,6 +13,7 @@ import numpy as np
 from glore_video.choices import Backend, Correction, Match
 from glore_video.errors import MissingFileError, UsageError
 from glore_video.reports.pages import p_value, printable, signed
+from glore_video.statistics.significance import holm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,6 +125,12 @@ def run_name(sources: Sequence[str], file: str) -> str:
 def spread(values: Sequence[float]) -> str:
     """Standard deviation over runs, for people."""
     return signed(float(np.std(values, ddof=1)))[1:] if len(values) > 1 else "-"
+
+
+def corrected(values: Sequence[float | None]) -> list[float | None]:
+    """p of each comparison, after Holm for as many as have one."""
+    known = iter(holm([p for p in values if p is not None]))
+    return [None if p is None else next(known) for p in values]
 
 
 def verdict(difference: float, interval: tuple[float, float], *, p: float | None) -> str:

@@ -10,7 +10,6 @@ from glore_video.cli.compare import main
 from glore_video.statistics.confusion import class_iou, mean_iou
 from glore_video.statistics.iou_intervals import (
     iou_difference_intervals,
-    mean_iou_difference_interval,
 )
 from glore_video.tasks.classification import SavedScores, ViewPlan, save_scores
 from glore_video.tasks.segmentation.comparison import compare
@@ -80,7 +79,7 @@ def test_two_runs(runs, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     a, b = (load_confusions(runs[name]).matrices.astype(float) for name in "ab")
     difference = float(mean_iou(b.sum(0)) - mean_iou(a.sum(0)))
-    low, high = mean_iou_difference_interval(a, b)
+    (low, high), _ = iou_difference_intervals(a[None], b[None])
     assert 0 < low < difference < high
     assert (
         f"difference   {difference:+6.2f}   95%: {low:+.2f} to {high:+.2f}  (40 pictures)" in lines
@@ -139,7 +138,7 @@ def test_the_mean_of_seeds_is_what_is_compared():
     (low, high), by_class = iou_difference_intervals(*sides)
     gain = float((mean_iou(sides[1].sum(1)) - mean_iou(sides[0].sum(1))).mean())
     assert low < gain < high
-    one = mean_iou_difference_interval(sides[0][0], sides[1][0])
+    one, _ = iou_difference_intervals(sides[0][:1], sides[1][:1])
     assert high - low < one[1] - one[0]  # noise of single runs is averaged out
     assert by_class.shape == (3, 2)
     assert np.isnan(by_class[2]).all()

@@ -29,7 +29,7 @@ from glore_video.statistics.instance_iou import (
     group_iiou,
     instance_counts,
 )
-from glore_video.statistics.iou_intervals import mean_iou_difference_interval, mean_iou_interval
+from glore_video.statistics.iou_intervals import iou_difference_intervals, mean_iou_interval
 
 NAN = float("nan")
 # 12 pixels of class 0, 5 of class 1; class 2 is predicted alone, class 3 never; last column: no class.
@@ -95,7 +95,7 @@ def test_bad_matrices():
     with pytest.raises(UsageError, match=r"\(pictures, classes, columns\), got \(2, 2\)"):
         mean_iou_interval(np.zeros((2, 2)))
     with pytest.raises(UsageError, match="on the same pictures and classes"):
-        mean_iou_difference_interval(np.zeros((2, 3, 3)), np.zeros((3, 3, 3)))
+        iou_difference_intervals(np.zeros((1, 2, 3, 3)), np.zeros((1, 3, 3, 3)))
     with pytest.raises(UsageError, match="level must be between 0 and 1, got 2"):
         mean_iou_interval(np.ones((2, 2, 2)), level=2)
 
@@ -127,7 +127,7 @@ def test_interval_of_a_difference_is_of_the_same_pictures():
     accuracies = rng.uniform(0.3, 0.9, 60)
     first = drawn_matrices(rng, accuracies, 10_000)
     second = drawn_matrices(rng, accuracies + 0.02, 10_000)
-    low, high = mean_iou_difference_interval(first, second)
+    (low, high), _ = iou_difference_intervals(first[None], second[None])
     assert 0 < low < mean_iou(second.sum(0)) - mean_iou(first.sum(0)) < high
     alone = mean_iou_interval(first)
     assert high - low < 0.2 * (alone[1] - alone[0])
@@ -136,7 +136,7 @@ def test_interval_of_a_difference_is_of_the_same_pictures():
 def test_intervals_of_what_says_little():
     none = np.zeros((3, 2, 2))
     assert np.isnan(mean_iou_interval(none)).all()
-    assert np.isnan(mean_iou_difference_interval(none, none)).all()
+    assert np.isnan(iou_difference_intervals(none[None], none[None])[0]).all()
     assert np.isnan(mean_iou_interval(np.zeros((0, 2, 2)))).all()
     # Two pictures that are right, one that is ignored: other pictures may be wrong.
     low, high = mean_iou_interval(np.stack([np.eye(2), np.eye(2), np.zeros((2, 2))]))

@@ -53,6 +53,12 @@ def head_path(model: nn.Module) -> str | None:
     return paths[-1] if paths else None
 
 
+def num_outputs(model: nn.Module) -> int | None:
+    """Outputs of the layer at `head_path`; None if there is none."""
+    path = head_path(model)
+    return None if path is None else len(model.get_submodule(path).weight)  # type: ignore[arg-type]
+
+
 def renew_head(model: nn.Module, path: str, width: int) -> None:
     """Puts a new layer of the same kind, with another number of outputs, in a classifier's place."""
     old: Any = model.get_submodule(path)

@@ -11,10 +11,10 @@ import numpy as np
 
 from glore_video.files.whole_files import replace_file
 from glore_video.reports.pages import p_value, render
-from glore_video.statistics.significance import holm
 from glore_video.tasks.classification.comparison import Comparison, Flip, Group
 from glore_video.tasks.classification.saved_scores import FILE
 from glore_video.tasks.saved_tests import (
+    corrected,
     difference_line,
     group_line,
     missing_line,
@@ -29,9 +29,7 @@ MISSING_SHOWN = 500
 
 def deciding_p(comparisons: Sequence[Comparison]) -> list[float | None]:
     """McNemar's p, or that over seeds; corrected after Holm for as many comparisons as have one."""
-    values = [_own_p(one) for one in comparisons]
-    corrected = iter(holm([p for p in values if p is not None]))
-    return [None if p is None else next(corrected) for p in values]
+    return corrected([_own_p(one) for one in comparisons])
 
 
 def _own_p(one: Comparison) -> float | None:

@@ -10,7 +10,7 @@ from glore_video.data.pictures.picture_files import PICTURES
 from glore_video.engine.precision import Precision
 from glore_video.images.views import PictureViews
 from glore_video.models.named_info import network_info
-from glore_video.models.networks.heads import head_path
+from glore_video.models.networks.heads import num_outputs
 from glore_video.models.networks.of_timm import published_class_names
 from glore_video.models.networks.preact_resnet2d import PreactResNet2d
 from glore_video.models.segmentation import is_segmentation_network
@@ -55,8 +55,7 @@ def published_predictor(
     info = network_info(name)
     size = info.input_shape[-1]
     if not class_names:
-        head = head_path(network)
-        count = len(network.get_submodule(head).weight) if head else 1000  # type: ignore[arg-type]
+        count = num_outputs(network) or 1000
         class_names = published_class_names(name, count) or PICTURES.usual_names(count)
     return PicturePredictor(
         network=network,

@@ -11,8 +11,8 @@ import numpy as np
 
 from glore_video.files.whole_files import for_json, replace_file
 from glore_video.reports.pages import p_value, printable, render
-from glore_video.statistics.significance import holm
 from glore_video.tasks.saved_tests import (
+    corrected,
     difference_line,
     group_line,
     missing_line,
@@ -35,8 +35,7 @@ _MISSING_SHOWN = 500
 
 def deciding_p(comparisons: Sequence[SceneComparison]) -> list[float | None]:
     """p over seeds, corrected after Holm for as many comparisons as have one."""
-    corrected = iter(holm([one.seed_p for one in comparisons if one.seed_p is not None]))
-    return [None if one.seed_p is None else next(corrected) for one in comparisons]
+    return corrected([one.seed_p for one in comparisons])
 
 
 def text_lines(comparisons: Sequence[SceneComparison]) -> Iterator[str]:

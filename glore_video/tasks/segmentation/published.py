@@ -12,7 +12,7 @@ from glore_video.engine.precision import Precision
 from glore_video.errors import UsageError
 from glore_video.models import is_foreign, named_info
 from glore_video.models.networks.fcn import SegmentationNetwork
-from glore_video.models.networks.heads import head_path
+from glore_video.models.networks.heads import num_outputs
 from glore_video.models.networks.network_info import IMAGENET_MEAN, IMAGENET_STD
 from glore_video.models.networks.sources import network_info
 from glore_video.models.segmentation import is_segmentation_network
@@ -76,9 +76,8 @@ def published_predictor(
     pictures as they are.
     """
     info = named_info.network_info(name)
-    head = head_path(network)
-    assert head is not None
-    count = len(network.get_submodule(head).weight)  # type: ignore[arg-type]
+    count = num_outputs(network)
+    assert count is not None
     classes = classes_named(class_names or SCENES.usual_names(count), name)
     height, width = info.input_shape[1:]
     return ScenePredictor(
