@@ -80,7 +80,9 @@ def test_without_a_network_it_is_one_line(cfg, keys, cache, capsys):
     assert not (keys["OUTPUT_DIR"] / "checkpoints").exists()
 
 
-def test_a_hub_that_timm_cannot_use_is_said(monkeypatch):
+def test_a_hub_that_timm_cannot_use_is_said(monkeypatch, cfg, keys, capsys):
     monkeypatch.setattr(timm.models._hub, "_has_hf_hub", False)
     with pytest.raises(UsageError, match=r"timm/resnet18\.tv_in1k: .* huggingface_hub"):
         create_model("timm/resnet18.tv_in1k", pretrained=True)
+    assert main([*cfg, *flat(keys)]) == 2
+    assert "can't fetch weights with the huggingface_hub" in one_error_line(capsys)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from glore_video.errors import MissingFileError
+from glore_video.errors import MissingFileError, UsageError
 from glore_video.models.units.unit_options import Form
 
 Colour = tuple[float, float, float]
@@ -64,9 +64,20 @@ def unknown_network(name: str, package: str, rest: str, known: Sequence[str]) ->
 
 @contextmanager
 def downloads(name: str) -> Iterator[None]:
-    """Makes one line of what packages raise where weights can't be fetched."""
+    """Makes one line of what packages raise where weights can't be fetched.
+
+    Raises MissingFileError if they can't be downloaded, UsageError if timm and huggingface_hub do not go
+    together.
+    """
     try:
         yield
+    except RuntimeError as error:  # timm's
+        if "Hugging Face hub" not in str(error):
+            raise
+        raise UsageError(
+            f"{name}: this version of timm can't fetch weights with the huggingface_hub that is "
+            "installed, or there is none; pip install -U timm huggingface_hub"
+        ) from error
     except OSError as error:  # urllib's, requests' and huggingface_hub's errors are
         reason = str(error).strip().partition("\n")[0]
         raise MissingFileError(

@@ -66,22 +66,9 @@ def published_class_names(name: str, num_classes: int) -> tuple[str, ...]:
 def build(
     name: str, rest: str, num_classes: int | None, pretrained: bool, options: dict[str, Any]
 ) -> nn.Module:
-    """Builds it, for a name that `info` knows.
-
-    Raises MissingFileError if weights can't be fetched, UsageError if timm and huggingface_hub do not
-    go together.
-    """
-    timm = _timm(name)
+    """Builds it, for a name that `info` knows. See `downloads` for weights that can't be fetched."""
     with downloads(name):
-        try:
-            model = timm.create_model(rest, pretrained=pretrained, **options)
-        except RuntimeError as error:
-            if "Hugging Face hub" not in str(error):
-                raise
-            raise UsageError(
-                f"{name}: timm {timm.__version__} can't fetch weights with the huggingface_hub that is "
-                "installed, or there is none; pip install -U timm huggingface_hub"
-            ) from error
+        model = _timm(name).create_model(rest, pretrained=pretrained, **options)
         if num_classes is not None and num_classes != model.num_classes:
             model.reset_classifier(num_classes)
     return model
