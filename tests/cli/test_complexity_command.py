@@ -38,7 +38,7 @@ def test_a_config_of_pictures_and_one_of_scenes(tmp_path, capsys):
         "DATA: {TRAIN_CROP_SIZE: 32, TEST_CROP_SIZE: 64}\nTEST: {NUM_SPATIAL_CROPS: 5}\n"
     )
     scene.write_text(
-        "TASK: segmentation\nMODEL: {NAME: torchvision/resnet18, NUM_CLASSES: 0}\n"
+        "TASK: segmentation\nMODEL: {NAME: timm/resnet18, NUM_CLASSES: 0}\n"
         "DATA: {TRAIN_CROP_SIZE: 64, TRAIN_CROP_HEIGHT: 32}\nTRAIN: {MIXED_PRECISION: True}\n"
     )
     assert main(["--cfg", str(picture), "--cfg", str(scene)]) == 0
