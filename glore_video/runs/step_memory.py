@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,9 +51,15 @@ def step_memory(config: Config, model: nn.Module, saved: SavedMemory) -> StepMem
         model: as `make_trainable` left it.
         saved: of one input, as the run computes it.
     """
-    parts = max(1, config.NUM_GPUS or config.CPU_PROCESSES) * config.TRAIN.ACCUMULATION_STEPS
-    inputs = max(1, -(-samples_per_step(config) // parts))
+    inputs = inputs_together(config)
     return StepMemory(inputs, saved.of(inputs), state_bytes(config, model))
+
+
+def inputs_together(config: Config) -> int:
+    """That a process computes together, rounded up."""
+    processes = config.NUM_GPUS or config.CPU_PROCESSES
+    parts = max(1, processes) * config.TRAIN.ACCUMULATION_STEPS
+    return -(-samples_per_step(config) // parts)
 
 
 def state_bytes(config: Config, model: nn.Module) -> int:
@@ -80,7 +86,7 @@ def count_run(
     shape = tuple(shape or task.input_shape)
     prepared_for_steps(config, model)
     # Targets of pixels are as large as the run's inputs.
-    loss = None if shape != task.input_shape else _loss(config)
+    loss = None if shape != task.input_shape else loss_of(config)
     try:
         plain, low = (
             count_saved(model, shape, amp_dtype=dtype, loss=loss)
@@ -108,7 +114,8 @@ def prepared_for_steps(config: Config, model: nn.Module) -> None:
         freeze_batch_norms(model)
 
 
-def _loss(config: Config) -> Any:
+def loss_of(config: Config) -> Callable[[Any, int], Tensor]:
+    """Of outputs and their number, against targets that are no data."""
     task = task_of(config)
 
     def loss(outputs: Any, count: int) -> Tensor:

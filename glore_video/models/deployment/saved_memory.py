@@ -28,9 +28,6 @@ from glore_video.models.units.glore_unit import GloreUnit
 GLORE_UNITS, NONLOCAL_BLOCKS = "GloRe units", "non-local blocks"
 LOSS, ELSEWHERE = "loss", "elsewhere"
 
-# Of these batches the memory is a straight line; a batch norm refuses one input with one position.
-_BATCHES = (2, 3)
-
 
 class UncountableError(ValueError):
     """A network that can't be run without numbers; the message says why."""
@@ -70,6 +67,7 @@ def count_saved(
     amp_dtype: torch.dtype | None = None,
     device: str = "cuda",
     loss: Callable[[Any, int], Tensor] | None = None,
+    batch: int = 16,
 ) -> SavedMemory:
     """Counts what autograd saves, without computing or allocating anything.
 
@@ -80,6 +78,8 @@ def count_saved(
         device: type of the device whose operators would run, "cuda" or "cpu". None need be there.
             A GPU is taken to have a fused kernel for attention.
         loss: of the network's outputs and the number of inputs, if that is to be counted too.
+        batch: inputs that are computed together; GloRe units choose their order by it. `fixed` and `each`
+            are those of the straight line through it and one input more.
 
     Raises:
         UncountableError: for a network whose shapes depend on numbers.
@@ -91,10 +91,10 @@ def count_saved(
     copied = fake_copy(model, mode, device)
     dtype = next(copied.parameters()).dtype
     few, more = (
-        _saved(copied, mode, (batch, *shape), dtype, amp_dtype, device, loss) for batch in _BATCHES
+        _saved(copied, mode, (inputs, *shape), dtype, amp_dtype, device, loss)
+        for inputs in (batch, batch + 1)
     )
-    between = _BATCHES[1] - _BATCHES[0]
-    each = {owner: (more[owner] - few[owner]) // between for owner in more}
+    each = {owner: more[owner] - few[owner] for owner in more}
     parts: Counter[str] = Counter()
     units: Counter[str] = Counter()
     for (part, kind), size in each.items():
@@ -105,7 +105,7 @@ def count_saved(
         each=total,
         parts=dict(parts),
         units={kind: size for kind, size in units.items() if kind},
-        fixed=sum(few.values()) - _BATCHES[0] * total,
+        fixed=sum(few.values()) - batch * total,
     )
 
 
