@@ -89,6 +89,10 @@ class RunTask(Task, Protocol):
         """Inputs that a test makes of a sample, where their number does not depend on its size; else 1."""
 
     @property
+    def lighter_test(self) -> str:
+        """What needs less memory in a test, in keys."""
+
+    @property
     def usual_classes(self) -> int:
         """How many classes costs are counted with where nothing tells their number."""
 

@@ -185,6 +185,10 @@ class BaseTask(ABC):
         return 1
 
     @property
+    def lighter_test(self) -> str:
+        return "a smaller one"
+
+    @property
     def usual_classes(self) -> int:
         return 400
 

@@ -171,6 +171,11 @@ class Segmentation(ListedScenes):
         return shapes
 
     @property
+    def lighter_test(self) -> str:
+        height, width = self.input_shape[1:]
+        return f"a smaller one, or TEST.WINDOW [{height}, {width}] instead of whole pictures"
+
+    @property
     def usual_classes(self) -> int:
         """Cityscapes'."""
         return 19
