@@ -147,6 +147,7 @@ class BaseTask(ABC):
             num_workers=num_workers(self.config),
             pin_memory=options.PIN_MEMORY,
             stop_on_timeout=options.VIDEO_TIMEOUT_ACTION == "stop",
+            interleaved=self.memory_format != torch.contiguous_format,
             **order,
         )
 
