@@ -149,6 +149,9 @@ def _of_config(
     untrained: bool,
     device: torch.device,
 ) -> Predictor:
+    config = with_values(
+        config, {"NUM_GPUS": int(device.type == "cuda")}
+    )  # wherever it was trained
     network = build_model(config)
     if path is None and not untrained:
         path = _weights_file(checkpoint_to_test(config))
