@@ -66,8 +66,10 @@ class OnMeta(Precision):
 
 @pytest.fixture(autouse=True)
 def fused_on_meta(monkeypatch):
+    optimizers = import_module("torch.optim.optimizer")
+    known = optimizers._get_fused_kernels_supported_devices()
     kinds = "_get_fused_kernels_supported_devices"
-    monkeypatch.setattr(import_module("torch.optim.optimizer"), kinds, lambda: ["meta"])
+    monkeypatch.setattr(optimizers, kinds, lambda: ["meta", *known])
 
 
 def step_of(model, *, method="sgd", amp_dtype=None, **options):
@@ -106,6 +108,20 @@ def test_optimisers_with_clipping_parts_and_a_moving_average(method, amp_dtype):
     )
     batch = torch.zeros(4, 3, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.int64)
     two_steps(step, *batch)
+
+
+def test_lamb_reads_one_flag_alone():
+    """Whether an update is left out; here the flag is on the host, where reading it is no wait."""
+    pytest.importorskip("timm", reason="timm is an extra")
+    model = network().to(META)
+    groups = parameter_groups(model, GroupRules(weight_decay=0.01, bn_weight_decay=0.0))
+    optimizer = build_optimizer("lamb", groups, lr=0.1)
+    optimizer.found_inf = torch.zeros(())
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    for number in range(2):
+        with NoWaits(complains=number > 0):
+            optimizer.step()
 
 
 def mixing(**changes):
@@ -189,3 +205,33 @@ def test_what_would_wait_is_found(change, error):
     batch = torch.zeros(4, 3, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.int64)
     with pytest.raises((AssertionError, RuntimeError, NotImplementedError), match=error):
         two_steps(step, *batch)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("amp_dtype", [None, torch.bfloat16, torch.float16])
+def test_a_real_gpu_is_not_waited_for(amp_dtype):
+    """torch itself raises where an operation waits."""
+    gpu = torch.device("cuda", torch.cuda.current_device())
+    model = insert_glore(build_network("tiny", num_classes=CLASSES), after=["stage2.0"]).to(gpu)
+    groups = parameter_groups(model, GroupRules(weight_decay=0.01, bn_weight_decay=0.0))
+    step = train_step(
+        model.train(),
+        Process(0, 1, gpu),
+        optimizer=build_optimizer("sgd", groups, lr=0.1, momentum=0.9),
+        precision=Precision(device=gpu, amp_dtype=amp_dtype, cudnn_benchmark=True),
+        objective=CrossEntropy(mixing()),
+        meter=TrainingMeter(),
+        normalize=RGB,
+        accumulation=2,
+        clip_norm=1.0,
+        average=MovingAverage(model, 0.9),
+    )
+    clips = torch.randint(0, 256, (4, 3, 4, 32, 32), dtype=torch.uint8)
+    batch = clips.pin_memory(), torch.arange(4).pin_memory()
+    try:
+        for mode in ("default", "error", "error"):
+            torch.cuda.set_sync_debug_mode(mode)
+            sums = step(*batch, torch.Generator().manual_seed(1))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert sums.isfinite().all()
