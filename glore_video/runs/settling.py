@@ -29,15 +29,21 @@ def settled(config: Config, *, needs_data: bool = True) -> Config:
     if config.NUM_GPUS < 0:
         values["NUM_GPUS"] = min(1, torch.cuda.device_count())
     if not config.MODEL.NUM_CLASSES:
-        task = task_of(config)
-        try:
-            values["MODEL.NUM_CLASSES"], source = task.count_classes()
-        except UsageError:
-            if needs_data:
-                raise
-            values["MODEL.NUM_CLASSES"], source = task.usual_classes, "no data that would tell it"
-        logger.info("MODEL.NUM_CLASSES %d, from %s", values["MODEL.NUM_CLASSES"], source)
+        values["MODEL.NUM_CLASSES"] = _counted_or_usual(config, needs_data=needs_data)
     return with_values(config, values) if values else config
+
+
+def _counted_or_usual(config: Config, *, needs_data: bool) -> int:
+    task = task_of(config)
+    try:
+        count, source = task.count_classes()
+    except UsageError:
+        if needs_data:
+            raise
+        logger.info("MODEL.NUM_CLASSES %d is taken: no data tell the number", task.usual_classes)
+        return task.usual_classes
+    logger.info("MODEL.NUM_CLASSES %d, from %s", count, source)
+    return count
 
 
 def count_classes(config: Config) -> int | None:

@@ -116,10 +116,14 @@ class TrialSteps:
 
     def _run(self, inputs: int) -> None:
         one = torch.randint(0, 256, (1, *self._task.input_shape), dtype=torch.uint8)
-        pixels = one.expand(inputs, *one.shape[1:]).contiguous()
+        pixels = one.expand(inputs, *one.shape[1:]).contiguous(
+            memory_format=self._task.memory_format
+        )
         targets, generator = self._task.example_targets(inputs), torch.Generator()
+        step = self.train_step
+        step.trials = step.precision.trials()  # of algorithms: a run has one shape, this has many
         for _ in range(_STEPS):
-            self.train_step(pixels, targets, generator)
+            step(pixels, targets, generator)
 
     def _clear(self) -> None:
         if "train_step" in self.__dict__:
