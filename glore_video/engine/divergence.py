@@ -16,6 +16,7 @@ from glore_video.engine.launch.processes import Process
 from glore_video.engine.protocols import TrainingData, Words
 from glore_video.engine.train_step import TrainStep
 from glore_video.errors import UsageError
+from glore_video.models.units.as_written import as_written
 from glore_video.models.units.glore_unit import GloreUnit
 
 logger = logging.getLogger(__name__)
@@ -46,9 +47,10 @@ def stop_if_diverged(
     process.doing("looking for what is not finite")
     data.order.epoch, data.order.first = epoch, number
     batch = next(iter(data.loader))
-    found = first_non_finite(
-        step.model, step.losses(batch.inputs, batch.targets, generator(epoch, number))
-    )
+    with as_written():
+        found = first_non_finite(
+            step.model, step.losses(batch.inputs, batch.targets, generator(epoch, number))
+        )
     reports = process.gather((found, [data.samples.path(i) for i in batch.indices]))
     found, paths = next((report for report in reports if report[0]), reports[0])
     logger.error("%s of the batch: %s", words.samples, ", ".join(paths))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from glore_video.engine.batch_norms import freeze_batch_norms
 from glore_video.engine.cadence import Cadence
+from glore_video.engine.compiling import Compiling
 from glore_video.engine.divergence import stop_if_diverged
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import set_learning_rate
@@ -30,6 +31,7 @@ from glore_video.engine.train_step import TrainStep
 from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.engine.validation import validate
 from glore_video.engine.validation_report import ValidationReport
+from glore_video.models.units.as_written import as_written
 from glore_video.models.units.idle_units import refuse_idle_units
 from glore_video.processes.stop_signals import StoppedBySignal, StopSignals
 from glore_video.seeding import generator_for, mixed_seed
@@ -63,9 +65,11 @@ class Trainer:
     norms: BatchNormPolicy
     unreadable: UnreadableSamples
     seed: int
+    compiling: Compiling = Compiling()  # noqa: RUF009
     _at: tuple[int, int] = (0, 0)  # epoch and step, both from 0
     _first_step: int = 0  # of this process, over all epochs
     _slowdown: Slowdown | None = None
+    _validated: dict[str, Callable[[Tensor], Any]] = field(default_factory=dict)
 
     def train(self, *, auto_resume: bool) -> None:
         """Train up to the last epoch. Leaves metrics and checkpoints in the run's folder.
@@ -216,13 +220,14 @@ class Trainer:
         self._stop_if_asked(ResumePoint(done), saved=saves)
 
     def _settle_batch_norm(self) -> None:
-        settle_batch_norms(
-            self.train_step,
-            self.norms,
-            self._training_inputs,
-            steps_per_epoch=self._steps,
-            words=self.words,
-        )
+        with as_written():
+            settle_batch_norms(
+                self.train_step,
+                self.norms,
+                self._training_inputs,
+                steps_per_epoch=self._steps,
+                words=self.words,
+            )
 
     def _training_inputs(self) -> Iterator[Tensor]:
         """Normalised, from the epoch's beginning."""
@@ -246,6 +251,8 @@ class Trainer:
             models["ema_"] = self.train_step.average.module
         report = ValidationReport(epoch, self.val_data, self.val_meter, self.words)
         for prefix, model in models.items():
+            if prefix not in self._validated:
+                self._validated[prefix] = self.compiling.for_evaluation(model)
             result = validate(
                 model,
                 self.val_data,
@@ -254,6 +261,7 @@ class Trainer:
                 precision=self.train_step.precision,
                 process=self.process,
                 stops=lambda: bool(self._signals.received),
+                run=self._validated[prefix],
             )
             if self._asked_to_stop():
                 raise _AskedToStopError

@@ -44,9 +44,14 @@ def validate(
     precision: Precision,
     process: Process,
     stops: Callable[[], bool] = lambda: False,
+    run: Callable[[Tensor], Any] | None = None,
 ) -> Validation:
-    """Score this process' samples, until it is to stop; the model is left in eval mode."""
+    """Score this process' samples, until it is to stop; the model is left in eval mode.
+
+    `run` is what runs the model, if that is not itself: what torch.compile makes of it.
+    """
     model.eval()
+    run = model if run is None else run
     device = process.device
     scored = 0
     counts = torch.zeros(meter.size, dtype=torch.float64, device=device)
@@ -64,7 +69,7 @@ def validate(
         if batch.inputs is None:
             continue
         with precision.autocast():
-            outputs = model(normalize(batch.inputs, device))
+            outputs = run(normalize(batch.inputs, device))
         counts += meter.count(outputs, batch.targets.to(device))
         scored += len(batch.indices)
         indices.extend(batch.indices)
