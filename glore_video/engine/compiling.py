@@ -18,19 +18,17 @@ from torch.utils._pytree import tree_map_only
 from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit import GloreUnit
 
-
-def glore_units(network: nn.Module) -> list[nn.Module]:
-    """Its GloRe units."""
-    return [module for module in network.modules() if isinstance(module, GloreUnit)]
-
-
 Forward = Callable[[Tensor], Any]
 What = Literal["", "all", "units"]
 
 _OF_CUDA_GRAPHS = ("reduce-overhead", "max-autotune")
-_GRAPHS_OF_A_UNIT = (
-    8  # of training and of eval mode, one input alone and several, with some to spare
-)
+# Of training and of eval mode, of one input alone and of several, and some to spare.
+_GRAPHS_OF_A_UNIT = 8
+
+
+def glore_units(network: nn.Module) -> list[nn.Module]:
+    """Its GloRe units."""
+    return [module for module in network.modules() if isinstance(module, GloreUnit)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from glore_video.engine.compiling import Compiling
 from glore_video.engine.inference import Normalize, forward_pass
@@ -57,9 +57,9 @@ def evaluate(
     network.eval()
     tested = evaluation.tested_form(network)
 
-    def records_of(views: Any, run: Callable[[Any], Any]) -> np.ndarray:
+    def record_through(run: Callable[[Tensor], Any]) -> Callable[[Any], np.ndarray]:
         forward = forward_pass(tested, normalize=normalize, precision=precision, run=run)
-        return evaluation.record(forward, views, batch_size)
+        return partial(evaluation.record, forward, batch_size=batch_size)
 
     total, noun = len(evaluation.samples), evaluation.noun
     done = set(process.gather(shards.finished() if process.is_main else [])[0])
@@ -68,8 +68,8 @@ def evaluate(
     left = [index for index in range(total) if index not in done]
     own = left[process.rank :: process.world_size]
     # Not of what is compiled: kernels for a CPU are compiled for a number of threads.
-    _choose_threads(evaluation, partial(records_of, run=tested), own, len(left), process)
-    record = partial(records_of, run=compiling.for_evaluation(tested))
+    _choose_threads(evaluation, record_through(tested), own, len(left), process)
+    record = record_through(compiling.for_evaluation(tested))
     initial = len(done) // process.world_size
     failed: list[tuple[int, Failure]] = []
     items = progress(

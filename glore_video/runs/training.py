@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glore_video.config import Config
 from glore_video.engine.activation_checkpoints import checkpoint_activations
@@ -122,8 +121,7 @@ def build_train_step(config: Config, task: Task, model: nn.Module, process: Proc
     parallel = process.parallel(model)
     average = None
     if config.TRAIN.EMA_DECAY:
-        decay = get_ema_multi_avg_fn(config.TRAIN.EMA_DECAY)
-        average = AveragedModel(model, multi_avg_fn=decay)
+        average = MovingAverage(model, config.TRAIN.EMA_DECAY)
     compiling = build_compiling(config)
     inputs = samples_per_step(config) // process.world_size
     return TrainStep(
