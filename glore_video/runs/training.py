@@ -18,6 +18,7 @@ from glore_video.engine.batch_norms import (
 from glore_video.engine.cadence import Cadence
 from glore_video.engine.cpu_bf16 import check_temporal_kernels
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.moving_average import MovingAverage
 from glore_video.engine.precise_batch_norms import BatchNormPolicy
 from glore_video.engine.protocols import Task
 from glore_video.engine.run_checkpoints import RunCheckpoints
