@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_map_only
 
 from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit import GloreUnit
+from glore_video.models.units.idle_units import is_watched, note_run
 
 Forward = Callable[[Tensor], Any]
 What = Literal["", "all", "units"]
@@ -63,9 +64,10 @@ class Compiling:
         if self.what != "all":
             return self._own(network)
         compiled = torch.compile(network, **self._options())
+        looked_at = _LookedAt(network)
 
         def forward(inputs: Tensor) -> Any:
-            if len(inputs) != batch_size:
+            if len(inputs) != batch_size or not looked_at():
                 return network(inputs)
             torch._dynamo.mark_static(inputs, 0)
             if self.records_graphs:
@@ -86,12 +88,13 @@ class Compiling:
         if self.what != "all":
             return self._own(network)
         compiled = torch.compile(network, **self._options())
+        looked_at = _LookedAt(network)
         first = 0
 
         def forward(inputs: Tensor) -> Any:
             nonlocal first
             first = first or len(inputs)
-            if len(inputs) == 1 < first:
+            if len(inputs) == 1 < first or not looked_at():
                 return network(inputs)
             # Numbers of frames too: a clip has five axes.
             mark_sizes_dynamic(inputs, (0, 2) if inputs.dim() == 5 else (0,))
@@ -110,6 +113,18 @@ class Compiling:
 
     def _options(self) -> dict[str, Any]:
         return {"backend": self.backend, **({"mode": self.mode} if self.mode else {})}
+
+
+class _LookedAt:
+    """Whether a forward pass has told which units it runs: the first, which runs as it is written."""
+
+    def __init__(self, network: nn.Module) -> None:
+        self.network: nn.Module | None = network
+
+    def __call__(self) -> bool:
+        if self.network is not None and not is_watched(self.network):
+            self.network = None
+        return self.network is None
 
 
 def mark_sizes_dynamic(x: Tensor, axes: Sequence[int]) -> None:
@@ -155,6 +170,7 @@ def _with_dynamic_sizes(unit: nn.Module, compiled: Any) -> Forward:
         if not torch.compiler.is_compiling():
             positions = range(1, x.dim() - 1) if tokens else range(2, x.dim())
             mark_sizes_dynamic(x, (0, *positions))
+            note_run(unit)
         return compiled(x)
 
     return call

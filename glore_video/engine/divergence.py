@@ -47,10 +47,9 @@ def stop_if_diverged(
     process.doing("looking for what is not finite")
     data.order.epoch, data.order.first = epoch, number
     batch = next(iter(data.loader))
-    with as_written():
-        found = first_non_finite(
-            step.model, step.losses(batch.inputs, batch.targets, generator(epoch, number))
-        )
+    found = first_non_finite(
+        step.model, step.losses(batch.inputs, batch.targets, generator(epoch, number))
+    )
     reports = process.gather((found, [data.samples.path(i) for i in batch.indices]))
     found, paths = next((report for report in reports if report[0]), reports[0])
     logger.error("%s of the batch: %s", words.samples, ", ".join(paths))
@@ -82,7 +81,7 @@ def first_non_finite(model: nn.Module, losses: Iterable[Tensor]) -> str | None:
         if not bool(torch.isfinite(parameter).all()):
             return f"the parameter {_public(name)} itself{_described(parameter)}"
     found: list[str] = []
-    with _watched(model, found):
+    with as_written(model), _watched(model, found):
         for loss in losses:
             if not found and not bool(torch.isfinite(loss)):
                 found.append(f"the loss itself, {loss.item()}, of finite logits")

@@ -31,7 +31,6 @@ from glore_video.engine.train_step import TrainStep
 from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.engine.validation import validate
 from glore_video.engine.validation_report import ValidationReport
-from glore_video.models.units.as_written import as_written
 from glore_video.models.units.idle_units import refuse_idle_units
 from glore_video.processes.stop_signals import StoppedBySignal, StopSignals
 from glore_video.seeding import generator_for, mixed_seed
@@ -220,14 +219,13 @@ class Trainer:
         self._stop_if_asked(ResumePoint(done), saved=saves)
 
     def _settle_batch_norm(self) -> None:
-        with as_written():
-            settle_batch_norms(
-                self.train_step,
-                self.norms,
-                self._training_inputs,
-                steps_per_epoch=self._steps,
-                words=self.words,
-            )
+        settle_batch_norms(
+            self.train_step,
+            self.norms,
+            self._training_inputs,
+            steps_per_epoch=self._steps,
+            words=self.words,
+        )
 
     def _training_inputs(self) -> Iterator[Tensor]:
         """Normalised, from the epoch's beginning."""

@@ -28,7 +28,7 @@ def running(model: nn.Module) -> Iterator[None]:
     way back, which of a large picture would be gigabytes. Nothing runs compiled, in which hooks would not run.
     """
     trained = [each for each in model.parameters() if each.requires_grad]
-    with torch.inference_mode(False), eval_mode(model), as_written():
+    with torch.inference_mode(False), eval_mode(model), as_written(model):
         try:
             for each in trained:
                 each.requires_grad_(False)

@@ -91,7 +91,11 @@ ALL = list(itertools.product([1, 2, 7, 32], [4, 8, 16, 32]))
     ],
     ids=["few", "all", "by frames"],
 )
-@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize(
+    "training",
+    [pytest.param(True, marks=pytest.mark.slow), False],
+    ids=["training", "evaluation"],
+)
 def test_two_graphs_at_most_of_a_network(shapes, training):
     """Over all numbers of inputs and frames, whatever comes first but one input alone."""
     compile_, counter = compiling("all")
@@ -109,7 +113,9 @@ def test_two_graphs_at_most_of_a_network(shapes, training):
 
 
 @pytest.mark.parametrize("training", [True, pytest.param(False, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("insert", [insert_glore, insert_nonlocal])
+@pytest.mark.parametrize(
+    "insert", [insert_glore, pytest.param(insert_nonlocal, marks=pytest.mark.slow)]
+)
 def test_two_graphs_at_most_of_units_of_a_size(insert, training):
     compile_, counter = compiling("units")
     network = Net(insert).train(training)
@@ -124,6 +130,7 @@ def test_two_graphs_at_most_of_units_of_a_size(insert, training):
     assert counter.frame_count <= (4 if insert is insert_glore else 6)
 
 
+@pytest.mark.slow
 def test_one_alone_is_compiled_where_it_is_the_rule():
     compile_, counter = compiling("all")
     run = compile_.for_evaluation(Net().eval())
@@ -133,13 +140,14 @@ def test_one_alone_is_compiled_where_it_is_the_rule():
     assert counter.frame_count == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["all", "units"])
 @pytest.mark.parametrize(
     ("backend", "checkpoints"),
     [
         ("aot_eager", False),
         ("aot_eager", True),
-        pytest.param("inductor", False, marks=pytest.mark.slow),
+        ("inductor", False),
     ],
 )
 def test_the_same_gradients(what, backend, checkpoints):
@@ -159,8 +167,7 @@ def test_the_same_gradients(what, backend, checkpoints):
         torch.testing.assert_close(network.state_dict()[name], buffer, rtol=1e-3, atol=1e-5)
 
 
-@pytest.mark.parametrize("twin", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
-def test_compiled_units_leave_keys_and_copies_as_they_were(twin):
+def test_compiled_units_leave_keys_and_copies_as_they_were():
     network = Net().eval()
     keys = list(network.state_dict())
     compile_, counter = compiling("units")
@@ -171,7 +178,8 @@ def test_compiled_units_leave_keys_and_copies_as_they_were(twin):
         compile_.for_evaluation(network)(x)  # compiled once, however often it is asked for
         count = counter.frame_count
         assert count == 2
-        torch.testing.assert_close(twin(network)(x), wanted, rtol=1e-4, atol=1e-5)
+        for twin in (copy.deepcopy(network), pickle.loads(pickle.dumps(network))):
+            torch.testing.assert_close(twin(x), wanted, rtol=1e-4, atol=1e-5)
     assert list(network.state_dict()) == keys
     assert counter.frame_count == count
 
@@ -187,15 +195,16 @@ def test_hooks_run_as_written():
         run(clips(2))
         for layer in (unit, unit.conv_proj):
             layer.register_forward_hook(lambda layer, args, output: seen.update([layer]))
-        with as_written(), as_written():
+        with as_written(network), as_written(network):
             run(clips(2))
         assert seen == {unit: 1, unit.conv_proj: 1}
-        with as_written():
+        with as_written(network):
             pass
         run(clips(2))
     assert seen[unit.conv_proj] == 1, "compiled again"
 
 
+@pytest.mark.slow
 def test_precise_statistics_of_compiled_units():
     network = Net()
     plain = copy.deepcopy(network)
@@ -205,8 +214,7 @@ def test_precise_statistics_of_compiled_units():
     with torch.no_grad():
         run(x[0])
     count = counter.frame_count
-    with as_written():
-        assert take_precise_statistics(network, x, 2) == []
+    assert take_precise_statistics(network, x, 2) == []
     take_precise_statistics(plain, x, 2)
     assert counter.frame_count == count
     for name, buffer in plain.named_buffers():

@@ -115,7 +115,7 @@ def count_complexity(
     like = next(model.parameters())
     clip = torch.zeros(1, *clip_shape, device=like.device, dtype=like.dtype)
     mode = trial_of_train_mode(model) if training else eval_mode(model)
-    with mode, as_written(), torch.no_grad(), _attention_in_parts(), warnings.catch_warnings():
+    with mode, as_written(model), torch.no_grad(), _attention_in_parts(), warnings.catch_warnings():
         # fvcore scripts functions at import and traces, both called deprecated by newer torch;
         # the tracer also warns about every size in Python arithmetic.
         warnings.simplefilter("ignore")

@@ -1,38 +1,28 @@
-"""Networks, or parts of them, that torch.compile compiled, run as they are written.
+"""Networks whose parts `module.compile()` compiled, run as they are written.
 
-Compiled, a module runs no hook on a layer inside that was put there later.
+Compiled, a module runs no hook that was put on a layer inside it later, and torch.jit does not trace it.
 """
 
 from __future__ import annotations
 
-import sys
-import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 
-import torch
-
-_lock = threading.Lock()
-_depth = 0
-_stance = ExitStack()
+from torch import nn
 
 
 @contextmanager
-def as_written() -> Iterator[None]:
-    """Within it nothing runs compiled, in any thread, whatever was compiled before."""
-    global _depth
-    # Whoever has compiled something has imported it, which takes seconds.
-    if "torch._dynamo" not in sys.modules:
-        yield
-        return
-    with _lock:
-        if not _depth:
-            _stance.enter_context(torch.compiler.set_stance("force_eager"))
-        _depth += 1
+def as_written(network: nn.Module) -> Iterator[None]:
+    """Within it no module of the network runs compiled; what was compiled stays, and runs again after it."""
+    compiled = {
+        module: module._compiled_call_impl
+        for module in network.modules()
+        if module._compiled_call_impl is not None
+    }
+    for module in compiled:
+        module._compiled_call_impl = None
     try:
         yield
     finally:
-        with _lock:
-            _depth -= 1
-            if not _depth:
-                _stance.close()
+        for module, call in compiled.items():
+            module._compiled_call_impl = call
