@@ -22,6 +22,8 @@ added by atomics: the same input gives the same bits.
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import triton
 import triton.language as tl
@@ -273,12 +275,13 @@ def reason_backward(
 
 
 def _grid(clips: int, states: int) -> tuple[int]:
-    return (clips * triton.cdiv(states, _STATES),)
+    return (clips * -(-states // _STATES),)
 
 
+@functools.cache
 def _tiles(nodes: int, dtype: torch.dtype) -> dict[str, int | bool]:
     """Sizes of a program's blocks, and options of the compiler."""
-    padded = max(16, triton.next_power_of_2(nodes))  # products take 16 rows or more
+    padded = max(16, 1 << (nodes - 1).bit_length())  # products take 16 rows or more
     return {
         "ALL": padded,
         "BLOCK": _STATES,
