@@ -1,5 +1,6 @@
 """Triton's kernels for a unit's graph: in its interpreter against the formulas, compiled ahead for GPUs."""
 
+import copy
 import importlib.util
 import json
 import os
@@ -13,7 +14,7 @@ import torch
 
 from glore_video.errors import UsageError
 from glore_video.models import units
-from glore_video.models.units.glore_unit import GloreUnit2d
+from glore_video.models.units.glore_unit import GloreUnit2d, GloreUnit3d
 
 NEEDS_TRITON = pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="triton comes with torch for CUDA on Linux"
@@ -132,6 +133,44 @@ def test_kernels_compile_for_gpus(sizes, capability, tmp_path, monkeypatch):
                 [cuobjdump, "-res-usage", code], capture_output=True, text=True, check=True
             ).stdout
             assert re.search(r"STACK:(\d+)", usage)[1] == "0", usage
+
+
+@NEEDS_TRITON
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("sizes", [(512, 128, 256), (40, 17, 36)], ids=str)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("training", [True, False])
+def test_on_a_gpu(sizes, dtype, training, monkeypatch):
+    from glore_video.models.units import triton_graph
+
+    if torch.cuda.get_device_capability() < (8, 0):
+        pytest.skip("made before compute capability 8.0")
+    torch.manual_seed(0)
+    unit = GloreUnit3d(*sizes, order="triton").train(training).cuda()
+    torch.nn.init.ones_(unit.blocker.weight)
+    exact = copy.deepcopy(unit).double()
+    exact.order = "published"
+    x = torch.randn(3, sizes[0], 4, 14, 14, device="cuda")
+    weights = torch.randn_like(x)
+    launched = []
+    for name in ("reason", "reason_backward"):
+        own = getattr(triton_graph, name)
+        monkeypatch.setattr(
+            *(triton_graph, name),
+            lambda *args, own=own, **options: launched.append(own) or own(*args, **options),
+        )
+
+    def output_and_gradients(unit, x):
+        with torch.autocast("cuda", dtype=dtype, enabled=x.dtype == dtype != torch.float32):
+            y = unit(x.requires_grad_())
+        return [y - x, *torch.autograd.grad((y * weights).sum(), (x, *unit.parameters()))]
+
+    found = [output_and_gradients(unit, x.detach().to(dtype)) for _ in range(2)]
+    assert len(launched) == 4
+    assert all(map(torch.equal, *found))
+    for got, wanted in zip(found[0], output_and_gradients(exact, x.double()), strict=True):
+        error = (got.double() - wanted).norm() / wanted.norm()
+        assert error < (0.1 if dtype == torch.bfloat16 else 1e-4)
 
 
 def test_without_triton_one_line_says_so(monkeypatch):

@@ -39,7 +39,8 @@ from glore_video.models.units.tensors import (
 from glore_video.models.units.unit_ends import LearnedScale
 
 Order = Literal["auto", "published", "reassociated", "lean", "triton"]
-ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated", "lean", "triton")
+ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated", "lean")
+EXPERIMENTAL_ORDERS: tuple[Order, ...] = ("triton",)
 
 
 class UnitLayers(Protocol):
