@@ -3,7 +3,7 @@
     python benchmarks/loop_overhead.py                                  # the demonstration's network
     python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1
     python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1 \
-        TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True MODEL.COMPILE True
+        TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True MODEL.COMPILE all
 
 The loop is the trainer's, with its log lines, metrics file, checks for what is not finite and times
 of phases, over a batch that lies ready in memory as uint8, as readers leave it. The bare steps get the same clips ready
