@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 import torch
-from network_forms import LAST, MODELS, Form, groups, in_form, networks_of
+from network_forms import LAST, MODELS, NETWORKS, Form, groups, in_form, networks_of
 from results_file import write_results
 from side_by_side import Pass, Row, add_measuring_arguments, autocast, measure, print_table
 from timing import device_name
@@ -43,13 +43,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     networks = {name: network.to(device) for name, network in networks_of(args.model).items()}
     rows: list[Row] = []
-    for forms in groups(training=args.train, bf16=args.bf16, compiled=args.compile):
+    known: dict[Form, Row] = {}
+    compiled = networks if args.compile == [] else args.compile or ()
+    for forms in groups(networks, training=args.train, bf16=args.bf16, compiled=compiled):
         # A code object is compiled a few times at most: forms of other groups are forgotten.
         torch.compiler.reset()
         passes = {form: a_pass(networks[form.network], form, clip, args) for form in forms}
         found = measure(passes, device=device, rounds=args.rounds, cpu_time=args.cpu_time)
-        add_shares(found)
-        print_table([str(form) for form in found], list(found.values()), width=44)
+        known |= found
+        add_shares(found, known)
+        print()
+        print_table([str(form) for form in found], list(found.values()), width=50)
         rows += [as_row(form, row, args) for form, row in found.items()]
         write_results(args.json, device, rows, model=args.model, clip=list(clip.shape))
 
@@ -87,12 +91,15 @@ def a_pass(network: nn.Module, form: Form, clip: Tensor, args: argparse.Namespac
     return Pass(train, network, forward, **kind)
 
 
-def add_shares(rows: Mapping[Form, Row]) -> None:
-    """To forms with units: what they take on top of the plain network in the same form."""
+def add_shares(rows: Mapping[Form, Row], known: Mapping[Form, Row]) -> None:
+    """To forms with units: what they take on top of the plain network in the same form.
+
+    Ratios to the published order, of which each group has its own, are compared.
+    """
     for form, row in rows.items():
-        plain = rows.get(form.without_units())
+        plain = known.get(form.without_units())
         if plain is not None and form.network != "plain":
-            row["units_share"] = row["seconds"] / plain["seconds"] - 1
+            row["units_share"] = row["ratio"] / plain["ratio"] - 1
 
 
 def as_row(form: Form, row: Row, args: argparse.Namespace) -> Row:
@@ -115,6 +122,9 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--frames", type=positive, default=8)
     parser.add_argument("--size", type=positive, default=224)
     parser.add_argument("--bf16", action="store_true", help="add forms in bf16 autocast")
+    parser.add_argument(
+        "--compile", nargs="*", choices=NETWORKS, help="these compiled, too; none named: all"
+    )
     add_measuring_arguments(parser, rounds=5)
     args = parser.parse_args(argv)
     if not find_spec("pytorchvideo"):

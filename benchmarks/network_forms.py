@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 
@@ -22,6 +22,7 @@ from glore_video.models import (
 
 # The plain network of each, and where SlowFast's configs put non-local blocks.
 PLAIN = {"glore_r50_8x8": "preact_r50_8x8", "glore_r101_8x8": "preact_r101_8x8"}
+NETWORKS = ("published", "ours", "plain", "non-local")
 NONLOCAL = [[[]], [[1, 3]], [[1, 3, 5]], [[]]]
 TINY = "tiny"  # two units, to try a script
 TINY_PLACES = ["stage1.1", "stage2.0"]
@@ -63,22 +64,32 @@ class Form:
 BASE = Form("published")
 
 
-def groups(*, training: bool, bf16: bool, compiled: bool) -> Iterator[list[Form]]:
-    """Forms that are measured together, what matters most first; each with BASE and its plain network."""
-    fused = {"fused": not training, "channels_last": True, "bf16": bf16}
-    networks = ["published", "ours", "plain"] + ["non-local"] * bool(find_spec("pytorchvideo"))
+def groups(
+    networks: Collection[str], *, training: bool, bf16: bool, compiled: Collection[str]
+) -> Iterator[list[Form]]:
+    """Forms that are measured together, what matters most first; each group begins with BASE.
+
+    Args:
+        networks: those there are, of NETWORKS.
+        training: whether they train.
+        bf16: whether to add forms under autocast.
+        compiled: networks to compile.
+    """
+    best = {"bf16": bf16, "channels_last": True, "fused": not training}
+    pair = [network for network in ("ours", "plain") if network in networks]
     yield [Form(network) for network in networks]
-    yield [BASE, *(Form(network, channels_last=True) for network in ("ours", "plain"))]
     if bf16 or not training:
-        best = ("ours", "plain") if not training else networks
-        yield [BASE, *(Form(network, **fused) for network in best)]
-    if compiled:
-        yield [BASE, *(Form(network, compiled="all", **fused) for network in ("ours", "plain"))]
-        yield [BASE, Form("ours", compiled="units", **fused), Form("plain", **fused)]
-        others = [
-            Form(n, bf16, True, compiled="all") for n in networks if n not in ("ours", "plain")
-        ]
-        yield [BASE, *others]
+        yield [BASE, *(Form(network, **best) for network in (networks if training else pair))]
+    both = [network for network in pair if network in compiled]
+    if both:
+        yield [BASE, *(Form(network, compiled="all", **best) for network in both)]
+    if "ours" in both:
+        yield [BASE, Form("ours", compiled="units", **best), Form("plain", **best)]
+    yield [BASE, *(Form(network, channels_last=True) for network in pair)]
+    others = [network for network in compiled if network in networks and network not in pair]
+    if others:
+        best["fused"] = False
+        yield [BASE, *(Form(network, compiled="all", **best) for network in others)]
 
 
 def networks_of(name: str) -> dict[str, nn.Module]:

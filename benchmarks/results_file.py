@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -10,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from results_text import as_text
 from timing import device_name
 
-from glore_video.files.whole_files import for_json, replace_file
+from glore_video.files.whole_files import replace_file
 
 
 def command_line() -> str:
@@ -47,16 +47,3 @@ def write_results(
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_file(file, as_text(head, rows).encode())
-
-
-def as_text(head: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str:
-    """A JSON object with a line for each of `head` and for each of its "rows"."""
-    lines = [f" {json.dumps(name)}: {json.dumps(for_json(_short(head[name])))}," for name in head]
-    kept = [{key: _short(value) for key, value in row.items() if value is not None} for row in rows]
-    table = ",\n".join(f"  {json.dumps(for_json(row))}" for row in kept)
-    return "\n".join(["{", *lines, ' "rows": [', table, " ]", "}", ""])
-
-
-def _short(value: Any) -> Any:
-    """Numbers with four digits that count, where they are no whole ones."""
-    return float(f"{value:.4g}") if isinstance(value, float) else value

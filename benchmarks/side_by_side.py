@@ -113,13 +113,12 @@ def autocast(device: torch.device, dtype: torch.dtype | None) -> torch.autocast:
 
 
 def add_measuring_arguments(parser: Parser | argparse.ArgumentParser, *, rounds: int) -> None:
-    """--device --rounds --threads --cpu-time --compile --backend --json."""
+    """--device --rounds --threads --cpu-time --backend --json."""
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--rounds", type=positive, default=rounds)
     parser.add_argument(
         "--threads", type=not_negative, default=0, help="of the CPU; torch's own by default"
     )
     parser.add_argument("--cpu-time", action="store_true", help="CPU seconds, not wall-clock ones")
-    parser.add_argument("--compile", action="store_true", help="compiled forms, too")
     parser.add_argument("--backend", default=BACKENDS[0], choices=BACKENDS, help="that compiles")
     parser.add_argument("--json", metavar="FILE", help="write all numbers there")

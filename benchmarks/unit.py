@@ -92,10 +92,10 @@ def forms(x: Tensor, args: argparse.Namespace, *, training: bool) -> Iterator[Ro
         module = build(name, x.shape[1], training=training)
         if module is not None:
             passes[name, "eager"] = a_pass(module.to(x.device), x, training=training)
-    if args.compile:
+    if args.compile is not None:
         # A code object is compiled a few times at most, whoever asks: forms of other sizes are forgotten.
         torch.compiler.reset()
-        for name, _ in list(passes):
+        for name in [name for name, _ in passes if name in (args.compile or args.forms)]:
             module = torch.compile(passes[name, "eager"].module, backend=args.backend)
             passes[name, "compiled"] = a_pass(module, x, training=training, compiled=True)
     rounds = 0 if args.counts else args.rounds
@@ -145,6 +145,9 @@ def title(what: Row) -> str:
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_measuring_arguments(parser, rounds=7)
+    parser.add_argument(
+        "--compile", nargs="*", choices=FORMS, help="these forms compiled, too; none named: all"
+    )
     parser.add_argument("--forms", nargs="+", choices=FORMS, help="by default all of the above")
     parser.add_argument(
         "--dtype", nargs="+", default=["float32"], choices=["float32", "bfloat16", "float16"]

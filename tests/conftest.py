@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import signal
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,15 @@ ROOT = Path(__file__).parents[1]
 
 def pytest_report_header() -> str:
     names = ("torch", "torchvision", "av", "numpy", "pydantic", "pytorchvideo", "timm")
-    return "versions: " + ", ".join(f"{name} {version(name)}" for name in names)
+    return "versions: " + ", ".join(f"{name} {version_of(name)}" for name in names)
+
+
+def version_of(name: str) -> str:
+    """Of a package; machines lent for their GPU may not have all, which some tests can do without."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "missing"
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
@@ -54,7 +62,10 @@ def pytest_unconfigure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test is named by what it tests: no contents of files, nothing that does not fit a line."""
+    gpu = torch.cuda.is_available()
     for item in items:
+        if item.get_closest_marker("gpu") and not gpu:
+            item.add_marker(pytest.mark.skip(reason="no GPU here"))
         # pytest writes control characters, and bytes that are no text, as \x and two digits.
         unreadable = re.search(r"\\x[0189]", item.nodeid) or not item.nodeid.isprintable()
         if len(item.nodeid) > 200 or unreadable:
