@@ -76,7 +76,7 @@ END
 
 part() { # its name, most seconds, packages that it needs, the command
     name=$1
-    local limit=$2 left=$((deadline - SECONDS)) missing status
+    local limit=$(($2 * patience)) left=$((deadline - SECONDS)) missing status
     # shellcheck disable=SC2086
     missing=$(lacking $3)
     shift 3
@@ -108,17 +108,20 @@ part() { # its name, most seconds, packages that it needs, the command
 mapfile -t tests < <(grep -rlE 'mark\.gpu\b' tests --include='test_*.py')
 read -ra given <<<"${PAIRS:-}"
 if [[ $quick ]]; then
-    deadline=3600 # busy machines, too
-    unit=(--stages res4 --batch 1 --frames 2 --rounds 1 --dtype float32 --backend aot_eager)
+    deadline=3600 patience=10 # on busy machines, too
+    export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+    unit=(--stages res4 --batch 1 --frames 2 --rounds 1 --compile ours --backend aot_eager)
     network=(--model tiny --batch 2 --size 32 --rounds 1 --backend aot_eager)
+    training=(--compile ours) inference=()
     loop=(--rounds 1 --steps 2)
     run=(--videos 1 --steps 6)
     rates=(--rounds 1)
     pairs=(MODEL.ARCH tiny GLORE.LOCATION '[[[1]],[[0]]]' DATA.TRAIN_CROP_SIZE 32 DATA.TRAIN_JITTER_SCALES '[40,48]'
         TRAIN.BATCH_SIZE 2 DATA_LOADER.NUM_WORKERS 1)
 else
-    deadline=465
-    unit=(--dtype bfloat16 --batch 8 32)
+    deadline=465 patience=1
+    unit=(--dtype bfloat16 --batch 8 32 --compile published ours fused non-local)
+    training=(--compile ours plain) inference=(--compile ours plain)
     network=(--batch 16)
     loop=(--rounds 5 --steps 10)
     run=(--videos 16 --steps 45)
@@ -136,17 +139,16 @@ needs="av fvcore iopath pydantic pytorchvideo tensorboard tqdm yaml"
 part tests 75 "pytest pytest_timeout" \
     "$python" -m pytest -q -m gpu --junitxml "$out/tests.xml" "${tests[@]}"
 part unit 130 "" \
-    "$python" benchmarks/unit.py --device "$device" --channels-last --compile published ours fused non-local \
-    --json "$out/unit.json" "${unit[@]}"
+    "$python" benchmarks/unit.py --device "$device" --channels-last --json "$out/unit.json" "${unit[@]}"
 part network_training 160 "" \
-    "$python" benchmarks/network.py --device "$device" --train --bf16 --compile ours plain \
+    "$python" benchmarks/network.py --device "$device" --train --bf16 "${training[@]}" \
     --json "$out/network_training.json" "${network[@]}"
 part loop 40 "$needs" \
     "$python" benchmarks/loop_overhead.py --cfg "$cfg" --json "$out/loop.json" "${loop[@]}" "${pairs[@]}"
 part run 75 "$needs" \
     "$python" benchmarks/run_rate.py --cfg "$cfg" --loop "$out/loop.json" --json "$out/run.json" "${run[@]}" "${pairs[@]}"
 part network_inference 100 "" \
-    "$python" benchmarks/network.py --device "$device" --bf16 --compile ours plain \
+    "$python" benchmarks/network.py --device "$device" --bf16 "${inference[@]}" \
     --json "$out/network_inference.json" "${network[@]}"
 
 bad=$(grep -cvP '\tdone$' "$states")
