@@ -31,6 +31,17 @@ NumCrops = Annotated[Literal[1, 3, 5], BeforeValidator(no_bool)]  # True == 1
 Share = Annotated[Float, Field(gt=0, le=1)]
 BelowOne = Annotated[Float, Field(ge=0, lt=1)]
 
+
+def _switch_or_auto(value: Any) -> Any:
+    if value == "auto" or isinstance(value, bool):
+        return value
+    if value in (0, 1):  # as truth values of other keys may be written
+        return bool(value)
+    raise UsageError("True, False or auto is expected")
+
+
+AutoBool = Annotated[bool | Literal["auto"], BeforeValidator(_switch_or_auto)]
+
 # stage -> pathway -> 0-based block indices, as SlowFast's NONLOCAL.LOCATION
 BlockLocations = tuple[tuple[tuple[NonNegative, ...], ...], ...]
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import field_validator, model_validator
 
 from glore_video.config.fields import (
+    AutoBool,
     BelowOne,
     BlockLocations,
     NonNegative,
@@ -60,8 +61,10 @@ class Model(Section):
         "classes; labels are 0 .. NUM_CLASSES - 1; 0: as many as class_names.txt, train.csv or the "
         "class folders in train/ have",
     )
-    CHANNELS_LAST: bool = key(
-        False, "keep the channels of a position together in memory: often faster"
+    CHANNELS_LAST: AutoBool = key(
+        "auto",
+        "keep the channels of a position together in memory; auto: on GPUs in half precision "
+        "(TRAIN.MIXED_PRECISION)",
     )
     FROZEN_BN: bool = key(
         False, "batch norms use their running statistics in training too, and keep them"

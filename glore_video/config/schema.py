@@ -62,6 +62,10 @@ class Config(Section):
         1,
         "GPUs on this machine, one process each; 0: the CPU; -1: one if there is one, else the CPU",
     )
+    CUDNN_BENCHMARK: bool = key(
+        True,
+        "on a GPU, time cuDNN's algorithms for the first few shapes of batches and keep the fastest",
+    )
     CPU_PROCESSES: Positive = key(1, "training processes when NUM_GPUS is 0")
     CPU_THREADS: NonNegative = key(
         0, "computing threads a process on the CPU; 0: the fastest number of a few timed steps"

@@ -59,6 +59,12 @@ class Train(Section):
     )
     MIXED_PRECISION: bool = key(False, "forward pass under autocast, in AMP_DTYPE")
     AMP_DTYPE: Literal["bf16", "fp16"] = key("bf16", "autocast type; fp16 scales the loss")
+    FP32_PRECISION: Literal["default", "highest", "high", "medium"] = key(
+        "default",
+        "products of float32 numbers: highest: in float32; high: in TF32 on a GPU that has it; medium: "
+        "that, and bf16 on a CPU that multiplies in it; default: convolutions in TF32, the rest in "
+        "float32",
+    )
 
 
 class FinalTest(Section):

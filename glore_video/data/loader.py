@@ -31,11 +31,12 @@ def samples_loader(
     sampler: range | None = None,
     batch_size: int = 1,
     stop_on_timeout: bool = False,
+    interleaved: bool = False,
 ) -> DataLoader[Any]:
     """A loader of Batch: by `batches` for training, or by `sampler` and batch_size.
 
     With stop_on_timeout it raises SampleError for a sample that a Watchdog gave up. An error in a
-    worker is raised at once, whatever other workers do.
+    worker is raised at once, whatever other workers do. For `interleaved` see collate.
     """
     order: dict[str, Any] = (
         {"batch_sampler": batches}
@@ -45,7 +46,7 @@ def samples_loader(
     samples = batches.batch_size // batches.world_size if batches is not None else batch_size
     return _SampleLoader(
         dataset,
-        collate_fn=collate,
+        collate_fn=partial(collate, interleaved=interleaved),
         stop_on_timeout=stop_on_timeout,
         **order,
         **_workers(num_workers, pin_memory=pin_memory, patience=_patience(dataset, samples)),

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glore_video.engine.device_copies import DeviceCopies
 from glore_video.engine.precision import Precision
 from glore_video.models.units.idle_units import refuse_idle_units
 
@@ -24,9 +25,12 @@ def forward_pass(
     has inserted units that it does not run.
     """
 
+    copies, trials = DeviceCopies(precision.device), precision.trials()
+
     @torch.no_grad()
     def forward(inputs: Tensor) -> Any:
-        with precision.autocast():
+        (inputs,) = copies(inputs)
+        with precision.autocast(), trials.of(inputs):
             outputs = network(normalize(inputs, precision.device))
         refuse_idle_units(network)
         return outputs

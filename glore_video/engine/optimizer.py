@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -136,7 +135,7 @@ def build_optimizer(
         from glore_video.engine.lamb import Lamb
     except ImportError:
         raise UsageError("lamb is timm's, which is not installed; pip install timm") from None
-    return Lamb(params, lr=lr, betas=betas, max_grad_norm=math.inf)
+    return Lamb(params, lr=lr, betas=betas, max_grad_norm=None)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

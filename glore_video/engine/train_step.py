@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel
 
+from glore_video.engine.convolution_trials import ConvolutionTrials
+from glore_video.engine.device_copies import DeviceCopies
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
 from glore_video.engine.protocols import Meter, Normalize, Objective
@@ -85,6 +87,8 @@ class TrainStep:
     clip_value: float = 0.0
     average: AveragedModel | None = None
     scaler: torch.amp.GradScaler = field(init=False)
+    copies: DeviceCopies = field(init=False)
+    trials: ConvolutionTrials = field(init=False)
     times: StepTimes = field(init=False)
     diverged: Tensor = field(init=False)
     finite_steps: Tensor = field(init=False)
@@ -92,6 +96,8 @@ class TrainStep:
     def __post_init__(self) -> None:
         device = self.precision.device
         self.scaler = self.precision.scaler()
+        self.copies = DeviceCopies(device)
+        self.trials = self.precision.trials()
         self.times = StepTimes(device)
         self.diverged = torch.zeros((), device=device)
         self.finite_steps = torch.zeros((), dtype=torch.int64, device=device)
@@ -112,10 +118,14 @@ class TrainStep:
         Returns:
             Sums of this process, float64 (Sums.SIZE + meter.size,) on the device.
         """
-        device = self.precision.device
-        targets = targets.to(device, non_blocking=True)
-        pixels = self.normalize(inputs, device)
+        inputs, targets = self.copies(inputs, targets)
         self.times.mark("transfer")
+        with self.trials.of(inputs):
+            return self._update(inputs, targets, generator)
+
+    def _update(self, inputs: Tensor, targets: Tensor, generator: torch.Generator) -> Tensor:
+        device = self.precision.device
+        pixels = self.normalize(inputs, device)
         pixels, wanted = self.objective.prepare(pixels, targets, generator)
         weight = self.objective.weight(wanted)
         divisor = self._divisor(weight)
@@ -135,11 +145,8 @@ class TrainStep:
         norm = self._step(total)
         self.times.mark("update")
         self.times.steps += 1
-        numbers = (
-            torch.as_tensor(n, dtype=torch.float64, device=device)
-            for n in (total, weight, norm, len(pixels))
-        )
-        return torch.cat([torch.stack([n.detach() for n in numbers]), counts])
+        numbers = [_on_device(n, device) for n in (total, weight, norm, len(pixels))]
+        return torch.cat([torch.stack(numbers), counts])
 
     def losses(
         self,
@@ -208,6 +215,13 @@ class TrainStep:
         if self.average is not None:
             self.average.update_parameters(self.model)
         return norm
+
+
+def _on_device(value: float | Tensor, device: torch.device) -> Tensor:
+    """float64, a scalar. A number is filled in there: a tensor of the host's would be waited for."""
+    if isinstance(value, Tensor):
+        return value.detach().to(device, torch.float64)
+    return torch.full((), value, dtype=torch.float64, device=device)
 
 
 def _positive(weight: float | Tensor) -> float | Tensor:

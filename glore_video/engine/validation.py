@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from glore_video.engine.device_copies import DeviceCopies
 from glore_video.engine.divergence import tensors_of
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
@@ -48,6 +49,7 @@ def validate(
     """Score this process' samples, until it is to stop; the model is left in eval mode."""
     model.eval()
     device = process.device
+    copies, trials = DeviceCopies(device), precision.trials()
     scored = 0
     counts = torch.zeros(meter.size, dtype=torch.float64, device=device)
     failures: list[Failure] = []
@@ -63,9 +65,10 @@ def validate(
         failures.extend(batch.failures)
         if batch.inputs is None:
             continue
-        with precision.autocast():
-            outputs = model(normalize(batch.inputs, device))
-        counts += meter.count(outputs, batch.targets.to(device))
+        inputs, targets = copies(batch.inputs, batch.targets)
+        with precision.autocast(), trials.of(inputs):
+            outputs = model(normalize(inputs, device))
+        counts += meter.count(outputs, targets)
         scored += len(batch.indices)
         indices.extend(batch.indices)
         flags.append(finite_inputs(outputs))

@@ -163,30 +163,20 @@ def horizontal_flip(frames: Tensor) -> Tensor:
 
 
 def to_clip(frames: Tensor) -> Tensor:
-    """(frames, height, width, 3) -> contiguous (3, frames, height, width), as networks take it."""
+    """(frames, height, width, 3) -> contiguous (3, frames, height, width), as networks take it.
+
+    For clips that meet others in a batch see `in_channels`.
+    """
     clip = frames.permute(3, 0, 1, 2)
     if clip.device.type == "cpu":  # NumPy takes channels apart in half the time that torch needs
         return torch.from_numpy(np.ascontiguousarray(clip.numpy()))
     return clip.contiguous()
 
 
-def normalize_batch(batch: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Normalise colours: uint8 (batch, 3, *positions) -> float32 of the same shape and device.
+def in_channels(frames: Tensor) -> Tensor:
+    """(frames, height, width, 3) -> (3, frames, height, width) without taking colours apart.
 
-    Positions are (height, width) of pictures, (frames, height, width) of clips. mean and std are of
-    channels R, G, B in units in which white is 1. Meant for whole batches on the device.
+    In memory a pixel's colours stay together, and nothing but these frames is held: batches are put
+    together from it in either order (data/batches.py).
     """
-    if batch.dtype != torch.uint8:
-        raise UsageError(f"a batch to normalise must be uint8, got {batch.dtype}")
-    if batch.ndim < 3 or batch.shape[1] != len(mean) or len(mean) != len(std):
-        raise UsageError(
-            f"a batch must be (batch, channels, *positions) with a mean and a std for each channel, "
-            f"got shape {tuple(batch.shape)}, {len(mean)} means and {len(std)} stds"
-        )
-    if min(std) <= 0:
-        raise UsageError(f"std must be above 0, got {tuple(std)}")
-    # (batch / 255 - mean) / std in one multiplication and one addition.
-    scale = torch.tensor([1 / (255 * s) for s in std], device=batch.device)
-    shift = torch.tensor([-m / s for m, s in zip(mean, std, strict=True)], device=batch.device)
-    channels = (1, -1, *[1] * (batch.ndim - 2))
-    return batch.float().mul_(scale.view(channels)).add_(shift.view(channels))
+    return frames.contiguous().movedim(-1, 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 
 from glore_video.config import Config, load_config, with_values
 from glore_video.engine.checkpoint import read_notes, resolve_checkpoint, stored_names
-from glore_video.engine.precision import Precision
+from glore_video.engine.precision import Precision, set_fp32_precision
 from glore_video.errors import UsageError
 from glore_video.models import create_model, list_segmentation_models, load_weights
 from glore_video.models.networks.heads import num_outputs
@@ -148,16 +149,22 @@ def _of_config(
     untrained: bool,
     device: torch.device,
 ) -> Predictor:
+    config = with_values(
+        config, {"NUM_GPUS": int(device.type == "cuda")}
+    )  # wherever it was trained
     network = build_model(config)
     if path is None and not untrained:
         path = _weights_file(checkpoint_to_test(config))
         notes = read_notes(path)
     if path is not None:
         load_weights(network, path)
+    set_fp32_precision(config.TRAIN.FP32_PRECISION)
+    # Trials of cuDNN's take longer than a few files.
+    precision = replace(build_precision(config, device), cudnn_benchmark=False)
     return task_of(config).predictor(
         network.to(device).eval(),
         class_names=stored_names(notes),
-        precision=build_precision(config, device),
+        precision=precision,
         source="random" if path is None else str(path),
     )
 

@@ -117,6 +117,7 @@ def build_precision(config: Config, device: torch.device) -> Precision:
     return Precision(
         device=device,
         amp_dtype=names[config.TRAIN.AMP_DTYPE] if config.TRAIN.MIXED_PRECISION else None,
+        cudnn_benchmark=config.CUDNN_BENCHMARK,
     )
 
 

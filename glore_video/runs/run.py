@@ -10,6 +10,7 @@ import torch
 from glore_video.config import Config, to_yaml
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.output_dir import waited_for
+from glore_video.engine.precision import set_fp32_precision
 from glore_video.engine.protocols import Outcome, Task
 from glore_video.engine.run_log import MetricsLog
 from glore_video.files.whole_files import replace_file
@@ -27,6 +28,7 @@ def train_and_test(config: Config, process: Process) -> Outcome | None:
     Returns:
         The test's summary on the main process; None on others, or if nothing is tested.
     """
+    set_fp32_precision(config.TRAIN.FP32_PRECISION)
     output_dir = Path(config.OUTPUT_DIR)
     task = task_of(config)
     process.doing(f"reading the lists of {task.words.samples}")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import torch
 from torch import nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from glore_video.config import Config
 from glore_video.engine.activation_checkpoints import checkpoint_activations
@@ -19,6 +18,7 @@ from glore_video.engine.batch_norms import (
 from glore_video.engine.cadence import Cadence
 from glore_video.engine.cpu_bf16 import check_temporal_kernels
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.moving_average import MovingAverage
 from glore_video.engine.precise_batch_norms import BatchNormPolicy
 from glore_video.engine.protocols import Task
 from glore_video.engine.run_checkpoints import RunCheckpoints
@@ -121,8 +121,7 @@ def build_train_step(config: Config, task: Task, model: nn.Module, process: Proc
     parallel = process.parallel(model)
     average = None
     if config.TRAIN.EMA_DECAY:
-        decay = get_ema_multi_avg_fn(config.TRAIN.EMA_DECAY)
-        average = AveragedModel(model, multi_avg_fn=decay)
+        average = MovingAverage(model, config.TRAIN.EMA_DECAY)
     return TrainStep(
         model=model,
         parallel=parallel,

@@ -10,7 +10,7 @@ def changes_scores(key: str) -> bool:
     """
     section, _, name = key.rpartition(".")
     if section == "TRAIN":
-        return name in ("MIXED_PRECISION", "AMP_DTYPE")
+        return name in ("MIXED_PRECISION", "AMP_DTYPE", "FP32_PRECISION")
     if section in (
         "SOLVER",
         "BN",

@@ -90,7 +90,11 @@ class BaseTask(ABC):
 
     @property
     def memory_format(self) -> torch.memory_format:
-        if not self.config.MODEL.CHANNELS_LAST:
+        wanted = self.config.MODEL.CHANNELS_LAST
+        if wanted == "auto":
+            # cuDNN's convolutions on tensor cores read half precision in this order, and change others to it.
+            wanted = self.config.NUM_GPUS != 0 and self.config.TRAIN.MIXED_PRECISION
+        if not wanted:
             return torch.contiguous_format
         last = {3: torch.channels_last, 4: torch.channels_last_3d}
         return last.get(len(self.input_shape), torch.contiguous_format)
@@ -147,6 +151,7 @@ class BaseTask(ABC):
             num_workers=num_workers(self.config),
             pin_memory=options.PIN_MEMORY,
             stop_on_timeout=options.VIDEO_TIMEOUT_ACTION == "stop",
+            interleaved=self.memory_format != torch.contiguous_format,
             **order,
         )
 

@@ -27,6 +27,8 @@ def test_the_same_settings_are_no_change():
         ("DATA.SAMPLING_RATE", "4", True, "DATA.SAMPLING_RATE = 4, was 8"),
         ("GLORE.LOCATION", "[[[0]]]", True, "GLORE.LOCATION = [[[0]]], was []"),
         ("AUG.ENABLE", "True", True, "AUG.ENABLE = True, was False"),
+        ("TRAIN.FP32_PRECISION", "high", True, "TRAIN.FP32_PRECISION = 'high', was 'default'"),
+        ("CUDNN_BENCHMARK", "False", False, "CUDNN_BENCHMARK = False, was True"),
         ("LOG_PERIOD", "3", False, "LOG_PERIOD = 3, was 10"),
         ("NUM_GPUS", "2", False, "NUM_GPUS = 2, was 1"),
         ("OUTPUT_DIR", "moved", False, "OUTPUT_DIR = 'moved', was 'outputs'"),

@@ -96,6 +96,58 @@ def test_clips_of_a_video_stay_together_with_its_label():
     assert batch.inputs_per_sample == 3
 
 
+@pytest.mark.parametrize("positions", [(4, 5), (2, 4, 5)], ids=["pictures", "clips"])
+@pytest.mark.parametrize("by_colour", [True, False], ids=["by colour", "by pixel"])
+@pytest.mark.parametrize("interleaved", [True, False])
+def test_a_batch_lies_in_memory_as_the_network_takes_it(positions, by_colour, interleaved):
+    """Whatever the order that items come in, and though they are views of something larger."""
+    generator = torch.Generator().manual_seed(0)
+    larger = torch.randint(0, 256, (2, *positions, 4), dtype=torch.uint8, generator=generator)
+    parts = [each.movedim(-1, 0)[None, :3] for each in larger]
+    items = [
+        SampleItem(part.contiguous() if by_colour else part, 0, index)
+        for index, part in enumerate(parts)
+    ]
+    inputs = collate(items, interleaved=interleaved).inputs
+    assert torch.equal(inputs, torch.cat(parts))
+    assert inputs.movedim(1, -1).is_contiguous() == interleaved
+    assert inputs.is_contiguous() != interleaved
+
+
+@pytest.mark.parametrize(
+    "other", [torch.zeros(1, 3, 1, 5, dtype=torch.uint8), torch.zeros(1, 3, 4, 5)]
+)
+def test_inputs_that_differ_make_no_batch(other):
+    item = SampleItem(torch.zeros(1, 3, 4, 5, dtype=torch.uint8), 0, 0)
+    with pytest.raises(ValueError, match="inputs of a batch differ"):
+        collate([item, SampleItem(other, 0, 1)])
+
+
+class Wide(torch.utils.data.Dataset):
+    def __len__(self):
+        return 4
+
+    def __getitem__(self, index):
+        frames = torch.arange(2 * 4 * 5 * 3, dtype=torch.uint8).view(2, 4, 5, 3) + index
+        return SampleItem(frames.movedim(-1, 0)[None], index, index)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_the_order_in_memory_comes_out_of_a_worker(workers):
+    loader = samples_loader(
+        *(Wide(),),
+        num_workers=workers,
+        pin_memory=False,
+        sampler=range(4),
+        batch_size=2,
+        interleaved=True,
+    )
+    for start, batch in zip((0, 2), loader, strict=True):
+        assert batch.inputs.is_contiguous(memory_format=torch.channels_last_3d)
+        clips = torch.cat([Wide()[start].inputs, Wide()[start + 1].inputs])
+        assert torch.equal(batch.inputs, clips)
+
+
 class Items(torch.utils.data.Dataset):
     def __len__(self):
         return 5

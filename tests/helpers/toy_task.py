@@ -9,13 +9,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader, Dataset
 
 from glore_video.data.batches import SampleItem, collate
 from glore_video.data.samplers import TrainingBatches, shard
 from glore_video.engine.cadence import Cadence
 from glore_video.engine.launch.processes import Process
+from glore_video.engine.moving_average import MovingAverage
 from glore_video.engine.optimizer import GroupRules, build_optimizer, parameter_groups
 from glore_video.engine.precise_batch_norms import BatchNormPolicy
 from glore_video.engine.precision import Precision
@@ -161,7 +161,7 @@ def train_step(model: nn.Module, process: Process | None = None, **changes) -> T
         "normalize": Normalize(dtype),
         "precision": Precision(device=CPU),
         "process": process,
-        "average": AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(ema)) if ema else None,
+        "average": MovingAverage(model, ema) if ema else None,
     }
     return TrainStep(**(options | changes))
 

@@ -9,9 +9,12 @@ import torch._inductor.config
 from memory import moved_bytes, operators, saved_bytes
 from torch import nn
 from torch._inductor.utils import run_and_get_code
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from glore_video.models.units import device_rates
+from glore_video.models.units.device_rates import CPU, UNMEASURED_GPU, DeviceRates
 from glore_video.models.units.glore_unit import GloreUnit2d, GloreUnit3d
-from glore_video.models.units.unit_costs import UnitSizes, unit_cost
+from glore_video.models.units.unit_costs import UnitSizes, cheapest_order, unit_cost
 
 
 def a_pass(order, *, sizes=(48, 12, 24), batch=3, training, bf16=False):
@@ -118,12 +121,133 @@ def test_compiled_the_lean_order_runs_few_kernels():
     assert len(calls) <= 31, calls
 
 
+class Products(TorchDispatchMode):
+    """Multiply-adds of products and pointwise convolutions."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        name = func.overloadpacket.__name__.rstrip("_")
+        if name in ("mm", "bmm"):
+            self.count += args[0].numel() * args[1].shape[-1]
+        elif name in ("addmm", "baddbmm"):
+            self.count += args[1].numel() * args[2].shape[-1]
+        elif name == "convolution":
+            self.count += result.numel() * args[1].shape[1]
+        elif name == "convolution_backward":
+            self.count += sum(args[-1][:2]) * args[0].numel() * args[2].shape[1]
+        return result
+
+
+@CASES
+@pytest.mark.parametrize(
+    ("sizes", "batch"), [((48, 12, 24), 3), ((64, 32, 16), 1), ((32, 4, 40), 5)], ids=str
+)
+def test_multiply_adds_are_those_counted(order, training, sizes, batch):
+    run, _, _ = a_pass(order, sizes=sizes, batch=batch, training=training)
+    sizes = UnitSizes(*sizes, positions=96, batch=batch)
+    cost = unit_cost(order, sizes, training=training, casts=False, itemsize=4)
+    with Products() as products:
+        run()
+    # Sums over nodes and their gradients are not counted.
+    assert products.count == pytest.approx(cost.multiply_adds, rel=5e-3)
+
+
 def test_a_gpu_gets_what_launches_less():
     unit = GloreUnit3d(512)
     assert unit.resolve_order(3136) == "reassociated"
     assert unit.resolve_order(3136, device="cuda") == "lean"
     assert unit.resolve_order(100, device="cuda") == "published"
     assert unit.resolve_order(3136, torch.float16, device="cuda") == "reassociated"
+
+
+# The fastest of the three when these passes were timed, on two cores and on one.
+MEASURED = [
+    (512, 3136, 8, True, "reassociated"),
+    (512, 3136, 8, False, "reassociated"),
+    (512, 3136, 1, True, "reassociated"),
+    (1024, 784, 8, True, "lean"),
+    (1024, 784, 1, True, "lean"),
+    (1024, 196, 8, True, "published"),
+    (1024, 196, 1, False, "published"),
+    (512, 784, 1, True, "lean"),
+    (256, 784, 1, True, "lean"),
+    (64, 1024, 1, True, "lean"),
+]
+
+
+@pytest.mark.parametrize(("channels", "positions", "batch", "training", "order"), MEASURED)
+def test_a_cpu_gets_what_was_fastest_there(channels, positions, batch, training, order):
+    unit = GloreUnit3d(channels)
+    with torch.set_grad_enabled(training):
+        assert unit.resolve_order(positions, batch=batch) == order
+
+
+@pytest.mark.parametrize("itemsize", [2, 4])
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("launches", [0.5, 1, 2])
+@pytest.mark.parametrize("work", [0.5, 1, 2])
+def test_no_gpu_pays_much_for_rates_that_nobody_measured(itemsize, training, launches, work):
+    """What is chosen takes at most a quarter more than the published order, however fast the chip is."""
+    passed = {"training": training, "itemsize": itemsize, "casts": itemsize == 2}
+    rates = UNMEASURED_GPU
+    real = DeviceRates(rates[0] * launches, *(rate * work for rate in rates[1:]))
+    for channels, positions, batch in itertools.product(
+        [64, 256, 512, 1024, 2048], [49, 196, 784, 3136, 12544], [1, 8, 64]
+    ):
+        sizes = UnitSizes(channels, channels // 4, channels // 2, positions, batch)
+        chosen, published = (
+            real.seconds(*unit_cost(order, sizes, **passed), itemsize)
+            for order in (cheapest_order(sizes, rates, **passed), "published")
+        )
+        assert chosen <= 1.25 * published, sizes
+
+
+def test_rates_of_a_measured_chip_are_taken(monkeypatch):
+    slow = DeviceRates(1e-12, 1e9, 1e12, 1e12)
+    monkeypatch.setattr(device_rates, "_name", lambda device: "a chip")
+    cuda = torch.device("cuda", 0)
+    assert device_rates.device_rates(cuda) == UNMEASURED_GPU
+    monkeypatch.setitem(device_rates.MEASURED, "a chip", slow)
+    assert device_rates.device_rates(cuda) == slow
+    assert device_rates.device_rates(torch.device("cpu")) == CPU
+    unit = GloreUnit3d(512)
+    # Nothing but bytes counts: the order that moves least.
+    assert unit.resolve_order(3136, device=cuda, batch=8) == "reassociated"
+
+
+def test_products_in_double_are_half_as_fast():
+    assert CPU.seconds(0, 0, 10**9, 8) == 2 * CPU.seconds(0, 0, 10**9, 4)
+    assert UNMEASURED_GPU.seconds(0, 0, 10**9, 2) < UNMEASURED_GPU.seconds(0, 0, 10**9, 4)
+
+
+def orders_taken(unit, batches, device="cpu"):
+    return {unit.resolve_order(784, device=device, batch=batch) for batch in batches}
+
+
+def test_the_batch_does_not_matter_where_it_must_not(monkeypatch):
+    unit, batches = GloreUnit3d(64), [1, 2, 7, 64]
+    assert len(orders_taken(unit, batches)) > 1
+    synchronised = nn.SyncBatchNorm.convert_sync_batchnorm(GloreUnit3d(64))
+    assert orders_taken(synchronised, batches) == {"reassociated"}
+    assert orders_taken(unit, batches, device="meta") == {"reassociated"}
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    assert orders_taken(unit, batches) == {"reassociated"}
+
+
+def test_an_input_runs_in_the_order_that_is_explained():
+    unit = GloreUnit2d(64)
+    for batch in (1, 8):
+        x = torch.randn(batch, 64, 28, 28)
+        [line] = [line for line in unit.explain(x).splitlines() if "(chosen)" in line]
+        chosen = line.split()[0]
+        counted = operators(lambda x=x: unit(x.requires_grad_()).sum().backward())
+        # and the sum, its gradient, and those that are added to .grad
+        cost = unit_cost(
+            chosen, UnitSizes(64, 16, 32, 784, batch), training=True, itemsize=4, casts=False
+        )
+        assert counted - cost.launches in range(16)
 
 
 def test_explanations():
@@ -136,3 +260,12 @@ def test_explanations():
         few = unit.explain(torch.empty(1, 512, 3, 3, device="meta")).splitlines()
     assert few[0].startswith("order, inference")
     assert few[1].startswith("published (chosen)")
+
+
+def test_an_explanation_with_times():
+    unit = GloreUnit2d(512)
+    lines = unit.explain(torch.empty(8, 512, 56, 56)).splitlines()
+    assert lines[0].split()[-1] == "ms"
+    times = {line.split()[0]: float(line.split()[-1]) for line in lines[1:]}
+    [chosen] = [line.split()[0] for line in lines if "(chosen)" in line]
+    assert times[chosen] == min(times.values())

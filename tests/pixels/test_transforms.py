@@ -174,21 +174,6 @@ def test_to_clip():
     ]
 
 
-@pytest.mark.parametrize("positions", [(5,), (4, 2), (4, 2, 2)], ids=["1D", "pictures", "clips"])
-@pytest.mark.parametrize("batch", [1, 2, 3])
-def test_colours_are_normalised_channel_by_channel(batch, positions):
-    """Also of three pictures or clips, which are as many as there are channels."""
-    channels = torch.tensor([0, 51, 255], dtype=torch.uint8).view(1, 3, *[1] * len(positions))
-    pixels = channels.expand(batch, 3, *positions)
-    out = transforms.normalize_batch(pixels, [0.5, 0.2, 0.0], [0.25, 0.5, 2.0])
-    assert out.dtype == torch.float32
-    assert out.shape == (batch, 3, *positions)
-    for channel, expected in enumerate([-2.0, 0.0, 0.5]):
-        # (0 - 0.5) / 0.25, (0.2 - 0.2) / 0.5, (1 - 0) / 2
-        wanted = torch.full((batch, *positions), expected)
-        torch.testing.assert_close(out[:, channel], wanted, rtol=0, atol=1e-6)
-
-
 def test_size_errors():
     frames = noise(30, 40)
     generator = torch.Generator()
@@ -213,15 +198,3 @@ def test_size_errors():
         transforms.random_short_side(320, 256, 0.5)
     with pytest.raises(ValueError, match=r"draw must be in \[0, 1\], got 1.5"):
         transforms.random_short_side(256, 320, 1.5)
-
-
-def test_normalize_errors():
-    clip = torch.zeros(2, 3, 4, 4, dtype=torch.uint8)
-    with pytest.raises(ValueError, match=r"must be uint8, got torch\.float32"):
-        transforms.normalize_batch(clip.float(), [0] * 3, [1] * 3)
-    with pytest.raises(ValueError, match=r"got shape \(2, 3, 4, 4\), 1 means and 1 stds"):
-        transforms.normalize_batch(clip, [0.5], [0.2])
-    with pytest.raises(ValueError, match="got shape"):
-        transforms.normalize_batch(clip[0], [0] * 3, [1] * 3)
-    with pytest.raises(ValueError, match=r"std must be above 0, got \(1, 0, 1\)"):
-        transforms.normalize_batch(clip, [0] * 3, [1, 0, 1])

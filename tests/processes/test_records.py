@@ -170,7 +170,7 @@ def test_a_data_set_needs_no_line_of_its_own():
 
 
 def test_items_that_make_no_batch_end_the_worker_too(monkeypatch):
-    def stack(items):
+    def stack(items, *, interleaved):
         raise ArithmeticError("odd batch")
 
     monkeypatch.setattr(loader_module, "collate", stack)

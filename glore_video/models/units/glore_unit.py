@@ -16,13 +16,13 @@ from torch import Tensor, fx, nn
 from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit_orders import (
     Order,
-    cheaper_order,
     computing_dtype,
     published,
     reassociated,
 )
 from glore_video.models.units.graph_convolution import GraphConvolution
 from glore_video.models.units.lean_order import lean
+from glore_video.models.units.order_choice import auto_order, explain_order
 from glore_video.models.units.plain_layers import has_global_hooks, is_plain, is_pointwise
 from glore_video.models.units.preactivated import (
     PreactivatedConv,
@@ -31,7 +31,7 @@ from glore_video.models.units.preactivated import (
     state_can_move,
 )
 from glore_video.models.units.tensors import is_traced, is_transformed
-from glore_video.models.units.unit_costs import Chosen, UnitSizes, explain_costs
+from glore_video.models.units.unit_costs import Chosen
 from glore_video.models.units.unit_ends import End, make_end
 from glore_video.models.units.unit_options import Form, Layout, check_options
 
@@ -70,9 +70,10 @@ class GloreUnit(nn.Module):
     norm or gamma folded into W_e Z and all that is summed over positions kept in range in fp16. "lean":
     the same products in few operators, the batch norm as one of them; in fp16 it is the reassociated
     order. Both save only X, B and matrices without a position axis for the backward pass. "auto" takes
-    the published order where it needs fewer multiply-adds for the number of positions at hand, and else
-    on CPUs the reassociated and on GPUs, which wait for launches, the lean one; `explain` tells.
-    Counters of multiply-adds (fvcore's, torch's) count the order that runs. In the pre-activated form
+    the order that should take the least time by launches, bytes and multiply-adds (`order_choice`,
+    `device_rates`); where the batch must not matter, as under torch.compile, the published order where
+    it needs fewer multiply-adds, and else on CPUs the reassociated and on GPUs, which wait for launches,
+    the lean one; `explain` tells. Counters of multiply-adds (fvcore's, torch's) count the order that runs. In the pre-activated form
     the state alone moves, V = W_s (relu(bn(X)) Bᵀ), whether reassociated or lean; `conv_extend` is
     called, for its batch norm stands between it and Z B. A joint batch norm is called too.
 
@@ -199,7 +200,9 @@ class GloreUnit(nn.Module):
         if 0 in x.shape[2:]:
             raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
         with _profiled():
-            order = self.resolve_order(math.prod(x.shape[2:]), computing_dtype(x), x.device.type)
+            order = self.resolve_order(
+                math.prod(x.shape[2:]), computing_dtype(x), x.device, batch=x.shape[0]
+            )
             # Of no numbers there are no statistics to compute; batch norms know that.
             publish = order == "published" or x.shape[0] == 0
             if self.form == "preactivated":
@@ -214,33 +217,36 @@ class GloreUnit(nn.Module):
         return x.dim() == self.dimension + 2 and x.shape[axis] == self.channels
 
     def resolve_order(
-        self, positions: int, dtype: torch.dtype = torch.float32, device: str = "cpu"
+        self,
+        positions: int,
+        dtype: torch.dtype = torch.float32,
+        device: torch.device | str = "cpu",
+        *,
+        batch: int | None = None,
     ) -> Chosen:
         """The order in which so many positions a clip are computed.
 
         Args:
             positions: of a clip.
             dtype: of the products.
-            device: its type.
+            device: of the input.
+            batch: clips of the input; None: as where its number must not matter (`order_choice`).
         """
-        order = self._asked_for(positions, dtype, device)
+        order = self._asked_for(positions, dtype, torch.device(device), batch)
         if order == "published" or is_transformed() or not self.has_own_layers():
             return "published"
         return order
 
-    def _asked_for(self, positions: int, dtype: torch.dtype, device: str) -> Chosen:
+    def _asked_for(
+        self, positions: int, dtype: torch.dtype, device: torch.device, batch: int | None
+    ) -> Chosen:
         if self.order == "published":
             return "published"
         if dtype == torch.float16:  # whose range the others may leave
             return "reassociated"
         if self.order != "auto":
             return self.order
-        order = cheaper_order(
-            *(self.channels, self.nodes, self.states, positions),
-            preactivated=self.form == "preactivated",
-        )
-        reordered: Chosen = "reassociated" if device in ("cpu", "meta") else "lean"
-        return "published" if order == "published" else reordered
+        return auto_order(self, positions, dtype=dtype, device=device, batch=batch)
 
     def explain(self, x: Tensor) -> str:
         """How an input would be computed, and what each order costs.
@@ -249,18 +255,14 @@ class GloreUnit(nn.Module):
             x: as in `forward`; nothing is computed.
 
         Returns:
-            A line an order: operators to launch, megabytes that they move, 1e9 multiply-adds, the chosen
-            one marked. Training is counted where gradients are enabled.
+            A line an order: operators to launch, megabytes that they move, 1e9 multiply-adds, and
+            where these decide the milliseconds that they come to by `device_rates`; the chosen one is
+            marked. Training is counted where gradients are enabled.
         """
         positions = x.shape[1:-1] if self.layout == "channels_last" else x.shape[2:]
-        dtype, length = computing_dtype(x), math.prod(positions)
-        return explain_costs(
-            self.resolve_order(length, dtype, x.device.type),
-            UnitSizes(self.channels, self.nodes, self.states, length, x.shape[0]),
-            training=torch.is_grad_enabled(),
-            itemsize=dtype.itemsize,
-            casts=dtype != next(self.parameters()).dtype,
-        )
+        length, dtype, batch = math.prod(positions), computing_dtype(x), x.shape[0]
+        chosen = self.resolve_order(length, dtype, x.device, batch=batch)
+        return explain_order(self, chosen, length, dtype=dtype, device=x.device, batch=batch)
 
     def _traced(self, x: fx.Proxy) -> Any:
         """Units are leaves of the graphs that torch.fx makes: the order depends on the input."""

@@ -97,7 +97,9 @@ class LeanFunction(torch.autograd.Function):
                     *(gamma, *read, ctx.of_batch, settings.norm.eps, mask),
                 )
                 grad = positions_of(grad, x.shape[0]) if settings.channels_last else grad
-            grad_x, of_weights = _gradients(ctx, x, low, steps, shortcut, cast(Tensor, grad))
+            owned = [cast(Tensor, grad)]
+            del grad, gradients
+            grad_x, of_weights = _gradients(ctx, x, low, steps, shortcut, owned)
             dtypes = [None if w is None else w.dtype for w in weights]
             return (None, grad_x, *of_norm, *in_dtypes(of_weights, dtypes))
 
@@ -120,29 +122,64 @@ def _running_statistics(norm: Any) -> tuple[Tensor | None, Tensor | None]:
 
 
 def _gradients(
-    ctx: Any, x: Tensor, w: LeanWeights, steps: LeanSteps, shortcut: Tensor | None, grad: Tensor
+    ctx: Any,
+    x: Tensor,
+    w: LeanWeights,
+    steps: LeanSteps,
+    shortcut: Tensor | None,
+    of_product: list[Tensor],
 ) -> tuple[Tensor | None, tuple[Tensor | None, ...]]:
-    """Of x and of the weights, given that of B's product; `shortcut` is added to x's."""
+    """Of x and of the weights, given that of B's product; `shortcut` is added to x's.
+
+    `of_product` holds the one gradient that it takes out, so that its memory is free before x's is
+    made. Each weight's gradient is computed as soon as it can be, for the same reason.
+    """
     settings: LeanSettings = ctx.settings
     last, factor = settings.channels_last, settings.factor
     need = LeanWeights(*ctx.needs_input_grad[4:])
     batch, nodes, _ = steps.nodes.shape
     into: dict[str, Tensor] = {}
+    grad = of_product.pop()
 
     of_mixing = torch.bmm(steps.nodes, grad.transpose(1, 2)).flatten(0, 1)
-    hidden = steps.hidden.flatten(0, 1)
     of_updated = torch.mm(of_mixing, w.extend)
+    if need.extend:
+        into["extend"] = torch.mm(of_mixing.t(), steps.updated)
+    del of_mixing
+    hidden = steps.hidden.flatten(0, 1)
     of_hidden = torch.mm(of_updated, cast(Tensor, w.update))
+    if need.update:
+        into["update"] = torch.mm(of_updated.t(), hidden)
+    del of_updated
     if settings.relu:
         of_hidden = torch.ops.aten.threshold_backward(of_hidden, hidden, 0)
     of_hidden = of_hidden.unflatten(0, (batch, nodes))
     of_state = batched_multiply_add(of_hidden, w.edges.t().expand(batch, -1, -1), of_hidden)
+    if need.edges:
+        into["edges"] = torch.bmm(of_hidden, steps.state.transpose(1, 2)).sum(0)
+    if need.edges_bias:
+        into["edges_bias"] = of_hidden.sum((0, 2))
+    del of_hidden
     of_state = of_state.flatten(0, 1)
     of_graph = torch.mm(of_state, w.state).unflatten(0, (batch, nodes))
     of_mean = torch.mv(of_state, w.state_bias).view(batch, nodes, 1)
+    if need.state:
+        into["state"] = torch.mm(of_state.t(), steps.graph)
+    if need.state_bias:
+        of_bias = torch.mv(of_state.t(), steps.mean[:, 0])
+        exact = settings.mean_factor == 1
+        into["state_bias"] = of_bias if exact else of_bias * settings.mean_factor
+    del of_state
     of_nodes = matmul_add(of_mean.expand_as(steps.nodes), steps.mixing, grad, last, beta=factor)
     of_nodes = add_matmul(of_nodes, of_graph, x, last, factor)
+    del grad
 
+    if need.proj and last:
+        into["proj"] = torch.mm(rows_of(of_nodes).t(), rows_of(x))
+    elif need.proj:
+        into["proj"] = torch.bmm(of_nodes, x.transpose(1, 2)).sum(0)
+    if need.proj_bias:
+        into["proj_bias"] = of_nodes.sum((0, 2))
     of_x = None
     if ctx.needs_input_grad[1]:
         if shortcut is None:
@@ -150,27 +187,6 @@ def _gradients(
         else:
             of_x = matmul_add(shortcut, of_graph.transpose(1, 2), steps.nodes, last, factor)
         of_x = add_matmul(of_x, w.proj.t().expand(batch, -1, -1), of_nodes, last)
-
-    if need.extend:
-        into["extend"] = torch.mm(of_mixing.t(), steps.updated)
-    if need.update:
-        into["update"] = torch.mm(of_updated.t(), hidden)
-    if need.edges:
-        into["edges"] = torch.bmm(of_hidden, steps.state.transpose(1, 2)).sum(0)
-    if need.edges_bias:
-        into["edges_bias"] = of_hidden.sum((0, 2))
-    if need.state:
-        into["state"] = torch.mm(of_state.t(), steps.graph)
-    if need.state_bias:
-        of_bias = torch.mv(of_state.t(), steps.mean[:, 0])
-        exact = settings.mean_factor == 1
-        into["state_bias"] = of_bias if exact else of_bias * settings.mean_factor
-    if need.proj and last:
-        into["proj"] = torch.mm(rows_of(of_nodes).t(), rows_of(x))
-    elif need.proj:
-        into["proj"] = torch.bmm(of_nodes, x.transpose(1, 2)).sum(0)
-    if need.proj_bias:
-        into["proj_bias"] = of_nodes.sum((0, 2))
     return of_x, tuple(into.get(name) for name in LeanWeights._fields)
 
 

@@ -6,8 +6,10 @@ operator; tests hold the numbers here to what runs.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from glore_video.models.units.device_rates import DeviceRates
 from glore_video.models.units.glore_unit_orders import multiply_adds
 
 Chosen = Literal["published", "reassociated", "lean"]
@@ -86,24 +88,62 @@ def unit_cost(
     weights = channels * (nodes + 2 * states) + nodes * nodes + states * states
     numbers = batch * (positions * over_positions + nodes * over_nodes) + work.weights * weights
     launches = work.launches_cast if casts else work.launches
+    return UnitCost(launches, int(numbers * itemsize), batch * _products(order, sizes, training))
+
+
+def _products(order: Chosen, sizes: UnitSizes, training: bool) -> int:
+    """Multiply-adds of a clip."""
+    channels, nodes, states, positions, _ = sizes
     kind: Literal["published", "reassociated"] = (
         "published" if order == "published" else "reassociated"
     )
-    products = batch * multiply_adds(channels, nodes, states, positions, kind)
-    products *= 3 if training else 1
-    return UnitCost(launches, int(numbers * itemsize), products)
+    forward = multiply_adds(channels, nodes, states, positions, kind)
+    if not training:
+        return forward
+    if order == "reassociated":  # the covariance of B, and the variance of what it is mixed to
+        return 3 * forward + 2 * nodes * nodes * (positions + channels)
+    if order == "lean":  # what the batch norm takes, once more
+        return 3 * forward + channels * nodes * positions
+    return 3 * forward
+
+
+@lru_cache(maxsize=4096)  # asked in each forward pass
+def cheapest_order(
+    sizes: UnitSizes, rates: DeviceRates, *, training: bool, itemsize: int, casts: bool
+) -> Chosen:
+    """The order that takes the least time by its costs and the rates of a device; see `unit_cost`."""
+
+    def seconds(order: Chosen) -> float:
+        cost = unit_cost(order, sizes, training=training, itemsize=itemsize, casts=casts)
+        return rates.seconds(*cost, itemsize)
+
+    return min(_TRAINING, key=seconds)
 
 
 def explain_costs(
-    chosen: Chosen, sizes: UnitSizes, *, training: bool, itemsize: int, casts: bool
+    chosen: Chosen,
+    sizes: UnitSizes,
+    rates: DeviceRates | None,
+    *,
+    training: bool,
+    itemsize: int,
+    casts: bool,
 ) -> str:
-    """The costs of all orders as lines of text; arguments as `unit_cost`."""
+    """The costs of all orders as lines of text; arguments as `cheapest_order`.
+
+    Args:
+        rates: None leaves times out.
+    """
     kind = "training" if training else "inference"
-    lines = [f"{'order, ' + kind:24}{'operators':>10}{'MB':>10}{'GMACs':>10}"]
+    times = f"{'ms':>10}" if rates else ""
+    lines = [f"{'order, ' + kind:24}{'operators':>10}{'MB':>10}{'GMACs':>10}{times}"]
     for order in _TRAINING:
         cost = unit_cost(order, sizes, training=training, itemsize=itemsize, casts=casts)
         name = f"{order} (chosen)" if order == chosen else order
-        lines.append(
+        line = (
             f"{name:24}{cost.launches:10}{cost.bytes / 1e6:10.1f}{cost.multiply_adds / 1e9:10.2f}"
         )
+        if rates:
+            line += f"{rates.seconds(*cost, itemsize) * 1e3:10.2f}"
+        lines.append(line)
     return "\n".join(lines)

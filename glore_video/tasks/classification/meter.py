@@ -29,7 +29,7 @@ class TrainingMeter:
     def count(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Of logits (n, classes) and classes (n,)."""
         correct = (predicted_classes(outputs.float()) == targets).sum()
-        return torch.stack([correct, correct.new_tensor(len(targets))]).double()
+        return torch.stack([correct, torch.full_like(correct, len(targets))]).double()
 
     def figures(self, counts: Tensor) -> dict[str, float]:
         correct, inputs = counts.tolist()
@@ -65,7 +65,7 @@ class ValidationMeter:
                 torch.where(finite, losses, 0).sum(),
                 finite.sum().double(),
                 correct.sum().double(),
-                losses.new_tensor(len(targets)),
+                losses.new_full((), len(targets)),
             ]
         )
 

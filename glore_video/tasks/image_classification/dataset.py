@@ -58,7 +58,7 @@ class TrainingPictures(TrainingSet):
             for number, each in enumerate(self.draws(epoch, index, attempt, self.num_crops))
         ]
         together = torch.cat(crops) if len(crops) > 1 else crops[0]
-        return together.permute(0, 3, 1, 2).contiguous()
+        return together.contiguous().movedim(-1, 1)
 
 
 @dataclass(frozen=True, kw_only=True)

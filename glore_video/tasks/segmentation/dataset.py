@@ -49,7 +49,7 @@ class TrainingScenes(TrainingSet):
         pair = read_pair(self.pictures, chosen, self.classes.label_map, max_pixels=self.max_pixels)
         (drawn,) = self.draws(epoch, index, attempt, 1)
         picture, mask = self.crops(*pair, generator=drawn.framing, colours=drawn.colours)
-        return picture.permute(0, 3, 1, 2).contiguous(), mask
+        return picture.contiguous().movedim(-1, 1), mask
 
     def item(self, inputs: tuple[Tensor, Tensor], index: int) -> SampleItem:
         picture, mask = inputs
@@ -75,7 +75,7 @@ class WholeScenes(ValidationSet):
 
     def item(self, read: tuple[Tensor, Tensor], index: int) -> SampleItem:
         picture, mask = read
-        return SampleItem(picture.permute(0, 3, 1, 2).contiguous(), mask.long(), index)
+        return SampleItem(picture.contiguous().movedim(-1, 1), mask.long(), index)
 
 
 @dataclass(frozen=True)

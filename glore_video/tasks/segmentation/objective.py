@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -52,7 +53,9 @@ class PixelCrossEntropy:
         valid = targets != IGNORED
         if not self.class_weights:
             return valid.sum()
-        return self._weights(targets)[targets.clamp(max=len(self.class_weights) - 1)][valid].sum()
+        # Summed with zeros: how many pixels are valid the host would have to wait for.
+        of_pixels = self._weights(targets)[targets.clamp(max=len(self.class_weights) - 1)]
+        return of_pixels.masked_fill(~valid, 0).sum()
 
     def loss_sum(self, outputs: Tensor | Mapping[str, Tensor], targets: Tensor) -> Tensor:
         """Of logits (n, classes, height, width), or of {"out": ..., "aux": ...} of such, in float32."""
@@ -72,7 +75,7 @@ class PixelCrossEntropy:
         return losses * self._hard_ones(logits, targets) if self.hard else losses
 
     def _weights(self, targets: Tensor) -> Tensor:
-        return torch.tensor(self.class_weights, dtype=torch.float32, device=targets.device)
+        return _on_device(self.class_weights, targets.device)
 
     @torch.no_grad()
     def _hard_ones(self, logits: Tensor, targets: Tensor) -> Tensor:
@@ -85,6 +88,13 @@ class PixelCrossEntropy:
         if kept:
             limit = torch.maximum(limit, sure.kthvalue(kept, dim=1, keepdim=True).values)
         return (sure <= limit).view_as(valid) & valid
+
+
+@lru_cache(maxsize=8)
+def _on_device(weights: tuple[float, ...], device: torch.device) -> Tensor:
+    """float32 (classes,), kept: a copy to a GPU waits for all that it has to do."""
+    with torch.inference_mode(mode=False):
+        return torch.tensor(weights, dtype=torch.float32, device=device)
 
 
 def main_output(outputs: Any) -> Tensor:

@@ -22,6 +22,7 @@ from glore_video.pixels.augmentation import Augmentation, Framing
 from glore_video.pixels.draws import whole
 from glore_video.pixels.transforms import (
     centre_crop,
+    in_channels,
     resize_short_side,
     to_clip,
     uniform_crop,
@@ -176,8 +177,8 @@ class TrainingClips(TrainingSet):
                 for number, (clip, each) in enumerate(zip(clips, drawn, strict=True))
             ]
             if self.num_clips == 1:
-                return to_clip(finished[0])[None]
-            return torch.stack([to_clip(clip) for clip in finished])
+                return in_channels(finished[0])[None]
+            return torch.stack(list(finished)).movedim(-1, 1)
 
         chosen = self.chosen(epoch, index, attempt)
         return _read(self.videos, chosen, read, self.backend, self.damaged)
@@ -209,7 +210,7 @@ class CentreClips(ValidationSet):
             places = clip_indices(start, len(played), self.sampling, played.fps)
             return video.frames(played.frames(places), scale)
 
-        return to_clip(_read(self.videos, index, read, self.backend, self.damaged))
+        return in_channels(_read(self.videos, index, read, self.backend, self.damaged))
 
 
 @dataclass(frozen=True, kw_only=True)
