@@ -92,13 +92,20 @@ def counts_section(counts: dict[str, Any], compiled: dict[str, Any]) -> str:
                 cell(inferred(form), "forward_macs", 1e9, 2),
                 cell(trained(form), "moved_bytes", 1e6, 0),
                 cell(trained(form), "saved_bytes", 1e6, 0),
+                cell(trained(form), "peak_bytes", 1e6, 0),
                 cell(inferred(form), "moved_bytes", 1e6, 0),
             ]
             for form in forms
         ]
         floors = [cell(pick("published"), "floor_bytes", 1e6, 0) for pick in (trained, inferred)]
-        body.append(["any unit, at least", "", floors[0], "", floors[1]])
-        head = ["GMACs, inference", "training moves MB", "saves MB", "inference moves MB"]
+        body.append(["any unit, at least", "", floors[0], "", "", floors[1]])
+        head = [
+            "GMACs, inference",
+            "training moves MB",
+            "saves MB",
+            "needs MB",
+            "inference moves MB",
+        ]
         title = f"{stage.capitalize()}, {first['batch']} clips of {first['frames']} frames, bf16"
         blocks.append(table([title, *head], body))
     return "\n".join(["", *(f"{block}\n" for block in blocks)])

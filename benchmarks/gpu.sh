@@ -132,7 +132,7 @@ gpus=1
 [[ $device == cpu ]] && gpus=0
 pairs+=(NUM_GPUS "$gpus" TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True "${given[@]}")
 cfg=configs/k400_glore_r50.yaml
-needs="av fvcore iopath pydantic pytorchvideo tensorboard tqdm yaml"
+needs="av pydantic tqdm yaml"
 
 [[ -f benchmarks/device_rates.py ]] &&
     part rates 60 numpy "$python" benchmarks/device_rates.py --device "$device" --json "$out/rates.json" "${rates[@]}"
