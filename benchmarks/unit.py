@@ -6,8 +6,8 @@
     python benchmarks/unit.py --counts --compile --json counts.json     # what does not depend on a device
 
 Forms are the orders of the unit's products, "ours" (the order that "auto" takes), "fused" (ours after
-`fuse_for_inference`) and "non-local" (pointwise-embedded, keys and values pooled 1x2x2); with --compile
-each once more under `torch.compile`. Inference is a forward pass in eval mode, training one and its
+`fuse_for_inference`), "non-local" (pointwise-embedded, keys and values pooled 1x2x2), and on a GPU that has
+Triton "triton"; with --compile each once more under `torch.compile`. Inference is a forward pass in eval mode, training one and its
 backward pass.
 
 launches   eager: operators that are no views; compiled: inductor's library calls and fused kernels
@@ -34,7 +34,7 @@ from results_file import write_results
 from side_by_side import Pass, Row, add_measuring_arguments, autocast, measure, print_table
 from timing import bandwidth, device_name
 from torch import Tensor, nn
-from unit_forms import COUNTED, FORMS, NONLOCAL, STAGES, TIMED, an_input, build, chosen_order
+from unit_forms import COUNTED, FORMS, NONLOCAL, STAGES, an_input, build, chosen_order, timed_forms
 
 from glore_video.cli.arguments import Parser, positive
 
@@ -159,7 +159,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--counts", action="store_true", help="measure no times; count products")
     args = parser.parse_args(argv)
     if args.forms is None:
-        args.forms = COUNTED if args.counts else TIMED
+        args.forms = COUNTED if args.counts else timed_forms(torch.device(args.device))
     if not args.counts and "published" not in args.forms:
         parser.error("--forms must have published among them, to which ratios are")
     if NONLOCAL in args.forms and not find_spec("pytorchvideo"):

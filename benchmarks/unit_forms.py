@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor, nn
 
 from glore_video.models import GloreUnit3d, fuse_for_inference, insert_nonlocal
-from glore_video.models.units.glore_unit_orders import ORDERS
+from glore_video.models.units.glore_unit_orders import EXPERIMENTAL_ORDERS, ORDERS
 
 # Channels and positions (height, width) of the paper's network at 224 pixels; time is halved.
 STAGES = {"res3": (512, 28), "res4": (1024, 14)}
 # "ours" is what a unit does if nobody says how, the order "auto".
-NAMES = {("ours" if order == "auto" else order): order for order in ORDERS}
-FUSED = {"fused": "auto", **{f"fused-{o}": o for o in ORDERS if o != "auto"}}
+NAMES = {**{o: o for o in (*ORDERS, *EXPERIMENTAL_ORDERS) if o != "auto"}, "ours": "auto"}
+FUSED = {"fused": "auto", **{f"fused-{order}": order for order in ORDERS if order != "auto"}}
 NONLOCAL = "non-local"
 FORMS = (*NAMES, *FUSED, NONLOCAL)
-TIMED = (
-    "published",
-    *(n for n in NAMES if n not in ("ours", "published")),
-    "ours",
-    "fused",
-    NONLOCAL,
+# By default, what is timed and what is counted.
+TIMED = (*(order for order in ORDERS if order != "auto"), "ours", "fused", NONLOCAL)
+COUNTED = (
+    *(form for form in TIMED if form not in ("ours", "fused")),
+    *(f for f in FUSED if "-" in f),
 )
-COUNTED = (*(n for n in TIMED if n in NAMES and n != "ours"), *list(FUSED)[1:], NONLOCAL)
+
+
+def timed_forms(device: torch.device) -> tuple[str, ...]:
+    """Forms that are timed on a device: on GPUs, where they run, also experimental ones."""
+    more = EXPERIMENTAL_ORDERS if device.type == "cuda" and find_spec("triton") else ()
+    return (*TIMED[:-1], *more, NONLOCAL)
 
 
 def build(form: str, channels: int, *, training: bool) -> nn.Module | None:

@@ -136,7 +136,7 @@ def test_kernels_compile_for_gpus(sizes, capability, tmp_path, monkeypatch):
 
 
 @NEEDS_TRITON
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.gpu
 @pytest.mark.parametrize("sizes", [(512, 128, 256), (40, 17, 36)], ids=str)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("training", [True, False])
