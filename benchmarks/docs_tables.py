@@ -81,17 +81,20 @@ def counts_section(counts: dict[str, Any], compiled: dict[str, Any]) -> str:
     )
     blocks = [
         "Launches: eager operators that are no views, compiled library calls and fused kernels of "
-        f"torch {compiled['torch'].partition('+')[0]}'s inductor on a CPU.\n\n{launches}"
+        f"torch {compiled['torch'].partition('+')[0]}'s inductor\non a CPU.\n\n{launches}"
     ]
     for stage in dict.fromkeys(row["stage"] for row in rows):
         here = [row for row in rows if row["stage"] == stage]
         trained, inferred = (picker(here, "eager", p, HALF) for p in ("training", "inference"))
+        there = [row for row in compiled_rows if row["stage"] == stage]
+        ahead = picker(there, "compiled", "training", HALF)
         body = [
             [
                 form,
                 cell(inferred(form), "forward_macs", 1e9, 2),
                 cell(trained(form), "moved_bytes", 1e6, 0),
                 cell(trained(form), "saved_bytes", 1e6, 0),
+                *([cell(ahead(form), "saved_bytes", 1e6, 0)] if there else []),
                 cell(trained(form), "peak_bytes", 1e6, 0),
                 cell(inferred(form), "moved_bytes", 1e6, 0),
             ]

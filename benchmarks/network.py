@@ -35,6 +35,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.manual_seed(0)
     if args.threads:
         torch.set_num_threads(args.threads)
+    torch.backends.cudnn.benchmark = args.cudnn_benchmark
     device = torch.device(args.device)
     clip = torch.randn(args.batch, 3, args.frames, args.size, args.size, device=device)
     print(
@@ -55,7 +56,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print()
         print_table([str(form) for form in found], list(found.values()), width=50)
         rows += [as_row(form, row, args) for form, row in found.items()]
-        write_results(args.json, device, rows, model=args.model, clip=list(clip.shape))
+        facts = {"model": args.model, "clip": list(clip.shape)}
+        write_results(args.json, device, rows, cudnn_benchmark=args.cudnn_benchmark, **facts)
 
 
 def a_pass(network: nn.Module, form: Form, clip: Tensor, args: argparse.Namespace) -> Pass:
@@ -124,6 +126,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--bf16", action="store_true", help="add forms in bf16 autocast")
     parser.add_argument(
         "--compile", nargs="*", choices=NETWORKS, help="these compiled, too; none named: all"
+    )
+    parser.add_argument(
+        "--no-cudnn-benchmark",
+        dest="cudnn_benchmark",
+        action="store_false",
+        help="do not have cuDNN time its algorithms on a GPU first, as runs do (CUDNN_BENCHMARK)",
     )
     add_measuring_arguments(parser, rounds=5)
     args = parser.parse_args(argv)

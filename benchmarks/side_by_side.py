@@ -80,7 +80,8 @@ def measure(
         if not each.compiled:
             row["launches"], row["moved_bytes"] = operators(each.run), moved_bytes(each.run)
         elif each.whole and calls[key]:
-            row["launches"], row["compile_seconds"] = calls[key]
+            row["launches"] = calls[key].calls
+            row["compile_seconds"] = calls[key].seconds if rounds else None
         if each.forward is not None:
             row["saved_bytes"] = saved_bytes(each.forward, each.module)
         kernels = gpu_kernels(each.run, device)

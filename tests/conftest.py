@@ -62,10 +62,7 @@ def pytest_unconfigure() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A test is named by what it tests: no contents of files, nothing that does not fit a line."""
-    gpu = torch.cuda.is_available()
     for item in items:
-        if item.get_closest_marker("gpu") and not gpu:
-            item.add_marker(pytest.mark.skip(reason="no GPU here"))
         # pytest writes control characters, and bytes that are no text, as \x and two digits.
         unreadable = re.search(r"\\x[0189]", item.nodeid) or not item.nodeid.isprintable()
         if len(item.nodeid) > 200 or unreadable:
@@ -75,6 +72,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """The same random numbers for a test and its fixtures, in whatever order tests run."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no GPU here")
     torch.manual_seed(0)
 
 

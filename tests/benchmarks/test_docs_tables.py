@@ -58,15 +58,16 @@ def test_counts_in_tables():
         row("published", "inference", "bfloat16", 21, **known),
         row("fused", "inference", "bfloat16", 20),
     ]
-    compiled = [{**row("published", "training", "bfloat16", 30), "mode": "compiled"}]
+    ahead = row("published", "training", "bfloat16", 30, saved_bytes=53_000_000)
+    compiled = [{**ahead, "mode": "compiled"}]
     text = counts_section({"rows": rows}, {"torch": "2.15.0+cpu", "rows": compiled})
     lines = [line for line in text.splitlines() if line.startswith("| ")]
     assert lines[0].startswith("| launches | training, fp32 | training, bf16 | inference, fp32 |")
     assert lines[2] == "| published | 31 | 47 | | 21 | 30 | |"
     assert lines[3] == "| fused | | | | 20 | | |"
     assert lines[4].startswith("| Res4, 8 clips of 8 frames, bf16 | GMACs, inference |")
-    assert lines[6] == "| published | 10.68 | 513 | 54 | | 513 |"
-    assert lines[8] == "| any unit, at least | | 64 | | | 64 |"
+    assert lines[6] == "| published | 10.68 | 513 | 54 | 53 | | 513 |"
+    assert lines[8] == "| any unit, at least | | 64 | | | | 64 |"
     assert "torch 2.15.0's inductor" in text
 
 

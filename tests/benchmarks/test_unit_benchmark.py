@@ -17,10 +17,12 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def own_threads():
+def own_settings():
     """What a benchmark sets for its process."""
     threads, state = torch.get_num_threads(), torch.random.get_rng_state()
+    benchmark = torch.backends.cudnn.benchmark
     yield
+    torch.backends.cudnn.benchmark = benchmark
     torch.set_num_threads(threads)
     torch.random.set_rng_state(state)
 
@@ -74,7 +76,7 @@ def test_bytes_are_those_in_the_results(form, which):
             assert row[key] == pytest.approx(expected[key], rel=0.06)
 
 
-def test_a_unit_in_a_table_and_a_file(tmp_path, capsys, own_threads):
+def test_a_unit_in_a_table_and_a_file(tmp_path, capsys, own_settings):
     path = tmp_path / "new" / "unit.json"
     arguments = "--stages res4 --batch 1 --frames 2 --rounds 1 --forms published fused --json"
     unit.main([*arguments.split(), str(path)])
@@ -109,7 +111,7 @@ def test_times_need_the_published_order(capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("train", [[], ["--train"]], ids=["inference", "training"])
-def test_networks_in_a_table_and_a_file(train, tmp_path, capsys, own_threads):
+def test_networks_in_a_table_and_a_file(train, tmp_path, capsys, own_settings):
     path = tmp_path / "network.json"
     arguments = (
         "--model tiny --batch 2 --size 32 --rounds 1 --bf16 --backend eager --compile --json"
