@@ -101,14 +101,11 @@ def counts_section(counts: dict[str, Any], compiled: dict[str, Any]) -> str:
             for form in forms
         ]
         floors = [cell(pick("published"), "floor_bytes", 1e6, 0) for pick in (trained, inferred)]
-        body.append(["any unit, at least", "", floors[0], "", "", floors[1]])
-        head = [
-            "GMACs, inference",
-            "training moves MB",
-            "saves MB",
-            "needs MB",
-            "inference moves MB",
-        ]
+        empty = [""] * (3 if there else 2)
+        body.append(["any unit, at least", "", floors[0], *empty, floors[1]])
+        head = ["GMACs, inference", "training moves MB", "saves MB"]
+        head += ["saves MB, compiled"] if there else []
+        head += ["needs MB", "inference moves MB"]
         title = f"{stage.capitalize()}, {first['batch']} clips of {first['frames']} frames, bf16"
         blocks.append(table([title, *head], body))
     return "\n".join(["", *(f"{block}\n" for block in blocks)])
