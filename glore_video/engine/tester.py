@@ -42,7 +42,7 @@ def evaluate(
     that it could not read are tried once more.
 
     Args:
-        network: on the process' device; it is put in eval mode.
+        network: on the process' device, as views are then; it is put in eval mode.
         batch_size: inputs a forward pass of this process.
         shards: where records are kept until the test is done; the caller removes them.
 
@@ -77,7 +77,7 @@ def evaluate(
             if item.views is None:
                 failed.extend((item.index, failure) for failure in item.failures)
                 continue
-            shards.add(item.index, record(item.views))
+            shards.add(item.index, record(_moved(item.views, process.device)))
     finally:
         shards.flush()
     all_failed = sorted(failure for part in process.gather(failed) for failure in part)
@@ -86,6 +86,11 @@ def evaluate(
     _wait_for(shards, total - len({index for index, _ in all_failed}), noun)
     indices, values = shards.collect(evaluation.record_shape)
     return Records(indices, values, tuple(failure for _, failure in all_failed))
+
+
+def _moved(views: Any, device: torch.device) -> Any:
+    """On the device, where they can be: it cuts what overlaps out of one copy."""
+    return views.to(device, non_blocking=True) if hasattr(views, "to") else views
 
 
 def _choose_threads(
