@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import torch
+from results_file import write_results
 from torch.nn import functional as F
 
 from glore_video.cli.arguments import Parser, positive
@@ -121,6 +122,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive, default=7)
     parser.add_argument("--steps", type=positive, default=10, help="of a round")
     parser.add_argument("--threads", type=positive, default=1, help="of the CPU")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
     parser.add_argument("pairs", metavar="KEY VALUE", nargs="*")
     args = parser.parse_intermixed_args()
     torch.set_num_threads(args.threads)
@@ -167,6 +169,22 @@ def main() -> None:
         for i in (0, 1)
     ]
     print(f"{'loop / bare':<12}{ratios[0]:>10.3f}{ratios[1]:>10.3f}   (medians of turns)")
+    write_results(
+        args.json,
+        device,
+        (
+            {
+                "side": name,
+                "seconds": wall,
+                "cpu_seconds": cpu,
+                "clips_per_second": len(clips) / wall,
+            }
+            for name, (wall, cpu) in medians.items()
+        ),
+        clips=list(shape),
+        ratio=ratios[0],
+        cpu_ratio=ratios[1],
+    )
 
 
 if __name__ == "__main__":
