@@ -3,10 +3,10 @@
     python benchmarks/loop_overhead.py                                  # the demonstration's network
     python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1
     python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1 \
-        TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True MODEL.COMPILE True
+        TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True MODEL.COMPILE all
 
 The loop is the trainer's, with its log lines, metrics file, checks for what is not finite and times
-of phases, over a batch that lies ready in memory as uint8. The bare steps get the same clips ready
+of phases, over a batch that lies ready in memory as uint8, as readers leave it. The bare steps get the same clips ready
 on the device, as numbers. Both take turns; ratios are medians over turns.
 """
 
@@ -18,15 +18,17 @@ import time
 from pathlib import Path
 
 import torch
+from results_file import write_results
 from torch.nn import functional as F
 
 from glore_video.cli.arguments import Parser, positive
 from glore_video.config import Config, load_config
-from glore_video.data.batches import Batch
+from glore_video.data.batches import Batch, SampleItem, collate
 from glore_video.data.samplers import TrainingBatches
 from glore_video.engine.cadence import Cadence
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precise_batch_norms import BatchNormPolicy
+from glore_video.engine.precision import set_fp32_precision
 from glore_video.engine.protocols import TrainingData
 from glore_video.engine.resume import ResumePoint
 from glore_video.engine.run_checkpoints import RunCheckpoints
@@ -94,12 +96,13 @@ def trainer_of(config: Config, step: TrainStep, batch: Batch, folder: Path, step
 
 def bare_steps(step: TrainStep, clips: torch.Tensor, labels: torch.Tensor, steps: int) -> None:
     for _ in range(steps):
-        with step.precision.autocast():
-            logits = step.compiled(clips)
-        loss = F.cross_entropy(logits.float(), labels)
-        step.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        step.optimizer.step()
+        with step.trials.of(clips):
+            with step.precision.autocast():
+                logits = step.compiled(clips)
+            loss = F.cross_entropy(logits.float(), labels)
+            step.optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            step.optimizer.step()
 
 
 def timed(action, device: torch.device) -> tuple[float, float]:
@@ -119,6 +122,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive, default=7)
     parser.add_argument("--steps", type=positive, default=10, help="of a round")
     parser.add_argument("--threads", type=positive, default=1, help="of the CPU")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
     parser.add_argument("pairs", metavar="KEY VALUE", nargs="*")
     args = parser.parse_intermixed_args()
     torch.set_num_threads(args.threads)
@@ -130,8 +134,15 @@ def main() -> None:
     shape = (config.TRAIN.BATCH_SIZE, 3, config.DATA.NUM_FRAMES, size, size)
     clips = torch.randint(0, 256, shape, dtype=torch.uint8)
     labels = torch.arange(len(clips)) % config.MODEL.NUM_CLASSES
-    batch = Batch(clips, labels, tuple(range(len(clips))), ())
-    step = build_train_step(config, VideoClassification(config), build_model(config), process)
+    task = VideoClassification(config)
+    batch = collate(
+        [SampleItem(clips[i : i + 1], int(labels[i]), i) for i in range(len(clips))],
+        interleaved=task.memory_format != torch.contiguous_format,
+    )
+    if config.NUM_GPUS and config.DATA_LOADER.PIN_MEMORY:
+        batch = batch.pin_memory()
+    set_fp32_precision(config.TRAIN.FP32_PRECISION)
+    step = build_train_step(config, task, build_model(config), process)
     ready = step.normalize(clips, device)
     with tempfile.TemporaryDirectory() as folder, StopSignals() as signals:
         trainer = trainer_of(config, step, batch, Path(folder), args.steps)
@@ -158,6 +169,22 @@ def main() -> None:
         for i in (0, 1)
     ]
     print(f"{'loop / bare':<12}{ratios[0]:>10.3f}{ratios[1]:>10.3f}   (medians of turns)")
+    write_results(
+        args.json,
+        device,
+        (
+            {
+                "side": name,
+                "seconds": wall,
+                "cpu_seconds": cpu,
+                "clips_per_second": len(clips) / wall,
+            }
+            for name, (wall, cpu) in medians.items()
+        ),
+        clips=list(shape),
+        ratio=ratios[0],
+        cpu_ratio=ratios[1],
+    )
 
 
 if __name__ == "__main__":

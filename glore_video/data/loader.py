@@ -54,7 +54,11 @@ def samples_loader(
 
 
 def views_loader(
-    dataset: Dataset[Any], *, num_workers: int, stop_on_timeout: bool = False
+    dataset: Dataset[Any],
+    *,
+    num_workers: int,
+    pin_memory: bool = False,
+    stop_on_timeout: bool = False,
 ) -> DataLoader[Any]:
     """A loader of the items of one sample at a time, in order. See samples_loader for stop_on_timeout."""
     return _SampleLoader(
@@ -62,7 +66,7 @@ def views_loader(
         batch_size=None,
         collate_fn=_first,
         stop_on_timeout=stop_on_timeout,
-        **_workers(num_workers, pin_memory=False, patience=_patience(dataset, 1)),
+        **_workers(num_workers, pin_memory=pin_memory, patience=_patience(dataset, 1)),
     )
 
 

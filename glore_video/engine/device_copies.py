@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
+
+
+@cache
+def copying_stream(device: torch.device) -> torch.cuda.Stream:
+    """The one of this process: torch keeps memory for each stream that was ever copied on."""
+    return torch.cuda.Stream(device)
 
 
 class DeviceCopies:
@@ -17,7 +25,7 @@ class DeviceCopies:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._stream = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._stream = copying_stream(device) if device.type == "cuda" else None
 
     def __call__(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         """They on the device, in their order in memory, ready for the current stream."""

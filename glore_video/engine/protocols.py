@@ -239,7 +239,10 @@ class Evaluation(Protocol):
         """What is tested, in words."""
 
     def loader(self, indices: Sequence[int]) -> Iterable[Any]:
-        """One item a sample, in this order: `index`, `views` (None if unreadable), `failures`."""
+        """One item a sample, in this order: `index`, `views` (None if unreadable), `failures`.
+
+        Views that have `to(device)` are moved to the process' device before `record` gets them.
+        """
 
     def tested_form(self, network: nn.Module) -> nn.Module:
         """What is run instead of a network in eval mode; its outputs are what `record` expects."""

@@ -174,6 +174,23 @@ def restore_network(
         ) from None
     for group, own in zip(optimizer.param_groups, settings, strict=True):
         group.update(own)
+    _lay_as_parameters(optimizer)
+
+
+def _lay_as_parameters(optimizer: Optimizer) -> None:
+    """What is remembered of a parameter gets its order in memory (MODEL.CHANNELS_LAST may be another now).
+
+    torch's fused optimisers on the CPU walk through the memory of both at once, whatever their strides.
+    """
+    for parameter, remembered in optimizer.state.items():
+        for name, value in remembered.items():
+            if (
+                isinstance(value, Tensor)
+                and value.shape == parameter.shape
+                and value.stride() != parameter.stride()
+            ):
+                laid = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False)
+                remembered[name] = laid.copy_(value)
 
 
 def _restore_average(state: dict[str, Any], path: Path, average: AveragedModel) -> None:

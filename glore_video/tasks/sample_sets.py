@@ -153,6 +153,12 @@ class ViewsItem:
     index: int
     failures: tuple[Failure, ...] = ()
 
+    def pin_memory(self) -> ViewsItem:
+        """In page-locked memory, where the views can be."""
+        if not hasattr(self.views, "pin_memory"):
+            return self
+        return replace(self, views=self.views.pin_memory())
+
 
 class ViewsSet(Dataset[ViewsItem], ABC):
     """The views of each sample of a test.

@@ -1,6 +1,7 @@
 """Which process reads what, and how items become batches."""
 
 import re
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -160,6 +161,31 @@ class Items(torch.utils.data.Dataset):
 class Views(Items):
     def __getitem__(self, index):
         return ViewsItem(None, index, index)
+
+
+class Pinned(NamedTuple):
+    """Views that can lie in page-locked memory."""
+
+    pinned: bool = False
+
+    def pin_memory(self):
+        return Pinned(True)
+
+
+def test_views_are_page_locked_where_they_can_be():
+    assert ViewsItem(Pinned(), 3, 1).pin_memory() == ViewsItem(Pinned(True), 3, 1)
+    for views in (None, {"scene": 1}):
+        item = ViewsItem(views, 3, 1, (("x", "bad"),))
+        assert item.pin_memory() is item
+
+
+@pytest.mark.parametrize("gpu", [True, False])
+@pytest.mark.parametrize("wanted", [True, False])
+def test_page_locked_memory_is_for_gpus(gpu, wanted, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    batches = samples_loader(Items(), num_workers=0, pin_memory=wanted, sampler=range(4))
+    views = views_loader(Views(), num_workers=0, pin_memory=wanted)
+    assert batches.pin_memory == views.pin_memory == (gpu and wanted)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

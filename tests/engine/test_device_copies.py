@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from glore_video.engine.device_copies import DeviceCopies
+from glore_video.engine.device_copies import DeviceCopies, copying_stream
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
 
@@ -29,10 +29,16 @@ def told(monkeypatch):
         yield
         here.pop()
 
-    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream("copying"))
+    def new(device):
+        told.append(f"a stream of {device}")
+        return Stream("copying")
+
+    monkeypatch.setattr(torch.cuda, "Stream", new)
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream(here[-1]))
     monkeypatch.setattr(torch.cuda, "stream", within)
-    return SimpleNamespace(lines=told, here=here)
+    copying_stream.cache_clear()
+    yield SimpleNamespace(lines=told, here=here)
+    copying_stream.cache_clear()
 
 
 class Values:
@@ -56,6 +62,7 @@ def test_copies_have_a_stream_of_their_own_which_computing_waits_for(told):
     copies = DeviceCopies(GPU)(Values("inputs", told), Values("targets", told))
     assert all(copy.on_gpu for copy in copies)
     assert told.lines == [
+        "a stream of cuda:0",
         "inputs is copied on copying",
         "targets is copied on copying",
         "computing waits for copying",
@@ -68,7 +75,14 @@ def test_copies_have_a_stream_of_their_own_which_computing_waits_for(told):
 def test_what_is_there_is_neither_copied_nor_kept(told):
     there = Values("inputs", told, on_gpu=True)
     assert DeviceCopies(GPU)(there) == (there,)
-    assert told.lines == ["computing waits for copying"]
+    assert told.lines == ["a stream of cuda:0", "computing waits for copying"]
+
+
+def test_all_that_copies_shares_a_stream(told):
+    """Each has memory of its own, which torch keeps: a stream a validation would add up."""
+    for _ in range(3):
+        DeviceCopies(GPU)
+    assert told.lines == ["a stream of cuda:0"]
 
 
 def test_on_a_cpu_nothing_happens():

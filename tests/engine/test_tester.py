@@ -4,6 +4,7 @@ import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -116,6 +117,41 @@ def test_records_are_in_the_order_of_the_list(tmp_path, batch_size):
     assert records.values.dtype == np.float32
     assert records.values.tolist() == [expected(index) for index in range(5)]
     assert records.failed == ()
+
+
+class Movable(NamedTuple):
+    """Views that note where they are sent."""
+
+    values: torch.Tensor
+    sent: list
+
+    def to(self, device, *, non_blocking):
+        self.sent.append((device, non_blocking))
+        return self.values
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_views_are_moved_to_the_device_before_they_are_cut(tmp_path, device):
+    """Where they can be: a scene of a segmentation, say, stays. "meta" stands for a GPU."""
+    sent, got = [], []
+
+    class OfEither(Doubled):
+        def loader(self, indices):
+            for item in super().loader(indices):
+                moves = item.index != 1
+                yield SimpleNamespace(
+                    index=item.index,
+                    views=Movable(item.views, sent) if moves else {"scene": item.views},
+                    failures=(),
+                )
+
+        def record(self, forward, views, batch_size):
+            got.append(type(views))
+            return np.zeros(self.record_shape, np.float32)
+
+    run(OfEither(Vectors(3)), tmp_path / "parts", Process(0, 1, torch.device(device)))
+    assert sent == [(torch.device(device), True)] * 2
+    assert got == [torch.Tensor, dict, torch.Tensor]
 
 
 @pytest.mark.parametrize("world_size", [2, 3, 7])

@@ -182,7 +182,7 @@ def test_replaced_layers_are_called(order):
 
 def test_bad_order_is_named():
     with pytest.raises(
-        ValueError, match="one of auto, published, reassociated, lean, got 'reassociate'"
+        ValueError, match="one of auto, published, reassociated, lean, triton, got 'reassociate'"
     ):
         GloreUnit(8, order="reassociate")
 

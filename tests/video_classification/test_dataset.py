@@ -140,6 +140,15 @@ def test_views_are_clips_times_crops(videos):
     assert torch.equal(torch.cat(batches), torch.stack(expected))
 
 
+def test_views_are_cut_on_the_device_that_they_were_moved_to(videos):
+    views = views_of(videos)[0].views
+    moved = views.to(torch.device("meta"))
+    for here, there in zip(views.batches(5), moved.batches(5), strict=True):
+        assert there.device.type == "meta"
+        assert (there.shape, there.dtype) == (here.shape, here.dtype)
+    assert views.planes.device.type == "cpu"
+
+
 def test_views_share_frames(videos):
     views = views_of(videos, num_clips=10, spacing="slowfast")[0].views
     wanted = {frame for clip in views.clips for frame in clip}

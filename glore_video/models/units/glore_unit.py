@@ -75,7 +75,8 @@ class GloreUnit(nn.Module):
     it needs fewer multiply-adds, and else on CPUs the reassociated and on GPUs, which wait for launches,
     the lean one; `explain` tells. Counters of multiply-adds (fvcore's, torch's) count the order that runs. In the pre-activated form
     the state alone moves, V = W_s (relu(bn(X)) Bᵀ), whether reassociated or lean; `conv_extend` is
-    called, for its batch norm stands between it and Z B. A joint batch norm is called too.
+    called, for its batch norm stands between it and Z B. A joint batch norm is called too. "triton" is the
+    lean order with kernels of our own on the graph (`triton_graph`): experimental, never taken by "auto".
 
     The reordered ones read the layers' parameters without calling them. So whatever `order`
     says, the published one runs where that could matter: a layer was exchanged or changed, pruned or
@@ -101,7 +102,8 @@ class GloreUnit(nn.Module):
         normalize: divide V by the number of positions, so that the output does not grow with the
             input size (without it, fp16 overflows easily). The published weights were trained
             with it off.
-        order: "auto", "published", "reassociated" or "lean"; also an attribute, to be changed at any time.
+        order: "auto", "published", "reassociated", "lean" or "triton"; also an attribute, to be changed at
+            any time.
         layout: "channels_first", or "channels_last" for tokens and maps whose last axis is that of
             the channels, as transformers have them.
 
@@ -244,6 +246,8 @@ class GloreUnit(nn.Module):
             return "published"
         if dtype == torch.float16:  # whose range the others may leave
             return "reassociated"
+        if self.order == "triton":  # the same products
+            return "lean"
         if self.order != "auto":
             return self.order
         return auto_order(self, positions, dtype=dtype, device=device, batch=batch)

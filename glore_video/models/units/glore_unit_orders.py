@@ -38,8 +38,9 @@ from glore_video.models.units.tensors import (
 )
 from glore_video.models.units.unit_ends import LearnedScale
 
-Order = Literal["auto", "published", "reassociated", "lean"]
+Order = Literal["auto", "published", "reassociated", "lean", "triton"]
 ORDERS: tuple[Order, ...] = ("auto", "published", "reassociated", "lean")
+EXPERIMENTAL_ORDERS: tuple[Order, ...] = ("triton",)
 
 
 class UnitLayers(Protocol):
@@ -53,6 +54,7 @@ class UnitLayers(Protocol):
     normalize: bool
     scale: float
     extend_scale: float
+    order: Order
 
 
 def multiply_adds(

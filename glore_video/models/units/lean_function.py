@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import is_in_torch_dispatch_mode
 
 from glore_video.models.units.batch_norm_folding import (
     refuse_a_single_value,
@@ -147,16 +148,12 @@ def _gradients(
         into["extend"] = torch.mm(of_mixing.t(), steps.updated)
     del of_mixing
     hidden = steps.hidden.flatten(0, 1)
-    of_hidden = torch.mm(of_updated, cast(Tensor, w.update))
     if need.update:
         into["update"] = torch.mm(of_updated.t(), hidden)
+    of_hidden, of_state = _on_graph(of_updated, hidden, w, settings, batch)
     del of_updated
-    if settings.relu:
-        of_hidden = torch.ops.aten.threshold_backward(of_hidden, hidden, 0)
-    of_hidden = of_hidden.unflatten(0, (batch, nodes))
-    of_state = batched_multiply_add(of_hidden, w.edges.t().expand(batch, -1, -1), of_hidden)
     if need.edges:
-        into["edges"] = torch.bmm(of_hidden, steps.state.transpose(1, 2)).sum(0)
+        into["edges"] = _sum_of_products(of_hidden, cast(Tensor, steps.state))
     if need.edges_bias:
         into["edges_bias"] = of_hidden.sum((0, 2))
     del of_hidden
@@ -188,6 +185,32 @@ def _gradients(
             of_x = matmul_add(shortcut, of_graph.transpose(1, 2), steps.nodes, last, factor)
         of_x = add_matmul(of_x, w.proj.t().expand(batch, -1, -1), of_nodes, last)
     return of_x, tuple(into.get(name) for name in LeanWeights._fields)
+
+
+def _on_graph(
+    of_updated: Tensor, hidden: Tensor, w: LeanWeights, settings: LeanSettings, batch: int
+) -> tuple[Tensor, Tensor]:
+    """Gradients of H before its ReLU and of V, (batch, nodes, states); of Z's, clip below clip."""
+    update = cast(Tensor, w.update)
+    # Modes that look at operators see none of what a kernel does.
+    if settings.kernels is not None and not is_in_torch_dispatch_mode():
+        return settings.kernels.reason_backward(
+            of_updated, update, w.edges, hidden, relu=settings.relu
+        )
+    of_hidden = torch.mm(of_updated, update)
+    if settings.relu:
+        of_hidden = torch.ops.aten.threshold_backward(of_hidden, hidden, 0)
+    of_hidden = of_hidden.unflatten(0, (batch, -1))
+    edges = w.edges.t().expand(batch, -1, -1)
+    return of_hidden, batched_multiply_add(of_hidden, edges, of_hidden)
+
+
+def _sum_of_products(a: Tensor, b: Tensor) -> Tensor:
+    """a bᵀ summed over the batch; one product of matrices where their rows lie in one piece."""
+    rows = [t.transpose(0, 1) for t in (a, b)]
+    if all(t.is_contiguous() for t in rows):
+        return torch.mm(rows[0].flatten(1), rows[1].flatten(1).t())
+    return torch.bmm(a, b.transpose(1, 2)).sum(0)
 
 
 def _recomputed(

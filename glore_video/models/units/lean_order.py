@@ -7,12 +7,14 @@ matrices. Here the norm runs as its one kernel, and whatever can rides along in 
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TypeGuard, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from glore_video.errors import UsageError
 from glore_video.models.units.glore_unit_orders import UnitLayers, computing_dtype
 from glore_video.models.units.lean_function import LeanFunction
 from glore_video.models.units.lean_steps import (
@@ -43,6 +45,7 @@ def lean(unit: UnitLayers, x: Tensor) -> Tensor:
         flat = x.flatten(2)  # (batch, channels, positions)
         low = flat.to(dtype)
         positions = as_number(flat.shape[2])
+        recorded = torch.compiler.is_compiling() or is_traced()
         norm = unit.blocker if _is_one_kernel(unit.blocker) else None
         settings = LeanSettings(
             factor=unit.scale / positions if unit.normalize else unit.scale,
@@ -51,10 +54,10 @@ def lean(unit: UnitLayers, x: Tensor) -> Tensor:
             channels_last=is_channels_last(x),
             norm=norm,
             adds=norm is not None and low is flat,
+            kernels=None if recorded else _kernels(unit, low, weights),
         )
         of_norm = (None, None) if norm is None else (norm.weight, norm.bias)
         learns = any(t is not None and t.requires_grad for t in (low, *of_norm, *weights))
-        recorded = torch.compiler.is_compiling() or is_traced()
         fused = weights.update is None
         if not (torch.is_grad_enabled() and learns) or recorded or fused:
             return _by_operators(unit, x, low, weights, settings)
@@ -65,6 +68,20 @@ def lean(unit: UnitLayers, x: Tensor) -> Tensor:
         if norm is None:
             y = unit.blocker(y)
         return (shortcut if low is flat else x) + y
+
+
+def _kernels(unit: UnitLayers, x: Tensor, weights: LeanWeights) -> ModuleType | None:
+    """Those for the graph, where they are asked for and apply."""
+    if unit.order != "triton":
+        return None
+    try:
+        from glore_video.models.units import triton_graph
+    except ImportError as error:
+        raise UsageError(
+            'order="triton" needs the package triton, which comes with torch for CUDA on Linux; '
+            'set the unit\'s order to "auto" or "lean"'
+        ) from error
+    return triton_graph if triton_graph.applies(x, *weights) else None
 
 
 def _is_one_kernel(norm: nn.Module) -> TypeGuard[_BatchNorm]:
@@ -78,7 +95,7 @@ def _by_operators(
 ) -> Tensor:
     """For inference, and for whoever records operators and differentiates them himself."""
     own = _weights_in(low.dtype, weights)
-    steps = steps_of(low, own, settings)
+    steps = steps_of(low, own, settings, keep=False)
     adds = is_plain(unit.blocker, nn.Identity) and low.dtype == x.dtype
     bias = None if unit.conv_extend.bias is None else unit.conv_extend.bias[None]
     y = expand(

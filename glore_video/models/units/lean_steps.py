@@ -44,6 +44,7 @@ class LeanSettings(NamedTuple):
         channels_last: memory format of x.
         norm: that is computed here and not called; None for another end.
         adds: whether x is added here as well.
+        kernels: `triton_graph`, for what is computed on the graph; None for torch's operators.
     """
 
     factor: Any
@@ -52,6 +53,7 @@ class LeanSettings(NamedTuple):
     channels_last: bool
     norm: _BatchNorm | None
     adds: bool
+    kernels: Any = None
 
 
 class LeanSteps(NamedTuple):
@@ -60,7 +62,7 @@ class LeanSteps(NamedTuple):
     nodes: Tensor  # B, (batch, nodes, positions)
     mean: Tensor  # of B over positions, (batch * nodes, 1)
     graph: Tensor  # factor B Xᵀ, (batch * nodes, channels)
-    state: Tensor  # V, (batch, nodes, states)
+    state: Tensor | None  # V, (batch, nodes, states); None where nobody needs it any more
     hidden: Tensor  # of the graph convolution, (batch, nodes, states)
     updated: Tensor  # Z, (batch * nodes, states)
     mixing: Tensor  # W_e Z transposed, (batch, nodes, channels)
@@ -81,8 +83,8 @@ def weights_of(unit: UnitLayers) -> LeanWeights:
     )
 
 
-def steps_of(x: Tensor, w: LeanWeights, settings: LeanSettings) -> LeanSteps:
-    """Of x, (batch, channels, positions); all of one dtype."""
+def steps_of(x: Tensor, w: LeanWeights, settings: LeanSettings, *, keep: bool = True) -> LeanSteps:
+    """Of x, (batch, channels, positions); all of one dtype. V may be left out unless `keep`."""
     batch = x.shape[0]
     if settings.channels_last and not is_traced():  # one product of matrices, not one a clip
         nodes = positions_of(torch.addmm(w.proj_bias, rows_of(x), w.proj.t()), batch)
@@ -93,17 +95,37 @@ def steps_of(x: Tensor, w: LeanWeights, settings: LeanSettings) -> LeanSteps:
         )
     mean = nodes.mean(2).flatten()[:, None]
     graph = scaled_bmm(nodes, x.transpose(1, 2), settings.factor).flatten(0, 1)
-    state = _affine(graph, w.state, mean * w.state_bias, settings.mean_factor)
-    state = state.unflatten(0, (batch, -1))
-    hidden = batched_multiply_add(state, w.edges.expand(batch, -1, -1), state)
-    hidden = hidden.add_(w.edges_bias[:, None])
-    if settings.relu:
-        hidden = hidden.relu_()
+    state, hidden = _on_graph(graph, mean, w, settings, batch, keep=keep)
     updated = hidden.flatten(0, 1)
     if w.update is not None:
         updated = torch.mm(updated, w.update.t())
     mixing = torch.mm(updated, w.extend.t()).unflatten(0, (batch, -1))
     return LeanSteps(nodes, mean, graph, state, hidden, updated, mixing)
+
+
+def _on_graph(
+    graph: Tensor,
+    mean: Tensor,
+    w: LeanWeights,
+    settings: LeanSettings,
+    batch: int,
+    *,
+    keep: bool,
+) -> tuple[Tensor | None, Tensor]:
+    """V and H."""
+    # Whoever differentiates the operators himself needs operators.
+    if settings.kernels is not None and not torch.is_grad_enabled():
+        return settings.kernels.reason(
+            *(graph, mean, w.state, w.state_bias, w.edges, w.edges_bias),
+            factor=settings.mean_factor,
+            relu=settings.relu,
+            keep=keep,
+        )
+    state = _affine(graph, w.state, mean * w.state_bias, settings.mean_factor)
+    state = state.unflatten(0, (batch, -1))
+    hidden = batched_multiply_add(state, w.edges.expand(batch, -1, -1), state)
+    hidden = hidden.add_(w.edges_bias[:, None])
+    return state, hidden.relu_() if settings.relu else hidden
 
 
 def _affine(x: Tensor, weight: Tensor, bias: Tensor, bias_factor: Any) -> Tensor:

@@ -6,7 +6,7 @@ import math
 from typing import Literal
 
 from glore_video.errors import UsageError
-from glore_video.models.units.glore_unit_orders import ORDERS, Order
+from glore_video.models.units.glore_unit_orders import EXPERIMENTAL_ORDERS, ORDERS, Order
 from glore_video.models.units.unit_ends import ENDS, End
 
 Form = Literal["post", "preactivated"]
@@ -21,7 +21,7 @@ def check_options(
     """Raises UsageError for what does not exist or does not go together; arguments as `GloreUnit`."""
     for name, value, known in (
         ("layout", layout, LAYOUTS),
-        ("order", order, ORDERS),
+        ("order", order, (*ORDERS, *EXPERIMENTAL_ORDERS)),
         ("form", form, FORMS),
         ("end", end, ENDS),
     ):

@@ -172,5 +172,6 @@ class SetEvaluation(ViewsEvaluation):
         return views_loader(
             self.views.at(indices),
             num_workers=self.num_workers,
+            pin_memory=self.keys.get("DATA_LOADER.PIN_MEMORY", False),
             stop_on_timeout=self.stop_on_timeout,
         )

@@ -35,4 +35,4 @@ class ViewsPredictor(FilePredictor[Prediction]):
 
     def logits(self, views: Views) -> Tensor:
         """float32 (views, classes), on the CPU."""
-        return view_logits(self.forward, views, self.batch_size)
+        return view_logits(self.forward, views.to(self.precision.device), self.batch_size)

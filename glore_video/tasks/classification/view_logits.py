@@ -16,6 +16,9 @@ class Views(Protocol):
     def batches(self, size: int) -> Iterable[Tensor]:
         """uint8 (at most size, 3, *positions), all views in order."""
 
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> Views:
+        """The same views, cut on the device."""
+
 
 @dataclass(frozen=True)
 class TensorViews:
@@ -25,6 +28,12 @@ class TensorViews:
 
     def batches(self, size: int) -> Iterable[Tensor]:
         return self.views.split(size)
+
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> TensorViews:
+        return TensorViews(self.views.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> TensorViews:
+        return TensorViews(self.views.pin_memory())
 
 
 def view_logits(forward: Callable[[Tensor], Any], views: Views, batch_size: int) -> Tensor:

@@ -96,6 +96,13 @@ class VideoViews:
         frames = video.frames(_distinct(clips), partial(resize_short_side, short_side=short_side))
         return cls.cut(frames, clips, num_crops=num_crops, crop_size=crop_size)
 
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> VideoViews:
+        """The same views, cut on the device: fewer bytes are copied there than views have."""
+        return replace(self, planes=self.planes.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> VideoViews:
+        return replace(self, planes=self.planes.pin_memory())
+
     def __len__(self) -> int:
         return len(self.clips) * len(self.crops)
 
