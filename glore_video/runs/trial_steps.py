@@ -18,7 +18,7 @@ from glore_video.engine.launch.processes import Process
 from glore_video.engine.train_step import TrainStep
 from glore_video.processes.memory import forget_most_memory, memory_now, most_memory
 from glore_video.processes.torch_words import is_out_of_memory
-from glore_video.runs.network import build_model
+from glore_video.runs.network import build_compiling, build_model
 from glore_video.runs.training import build_train_step
 from glore_video.tasks import task_of
 
@@ -122,7 +122,15 @@ class TrialSteps:
         targets, generator = self._task.example_targets(inputs), torch.Generator()
         step = self.train_step
         step.trials = step.precision.trials()  # of algorithms: a run has one shape, this has many
-        for _ in range(_STEPS):
+        compiling = build_compiling(self._config)
+        if (
+            compiling.what == "all"
+        ):  # for one number of inputs, after a step that runs as it is written
+            torch._dynamo.reset()
+            step.compiled = compiling.for_training(
+                step.parallel, batch_size=inputs // step.accumulation
+            )
+        for _ in range(_STEPS + (compiling.what == "all")):
             step(pixels, targets, generator)
 
     def _clear(self) -> None:

@@ -5,14 +5,16 @@ import sys
 
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounterWithBackend
 
 from glore_video.cli import test as testing_verb
 from glore_video.cli.train import main
 from glore_video.config import load_config
+from glore_video.engine.compiling import Compiling
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.train_step import TrainStep
 from glore_video.errors import UsageError
-from glore_video.runs import batch_finding
+from glore_video.runs import batch_finding, network
 from glore_video.runs.batch_finding import Limit, find_batch
 from glore_video.runs.trial_steps import TrialSteps, smallest_batch
 
@@ -175,6 +177,17 @@ def test_steps_are_those_of_the_configuration(config, pairs):
     steps = TrialSteps(config(*pairs), CPU, meter)
     assert steps(2) == meter.fixed
     assert steps.train_step.times.steps == 2
+
+
+def test_compiled_networks_are_compiled_for_each_batch(config, monkeypatch):
+    counter = CompileCounterWithBackend("eager")
+    monkeypatch.setattr(network, "Compiling", lambda *a, **k: Compiling(*a, backend=counter, **k))
+    steps = TrialSteps(config("MODEL.COMPILE", "all"), CPU, FakeMeter())
+    for number, batch in enumerate((2, 4), start=1):
+        steps(batch)
+        assert counter.frame_count == number
+        assert steps.train_step.times.steps == 3 * number
+    torch._dynamo.reset()
 
 
 def test_steps_of_scenes(tmp_path):
