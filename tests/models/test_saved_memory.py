@@ -65,13 +65,20 @@ NETWORKS = {
 }
 
 
+def some(*names):
+    """These each time, the others among the slow tests."""
+    return [
+        pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in NETWORKS
+    ]
+
+
 def in_order(model, order):
     for block in (model.stage1[0], model.stage2[0]):
         block.glore.order = order
     return model
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", some("with units", "checkpointed", "attention"))
 def test_it_is_what_a_pass_on_the_cpu_saves(name):
     build, shape = NETWORKS[name]
     model = build()
@@ -81,7 +88,7 @@ def test_it_is_what_a_pass_on_the_cpu_saves(name):
     assert sum(counted.parts.values()) == counted.each
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", some("with units", "attention"))
 def test_under_autocast_too(name):
     """An input more; what does not depend on the batch holds statistics, whose dtype kernels choose."""
     build, shape = NETWORKS[name]
