@@ -124,7 +124,9 @@ class DataLoader(Section):
     NUM_WORKERS: NonNegative = key(
         8, "reading processes a training process; 0: read in the trainer"
     )
-    PIN_MEMORY: bool = key(True, "page-locked batches and views of tests, for faster copies to a GPU")
+    PIN_MEMORY: bool = key(
+        True, "page-locked batches and views of tests, for faster copies to a GPU"
+    )
     VIDEO_TIMEOUT: Seconds = key(
         60.0,
         "seconds a video may take to read before its decoder is killed; 0, or no workers: no limit; of "
