@@ -3,7 +3,7 @@
     python benchmarks/loop_overhead.py                                  # the demonstration's network
     python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1
     python benchmarks/loop_overhead.py --cfg configs/k400_glore_r50.yaml NUM_GPUS 1 \
-        TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True MODEL.COMPILE True
+        TRAIN.MIXED_PRECISION True MODEL.CHANNELS_LAST True MODEL.COMPILE all
 
 The loop is the trainer's, with its log lines, metrics file, checks for what is not finite and times
 of phases, over a batch that lies ready in memory as uint8, as readers leave it. The bare steps get the same clips ready
@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 import torch
+from results_file import write_results
 from torch.nn import functional as F
 
 from glore_video.cli.arguments import Parser, positive
@@ -121,6 +122,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=positive, default=7)
     parser.add_argument("--steps", type=positive, default=10, help="of a round")
     parser.add_argument("--threads", type=positive, default=1, help="of the CPU")
+    parser.add_argument("--json", metavar="FILE", help="write all numbers there")
     parser.add_argument("pairs", metavar="KEY VALUE", nargs="*")
     args = parser.parse_intermixed_args()
     torch.set_num_threads(args.threads)
@@ -167,6 +169,22 @@ def main() -> None:
         for i in (0, 1)
     ]
     print(f"{'loop / bare':<12}{ratios[0]:>10.3f}{ratios[1]:>10.3f}   (medians of turns)")
+    write_results(
+        args.json,
+        device,
+        (
+            {
+                "side": name,
+                "seconds": wall,
+                "cpu_seconds": cpu,
+                "clips_per_second": len(clips) / wall,
+            }
+            for name, (wall, cpu) in medians.items()
+        ),
+        clips=list(shape),
+        ratio=ratios[0],
+        cpu_ratio=ratios[1],
+    )
 
 
 if __name__ == "__main__":

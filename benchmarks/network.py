@@ -1,154 +1,143 @@
-"""A whole network: published order, without units, with non-local blocks, and ours in every form.
+"""A whole network: published order, ours, without units, with non-local blocks, in every form that runs.
 
     python benchmarks/network.py                                   # CPU, inference, 4 clips, fp32
     python benchmarks/network.py --train --batch 2
-    python benchmarks/network.py --device cuda --batch 8 --bf16 --compile
-    python benchmarks/network.py --device cuda --batch 8 --bf16 --compile --train
+    python benchmarks/network.py --device cuda --batch 16 --bf16 --compile --json network.json
+    python benchmarks/network.py --device cuda --batch 16 --bf16 --compile --train
 
-Inference forms are eager unless compiled; "channels-last" and "bf16" come on top of the fused
-network (`fuse_for_inference`). Training steps are forward and backward. Times are minima over
-interleaved rounds, ratios are to the published order in eager fp32. With --train the share of the
-units is what the network takes beyond the same network without them, form by form.
-bf16 pays only where the processor multiplies in it: on a CPU, AVX512-BF16 or AMX.
+Inference forms are eager unless compiled, and "fused" by `fuse_for_inference`. A training step is
+forward, loss, backward and SGD's update. Forms are measured in groups, each with the published order in
+eager fp32, to which ratios are: times are minima over interleaved rounds. "units %" is what a network
+takes on top of the same network without units (or non-local blocks) in the same form. The other columns are
+those of `benchmarks/unit.py`. bf16 pays only where the processor multiplies in it: on a CPU, AVX512-BF16 or AMX.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 
 import torch
-from timing import compare
+from network_forms import LAST, MODELS, NETWORKS, Form, groups, in_form, networks_of
+from results_file import write_results
+from side_by_side import Pass, Row, add_measuring_arguments, autocast, measure, print_table
+from timing import device_name
 from torch import Tensor, nn
 
-from glore_video.cli.arguments import Parser, not_negative, positive
-from glore_video.models import create_model, glore_units, insert_nonlocal, locate
-from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
-
-# The plain network of each, and where SlowFast's configs put non-local blocks.
-PLAIN = {"glore_r50_8x8": "preact_r50_8x8", "glore_r101_8x8": "preact_r101_8x8"}
-NONLOCAL = [[[]], [[1, 3]], [[1, 3, 5]], [[]]]
-LAST = torch.channels_last_3d
+from glore_video.cli.arguments import Parser, positive
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
+    logging.getLogger("torch").setLevel(logging.ERROR)
     torch.manual_seed(0)
     if args.threads:
         torch.set_num_threads(args.threads)
+    torch.backends.cudnn.benchmark = args.cudnn_benchmark
     device = torch.device(args.device)
     clip = torch.randn(args.batch, 3, args.frames, args.size, args.size, device=device)
-    runs = training(args, clip) if args.train else inference(args, clip)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
     print(
-        f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads, {args.model}, "
-        f"{'training step' if args.train else 'inference'}, {tuple(clip.shape)}"
+        f"{device_name(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads, "
+        f"{args.model}, {'training step' if args.train else 'inference'}, {tuple(clip.shape)}"
     )
-    costs = compare(runs, rounds=args.rounds, device=device, cpu_time=args.cpu_time)
-    base = costs["published"]
-    print(f"{'':36}{'ms':>9}{'ratio':>7}{'peak MB':>9}{'ratio':>7}")
-    for form, cost in costs.items():
-        print(
-            f"{form:36}{cost.seconds * 1e3:9.1f}{cost.seconds / base.seconds:7.2f}"
-            f"{cost.peak_bytes / 1e6:9.0f}{cost.peak_bytes / max(base.peak_bytes, 1):7.2f}"
-        )
-    for form, cost in costs.items():
-        plain = costs.get(form.replace("ours", "plain"))
-        if args.train and form.startswith("ours") and plain is not None:
-            share = (cost.seconds - plain.seconds) / plain.seconds
-            print(f"the units of {form}: {share:.1%} on top of the plain network")
+    networks = {name: network.to(device) for name, network in networks_of(args.model).items()}
+    rows: list[Row] = []
+    known: dict[Form, Row] = {}
+    compiled = networks if args.compile == [] else args.compile or ()
+    for forms in groups(networks, training=args.train, bf16=args.bf16, compiled=compiled):
+        # A code object is compiled a few times at most: forms of other groups are forgotten.
+        torch.compiler.reset()
+        passes = {form: a_pass(networks[form.network], form, clip, args) for form in forms}
+        found = measure(passes, device=device, rounds=args.rounds, cpu_time=args.cpu_time)
+        known |= found
+        add_shares(found, known)
+        print()
+        print_table([str(form) for form in found], list(found.values()), width=50)
+        rows += [as_row(form, row, args) for form, row in found.items()]
+        facts = {"model": args.model, "clip": list(clip.shape)}
+        write_results(args.json, device, rows, cudnn_benchmark=args.cudnn_benchmark, **facts)
 
 
-def networks(args: argparse.Namespace) -> dict[str, nn.Module]:
-    ours = create_model(args.model)
-    for unit in glore_units(ours).values():
-        nn.init.ones_(unit.blocker.weight)  # type: ignore[arg-type]
-    published = copy.deepcopy(ours)
-    for unit in glore_units(published).values():
-        unit.order = "published"
-    plain = create_model(PLAIN[args.model])
-    forms = {"published": published, "ours": ours, "plain": plain}
-    if args.nonlocal_blocks:
-        host = copy.deepcopy(plain)
-        forms["non-local"] = insert_nonlocal(host, after=locate(host, NONLOCAL))
-    return {name: form.to(args.device) for name, form in forms.items()}
+def a_pass(network: nn.Module, form: Form, clip: Tensor, args: argparse.Namespace) -> Pass:
+    network = in_form(network, form, training=args.train, backend=args.backend)
+    kind = {"compiled": bool(form.compiled), "whole": form.compiled == "all"}
+    if form.channels_last:
+        clip = clip.contiguous(memory_format=LAST)
+    dtype = torch.bfloat16 if form.bf16 else None
+    if not args.train:
+
+        @torch.no_grad()
+        def infer() -> None:
+            with autocast(clip.device, dtype):
+                network(clip)
+
+        return Pass(infer, network, **kind)
+    labels = torch.arange(len(clip), device=clip.device)
+    optimizer = torch.optim.SGD(
+        network.parameters(), lr=1e-4, momentum=0.9, nesterov=True, weight_decay=1e-4
+    )
+
+    def forward() -> Tensor:
+        with autocast(clip.device, dtype):
+            logits = network(clip)
+        return nn.functional.cross_entropy(logits.float(), labels)
+
+    def train() -> None:
+        loss = forward()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+
+    return Pass(train, network, forward, **kind)
 
 
-def inference(args: argparse.Namespace, clip: Tensor) -> dict[str, Callable[[], object]]:
-    forms = {name: form.eval().requires_grad_(False) for name, form in networks(args).items()}
-    fused = fuse_for_inference(forms["ours"])
-    last = copy.deepcopy(fused).to(memory_format=LAST)
-    clip_last = clip.contiguous(memory_format=LAST)
+def add_shares(rows: Mapping[Form, Row], known: Mapping[Form, Row]) -> None:
+    """To forms with units: what they take on top of the plain network in the same form.
 
-    def runner(form: nn.Module, clip: Tensor, dtype: torch.dtype | None = None) -> Callable:
-        def run() -> None:
-            with torch.inference_mode(), _autocast(clip.device, dtype):
-                form(clip)
-
-        return run
-
-    runs = {name: runner(form, clip) for name, form in forms.items()}
-    runs["ours, fused"] = runner(fused, clip)
-    runs["ours, fused, channels-last"] = runner(last, clip_last)
-    if args.bf16:
-        runs["ours, fused, channels-last, bf16"] = runner(last, clip_last, torch.bfloat16)
-    if args.compile:
-        compiled = torch.compile(copy.deepcopy(last))
-        dtype = torch.bfloat16 if args.bf16 else None
-        runs["ours, all that and compiled"] = runner(compiled, clip_last, dtype)
-    return runs
+    Ratios to the published order, of which each group has its own, are compared.
+    """
+    for form, row in rows.items():
+        plain = known.get(form.without_units())
+        if plain is not None and form.network != "plain":
+            row["units_share"] = row["ratio"] / plain["ratio"] - 1
 
 
-def training(args: argparse.Namespace, clip: Tensor) -> dict[str, Callable[[], object]]:
-    forms = {name: form.train() for name, form in networks(args).items()}
-
-    def runner(form: nn.Module, clip: Tensor, dtype: torch.dtype | None = None) -> Callable:
-        def run() -> None:
-            form.zero_grad()
-            with _autocast(clip.device, dtype):
-                loss = form(clip).float().square().mean()
-            loss.backward()
-
-        return run
-
-    runs = {name: runner(form, clip) for name, form in forms.items()}
-    clip_last = clip.contiguous(memory_format=LAST)
-    dtype = torch.bfloat16 if args.bf16 else None
-    for name in ("plain", "ours"):
-        last = copy.deepcopy(forms[name]).to(memory_format=LAST)
-        label = f"{name}, channels-last" + (", bf16" if args.bf16 else "")
-        runs[label] = runner(last, clip_last, dtype)
-        if args.compile:
-            runs[label + ", compiled"] = runner(
-                torch.compile(copy.deepcopy(last)), clip_last, dtype
-            )
-    return runs
-
-
-def _autocast(device: torch.device, dtype: torch.dtype | None) -> torch.autocast:
-    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
+def as_row(form: Form, row: Row, args: argparse.Namespace) -> Row:
+    return {
+        "pass": "training" if args.train else "inference",
+        "network": form.network,
+        "bf16": form.bf16,
+        "channels_last": form.channels_last,
+        "fused": form.fused,
+        "compiled": form.compiled,
+        **row,
+    }
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--model", default="glore_r50_8x8", choices=list(PLAIN))
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--model", default=MODELS[0], choices=MODELS)
     parser.add_argument("--train", action="store_true")
     parser.add_argument("--batch", type=positive, default=4)
     parser.add_argument("--frames", type=positive, default=8)
     parser.add_argument("--size", type=positive, default=224)
-    parser.add_argument("--rounds", type=positive, default=5)
-    parser.add_argument(
-        "--threads", type=not_negative, default=0, help="of the CPU; torch's own by default"
-    )
     parser.add_argument("--bf16", action="store_true", help="add forms in bf16 autocast")
-    parser.add_argument("--compile", action="store_true", help="add compiled forms")
-    parser.add_argument("--cpu-time", action="store_true", help="CPU seconds, not wall-clock ones")
     parser.add_argument(
-        "--no-nonlocal", dest="nonlocal_blocks", action="store_false", help="leave that one out"
+        "--compile", nargs="*", choices=NETWORKS, help="these compiled, too; none named: all"
     )
-    return parser.parse_args(argv)
+    parser.add_argument(
+        "--no-cudnn-benchmark",
+        dest="cudnn_benchmark",
+        action="store_false",
+        help="do not have cuDNN time its algorithms on a GPU first, as runs do (CUDNN_BENCHMARK)",
+    )
+    add_measuring_arguments(parser, rounds=5)
+    args = parser.parse_args(argv)
+    if not find_spec("pytorchvideo"):
+        print("non-local blocks are left out: pytorchvideo is not installed")
+    return args
 
 
 if __name__ == "__main__":

@@ -1,160 +1,170 @@
-"""One GloRe unit: ours, in the lean and in the published order, and pytorchvideo's non-local block.
+"""One GloRe unit in every form, and pytorchvideo's non-local block: launches, bytes, time, side by side.
 
     python benchmarks/unit.py                              # CPU, fp32, Res3 and Res4, 8 frames
-    python benchmarks/unit.py --frames 32 --batch 1
-    python benchmarks/unit.py --device cuda --dtype bfloat16 --channels-last --compile --frames 8 32
+    python benchmarks/unit.py --frames 32 --batch 1 --compile
+    python benchmarks/unit.py --device cuda --dtype bfloat16 --channels-last --compile --batch 8 32
+    python benchmarks/unit.py --counts --compile --json counts.json     # what does not depend on a device
 
-Times are minima over interleaved rounds, forward (eval) and forward + backward (train); ratios are
-to the published order. "fused" is `fuse_for_inference` of ours. "saved" is kept for the backward
-pass, "moved" what all operators of a forward and backward pass read and write, as if nothing stayed
-in a cache between two of them, "operators" their number; neither is known of compiled forms. "floor" is what any unit must read
-and write, x and the output forward, and with the backward pass x again and both gradients besides,
-and the time in which the device's measured copy bandwidth moves that.
+Forms are the orders of the unit's products, "ours" (the order that "auto" takes), "fused" (ours after
+`fuse_for_inference`), "non-local" (pointwise-embedded, keys and values pooled 1x2x2), and on a GPU that has
+Triton "triton"; with --compile each once more under `torch.compile`. Inference is a forward pass in eval mode, training one and its
+backward pass.
+
+launches   eager: operators that are no views; compiled: inductor's library calls and fused kernels
+kernels    that a GPU ran, by its profiler, and "busy ms" while one of them ran
+moved      what all operators read and write, as if nothing stayed in a cache between two of them
+saved      kept for the backward pass
+peak       memory needed at most above parameters and input
+ms         of the fastest of interleaved rounds; "ratio" to the published order, eager
+/ floor    time over that in which the measured bandwidth of copies moves what any unit must read and
+           write: x and the output, in training x again and both gradients. Tensors that fit into a cache
+           can move faster.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
-from collections.abc import Callable, Sequence
+import itertools
+import logging
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 
 import torch
-from memory import moved_bytes, operators, saved_bytes
-from timing import bandwidth, compare
+from results_file import write_results
+from side_by_side import Pass, Row, add_measuring_arguments, autocast, measure, print_table
+from timing import bandwidth, device_name
 from torch import Tensor, nn
+from unit_forms import COUNTED, FORMS, NONLOCAL, STAGES, an_input, build, chosen_order, timed_forms
 
-from glore_video.cli.arguments import Parser, not_negative, positive
-from glore_video.models import GloreUnit3d, fuse_for_inference, insert_nonlocal
-
-# Channels and positions (height, width) of the paper's network at 224 pixels; time is halved.
-STAGES = {"res3": (512, 28), "res4": (1024, 14)}
+from glore_video.cli.arguments import Parser, positive
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse(argv)
-    torch.manual_seed(0)
+    logging.getLogger("torch").setLevel(logging.ERROR)
     if args.threads:
         torch.set_num_threads(args.threads)
-    device, dtype = torch.device(args.device), getattr(torch, args.dtype)
-    bytes_a_second = bandwidth(device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
+    device = torch.device(args.device)
+    bytes_a_second = None if args.counts else bandwidth(device)
     print(
-        f"{name}, torch {torch.__version__}, {torch.get_num_threads()} threads, {args.dtype}, "
-        f"copies {bytes_a_second / 1e9:.0f} GB/s"
+        f"{device_name(device)}, torch {torch.__version__}, {torch.get_num_threads()} threads"
+        + (f", copies {bytes_a_second / 1e9:.0f} GB/s" if bytes_a_second else "")
     )
-    columns = ("eval ms", "train ms", "saved MB", "peak MB", "moved MB", "operators")
-    print(f"{'':34}" + "".join(f"{column:>10}{'ratio':>7}" for column in columns))
-    for stage in args.stages:
-        channels, side = STAGES[stage]
-        for batch in args.batch:
-            for frames in args.frames:
-                x = torch.randn(batch, channels, frames // 2, side, side, device=device)
-                if args.channels_last:
-                    x = x.contiguous(memory_format=torch.channels_last_3d)
-                measure(f"{stage} batch {batch} frames {frames}", x, args, dtype, bytes_a_second)
+    rows: list[Row] = []
+    sizes = itertools.product(args.stages, args.batch, args.frames, args.dtype, (True, False))
+    for stage, batch, frames, dtype, training in sizes:
+        torch.manual_seed(0)
+        x = an_input(
+            stage, batch=batch, frames=frames, channels_last=args.channels_last, device=device
+        )
+        # Activations come in the low precision where the network computes in it.
+        x = x.to(getattr(torch, dtype))
+        size = x.numel() * x.element_size()
+        floor = (5 if training else 2) * size
+        what = {
+            "stage": stage,
+            "batch": batch,
+            "frames": frames,
+            "dtype": dtype,
+            "channels_last": args.channels_last,
+            "pass": "training" if training else "inference",
+        }
+        found = [{**what, **row, "floor_bytes": floor} for row in forms(x, args, training=training)]
+        for row in found if bytes_a_second else ():
+            row["over_floor"] = row["seconds"] / (floor / bytes_a_second)
+        with autocast(device, x.dtype):
+            order = chosen_order(x, training=training)
+        print(title(what) + f": ours is {order}; floor {floor / 1e6:.1f} MB", end="")
+        print(f", {floor / bytes_a_second * 1e3:.3f} ms" if bytes_a_second else "")
+        names = [row["form"] + ", compiled" * (row["mode"] == "compiled") for row in found]
+        print_table(names, found)
+        rows += found
+        facts = {"copied_bytes_a_second": bytes_a_second} if bytes_a_second else {}
+        write_results(args.json, device, rows, **facts)
 
 
-def measure(
-    title: str, x: Tensor, args: argparse.Namespace, dtype: torch.dtype, bytes_a_second: float
-) -> None:
-    modules = {name: module.to(x.device) for name, module in units(x.shape[1], args).items()}
-    half = dtype != torch.float32
-    # Activations come in the low precision where the network computes in it.
-    x = x.to(dtype)
+def forms(x: Tensor, args: argparse.Namespace, *, training: bool) -> Iterator[Row]:
+    """A row a form, those compiled after the others."""
+    passes = {}
+    for name in args.forms:
+        if name == NONLOCAL and not find_spec("pytorchvideo"):
+            continue
+        module = build(name, x.shape[1], training=training)
+        if module is not None:
+            passes[name, "eager"] = a_pass(module.to(x.device), x, training=training)
+    if args.compile is not None:
+        # A code object is compiled a few times at most, whoever asks: forms of other sizes are forgotten.
+        torch.compiler.reset()
+        for name in [name for name, _ in passes if name in (args.compile or args.forms)]:
+            module = torch.compile(passes[name, "eager"].module, backend=args.backend)
+            passes[name, "compiled"] = a_pass(module, x, training=training, compiled=True)
+    rounds = 0 if args.counts else args.rounds
+    rows = measure(passes, device=x.device, rounds=rounds, cpu_time=args.cpu_time)
+    for (name, mode), row in rows.items():
+        if args.counts and mode == "eager":
+            row["forward_macs"] = multiply_adds(passes[name, mode].module, x)
+        yield {"form": name, "mode": mode, **row}
+
+
+def a_pass(module: nn.Module, x: Tensor, *, training: bool, compiled: bool = False) -> Pass:
     gradient = torch.randn_like(x)
 
-    def forward(module: nn.Module, x: Tensor) -> Tensor:
-        with torch.autocast(x.device.type, dtype=dtype if half else None, enabled=half):
-            return module(x)
+    def forward() -> Tensor:
+        with autocast(x.device, x.dtype):
+            return module(x.detach().requires_grad_(training))
 
-    def infer(module: nn.Module) -> Callable[[], object]:
-        def run() -> None:
-            with torch.no_grad():
-                forward(module, x)
+    def train() -> None:
+        module.zero_grad()
+        forward().backward(gradient)
 
-        return run
+    @torch.no_grad()
+    def infer() -> None:
+        forward()
 
-    def train(module: nn.Module) -> Callable[[], object]:
-        def run() -> None:
-            module.zero_grad()
-            forward(module, x.detach().requires_grad_()).backward(gradient)
-
-        return run
-
-    settings = {"rounds": args.rounds, "device": x.device, "cpu_time": args.cpu_time}
-    trains = {name: train(copied(m, args).train()) for name, m in modules.items()}
-    train_costs = compare(trains, **settings)
-    infers = {name: infer(copied(m, args).eval()) for name, m in modules.items()}
-    infers["fused"] = infer(copied(fuse_for_inference(modules["ours"].eval()), args))
-    eval_costs = compare(infers, **settings)
-    saved = {
-        name: saved_bytes(lambda m=m: forward(m.train(), x.detach().requires_grad_()), m)
-        for name, m in modules.items()
-    }
-    moved = {} if args.compile else {name: moved_bytes(run) for name, run in trains.items()}
-    asked = {} if args.compile else {name: operators(run) for name, run in trains.items()}
-    columns: list[tuple[dict[str, float], float]] = [
-        ({name: c.seconds for name, c in eval_costs.items()}, 1e3),
-        ({name: c.seconds for name, c in train_costs.items()}, 1e3),
-        (saved, 1e-6),
-        ({name: c.peak_bytes for name, c in train_costs.items()}, 1e-6),
-        (moved, 1e-6),
-        (asked, 1),
-    ]
-    for name in infers:
-        row = f"{title + ', ' + name:34}"
-        for cost, scale in columns:
-            if name in cost:
-                row += f"{cost[name] * scale:10.1f}{cost[name] / cost['published']:7.2f}"
-            else:
-                row += f"{'-':>10}{'':7}"
-        print(row, flush=True)
-    size = x.numel() * x.element_size()
-    ms = size / bytes_a_second * 1e3
-    floor = f"{5 * size / 1e6:10.1f}"
-    if moved:
-        floor += f"{5 * size / moved['published']:7.2f}"
-    print(f"{title + ', floor':34}{2 * ms:10.2f}{'':7}{5 * ms:10.2f}{'':41}{floor}", flush=True)
+    if training:
+        return Pass(train, module, forward, compiled=compiled)
+    return Pass(infer, module, compiled=compiled)
 
 
-def units(channels: int, args: argparse.Namespace) -> dict[str, nn.Module]:
-    ours = GloreUnit3d(channels)
-    nn.init.ones_(ours.blocker.weight)
-    forms: dict[str, nn.Module] = {"ours": ours}
-    for order in ("lean", "published"):
-        form = copy.deepcopy(ours)
-        form.order = order
-        forms[order] = form
-    if args.nonlocal_block:
-        host = nn.Sequential(nn.Identity())
-        insert_nonlocal(host, after=["0"], channels=channels)
-        forms["non-local"] = host
-    return forms
+def multiply_adds(module: nn.Module, x: Tensor) -> int:
+    """Of a forward pass of all clips, as `glore-video complexity` counts."""
+    from glore_video.models import count_complexity
+
+    complexity = count_complexity(module, x.shape[1:], training=module.training)
+    return round(complexity.gmacs * 1e9) * x.shape[0]
 
 
-def copied(module: nn.Module, args: argparse.Namespace) -> nn.Module:
-    module = copy.deepcopy(module)
-    return torch.compile(module) if args.compile else module  # type: ignore[return-value]
+def title(what: Row) -> str:
+    layout = ", channels-last" if what["channels_last"] else ""
+    return (
+        f"\n{what['stage']}, batch {what['batch']}, {what['frames']} frames, {what['dtype']}{layout}, "
+        f"{what['pass']}"
+    )
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
-    parser.add_argument("--dtype", default="float32", choices=["float32", "bfloat16", "float16"])
+    add_measuring_arguments(parser, rounds=7)
+    parser.add_argument(
+        "--compile", nargs="*", choices=FORMS, help="these forms compiled, too; none named: all"
+    )
+    parser.add_argument("--forms", nargs="+", choices=FORMS, help="by default all of the above")
+    parser.add_argument(
+        "--dtype", nargs="+", default=["float32"], choices=["float32", "bfloat16", "float16"]
+    )
     parser.add_argument("--stages", nargs="+", default=list(STAGES), choices=list(STAGES))
     parser.add_argument("--batch", nargs="+", type=positive, default=[1, 8])
     parser.add_argument("--frames", nargs="+", type=positive, default=[8])
-    parser.add_argument("--rounds", type=positive, default=7)
-    parser.add_argument(
-        "--threads", type=not_negative, default=0, help="of the CPU; torch's own by default"
-    )
     parser.add_argument("--channels-last", action="store_true")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--cpu-time", action="store_true", help="CPU seconds, not wall-clock ones")
-    parser.add_argument(
-        "--no-nonlocal", dest="nonlocal_block", action="store_false", help="leave that block out"
-    )
-    return parser.parse_args(argv)
+    parser.add_argument("--counts", action="store_true", help="measure no times; count products")
+    args = parser.parse_args(argv)
+    if args.forms is None:
+        args.forms = COUNTED if args.counts else timed_forms(torch.device(args.device))
+    if not args.counts and "published" not in args.forms:
+        parser.error("--forms must have published among them, to which ratios are")
+    if NONLOCAL in args.forms and not find_spec("pytorchvideo"):
+        print("the non-local block is left out: pytorchvideo is not installed")
+    return args
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import BeforeValidator, field_validator, model_validator
 
 from glore_video.config.fields import (
     AutoBool,
@@ -29,6 +29,15 @@ _OTHER_KEYS = {
         "TRAIN.CHECKPOINT_FILE_PATH names a file of weights",
     ),
 }
+
+
+def _said_as_yes_or_no(value: Any) -> Any:
+    """True and False, as MODEL.COMPILE was once given, are all and nothing."""
+    return ("all" if value else "") if isinstance(value, bool) else value
+
+
+# What torch.compile compiles.
+Compiled = Annotated[Literal["", "all", "units"], BeforeValidator(_said_as_yes_or_no)]
 
 
 def _is_plain(value: Any) -> bool:
@@ -72,7 +81,14 @@ class Model(Section):
     ACT_CHECKPOINT: bool = key(
         False, "compute the inside of residual blocks again for the backward pass: less memory"
     )
-    COMPILE: bool = key(False, "training steps through torch.compile")
+    COMPILE: Compiled = key(
+        "",
+        "through torch.compile: the whole network (all), which takes minutes and is fastest, or "
+        "its GloRe units and non-local blocks alone (units), which takes seconds",
+    )
+    COMPILE_MODE: Literal["", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = (
+        key("", "torch.compile's mode; the first two record CUDA graphs")
+    )
     DROPOUT_RATE: BelowOne = key(0.5, "dropout before the classifier")
     LOSS_FUNC: Literal["cross_entropy", "soft_cross_entropy", "bce_logit"] = key(
         "cross_entropy",
@@ -99,6 +115,19 @@ class Model(Section):
         if number == 1:
             raise UsageError("two classes at least, or 0 for as many as the data have")
         return number
+
+    @model_validator(mode="after")
+    def _mode_has_a_use(self) -> Model:
+        if self.COMPILE_MODE and not self.COMPILE:
+            raise UsageError(
+                f"MODEL.COMPILE_MODE = {self.COMPILE_MODE} is for MODEL.COMPILE all (is off)"
+            )
+        if self.COMPILE == "units" and self.COMPILE_MODE not in ("", "max-autotune-no-cudagraphs"):
+            raise UsageError(
+                f"MODEL.COMPILE_MODE = {self.COMPILE_MODE} records CUDA graphs, of a whole network: "
+                "MODEL.COMPILE all (is units), or MODEL.COMPILE_MODE max-autotune-no-cudagraphs"
+            )
+        return self
 
     @model_validator(mode="after")
     def _threshold_has_a_use(self) -> Model:

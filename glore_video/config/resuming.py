@@ -21,6 +21,7 @@ FREE_KEYS = frozenset(
     DATA.VAL_LABELS_PATH
     DATA.TEST_CROP_SIZE DATA.TEST_SHORT_SIDE DATA.MAX_BAD_FRACTION
     MODEL.PRETRAINED MODEL.CHANNELS_LAST MODEL.ACT_CHECKPOINT MODEL.COMPILE
+    MODEL.COMPILE_MODE
     DATA_LOADER.NUM_WORKERS DATA_LOADER.PIN_MEMORY DATA_LOADER.VIDEO_TIMEOUT
     DATA_LOADER.VIDEO_TIMEOUT_ACTION
     TENSORBOARD.ENABLE NUM_GPUS CUDNN_BENCHMARK CPU_PROCESSES CPU_THREADS DIST_TIMEOUT OUTPUT_DIR LOG_PERIOD
@@ -65,6 +66,10 @@ BINDING_KEYS = frozenset(
     RNG_SEED
     """.split()
 )
+
+
+# Values that earlier versions wrote, and today's of the same meaning.
+_TODAY: dict[str, dict[Any, Any]] = {"MODEL.COMPILE": {True: "all", False: ""}}
 
 
 class Change(NamedTuple):
@@ -113,4 +118,5 @@ def _value(tree: Mapping[str, Any], key: str, defaults: Mapping[str, Any]) -> An
     *sections, name = key.split(".")
     for section in sections:
         tree, defaults = tree.get(section, {}), defaults[section]
-    return tree.get(name, defaults[name])
+    value = tree.get(name, defaults[name])
+    return _TODAY[key].get(value, value) if key in _TODAY else value

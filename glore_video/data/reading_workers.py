@@ -24,7 +24,7 @@ from glore_video.errors import UsageError
 from glore_video.processes import torch_words
 from glore_video.processes.forked_child import die_with_parent
 from glore_video.processes.records import Record, join_records, leave, note_sample
-from glore_video.processes.stop_signals import ignore_stop_signals, stop_signals_held_back
+from glore_video.processes.stop_signals import ignore_stop_signals, signals_held_back
 
 if sys.platform == "linux":
     from multiprocessing.context import ForkContext, ForkProcess
@@ -39,8 +39,11 @@ if sys.platform == "linux":
     class _Worker(ForkProcess):
         @staticmethod
         def _Popen(process_obj: Any) -> Any:  # noqa: N802
-            with stop_signals_held_back():
-                return _KilledPopen(process_obj)
+            return _KilledPopen(process_obj)
+
+        def start(self) -> None:
+            with signals_held_back():  # what a handler raises then finds a process that is known
+                super().start()
 
     class _Context(ForkContext):
         Process = _Worker

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
+from typing import Any
 
+import torch
 from torch import nn
 from torch.distributed.algorithms._checkpoint.checkpoint_wrapper import checkpoint_wrapper
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
 
 
 @contextmanager
@@ -38,6 +41,15 @@ def _contexts(
     return nullcontext(), _statistics_kept(block)
 
 
+def _checkpointed(block: nn.Module, *args: Any, **options: Any) -> Any:
+    if torch.compiler.is_compiling():
+        # A compiled backward pass computes values again, and changes no statistics.
+        return checkpoint(block, *args, use_reentrant=False, **options)
+    return checkpoint(
+        block, *args, use_reentrant=False, context_fn=partial(_contexts, block), **options
+    )
+
+
 def checkpoint_activations(model: nn.Module, blocks: Sequence[str]) -> nn.Module:
     """Wrap the named blocks, in place. Names of parameters and buffers in state_dict stay.
 
@@ -48,6 +60,6 @@ def checkpoint_activations(model: nn.Module, blocks: Sequence[str]) -> nn.Module
         parent_path, _, name = path.rpartition(".")
         parent = model.get_submodule(parent_path)
         block = parent.get_submodule(name)
-        wrapped = checkpoint_wrapper(block, context_fn=partial(_contexts, block))
+        wrapped = checkpoint_wrapper(block, checkpoint_fn=_checkpointed)
         parent.register_module(name, wrapped)
     return model

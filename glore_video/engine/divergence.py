@@ -16,6 +16,7 @@ from glore_video.engine.launch.processes import Process
 from glore_video.engine.protocols import TrainingData, Words
 from glore_video.engine.train_step import TrainStep
 from glore_video.errors import UsageError
+from glore_video.models.units.as_written import as_written
 from glore_video.models.units.glore_unit import GloreUnit
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def first_non_finite(model: nn.Module, losses: Iterable[Tensor]) -> str | None:
         if not bool(torch.isfinite(parameter).all()):
             return f"the parameter {_public(name)} itself{_described(parameter)}"
     found: list[str] = []
-    with _watched(model, found):
+    with as_written(model), _watched(model, found):
         for loss in losses:
             if not found and not bool(torch.isfinite(loss)):
                 found.append(f"the loss itself, {loss.item()}, of finite logits")

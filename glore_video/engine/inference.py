@@ -17,13 +17,21 @@ Normalize = Callable[[Tensor, torch.device], Tensor]
 
 
 def forward_pass(
-    network: nn.Module, *, normalize: Normalize, precision: Precision
+    network: nn.Module,
+    *,
+    normalize: Normalize,
+    precision: Precision,
+    run: Callable[[Tensor], Any] | None = None,
 ) -> Callable[[Tensor], Any]:
     """A function from uint8 (n, 3, *positions) to the network's outputs, on the device.
 
     Its network must be in eval mode and on precision.device. It raises UsageError if the network
     has inserted units that it does not run.
+
+    Args:
+        run: what runs the network, if that is not itself: what torch.compile makes of it.
     """
+    run = network if run is None else run
 
     copies, trials = DeviceCopies(precision.device), precision.trials()
 
@@ -31,7 +39,7 @@ def forward_pass(
     def forward(inputs: Tensor) -> Any:
         (inputs,) = copies(inputs)
         with precision.autocast(), trials.of(inputs):
-            outputs = network(normalize(inputs, precision.device))
+            outputs = run(normalize(inputs, precision.device))
         refuse_idle_units(network)
         return outputs
 

@@ -19,6 +19,7 @@ from glore_video.engine.protocols import PLAIN_WORDS, Words
 from glore_video.engine.train_step import TrainStep
 from glore_video.errors import UsageError
 from glore_video.models.units.all_reduce import processes_of
+from glore_video.models.units.as_written import as_written
 from glore_video.models.units.glore_unit import GloreUnit
 
 logger = logging.getLogger(__name__)
@@ -104,7 +105,7 @@ def take_precise_statistics(
     }
     taken = 0
     try:
-        with ExitStack() as hooks:
+        with as_written(model), ExitStack() as hooks:
             _watch(model, {one.norm: one for one in gathered.values()}, hooks)
             for batch in islice(batches, count):
                 model(batch)

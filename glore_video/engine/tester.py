@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from glore_video.engine.compiling import Compiling
 from glore_video.engine.inference import Normalize, forward_pass
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import Precision
@@ -25,6 +26,8 @@ from glore_video.errors import Failure, UsageError
 
 logger = logging.getLogger(__name__)
 
+_AS_WRITTEN = Compiling()
+
 
 def evaluate(
     network: nn.Module,
@@ -35,6 +38,7 @@ def evaluate(
     precision: Precision,
     process: Process,
     shards: RecordShards,
+    compiling: Compiling = _AS_WRITTEN,
 ) -> Records | None:
     """Make this process' records, then put all processes' together, in the order of the list.
 
@@ -45,23 +49,27 @@ def evaluate(
         network: on the process' device, as views are then; it is put in eval mode.
         batch_size: inputs a forward pass of this process.
         shards: where records are kept until the test is done; the caller removes them.
+        compiling: what torch.compile makes of the network.
 
     Returns:
         The records of the whole list on the main process, None on the others.
     """
     network.eval()
-    record = partial(
-        evaluation.record,
-        forward_pass(evaluation.tested_form(network), normalize=normalize, precision=precision),
-        batch_size=batch_size,
-    )
+    tested = evaluation.tested_form(network)
+
+    def record_through(run: Callable[[Tensor], Any]) -> Callable[[Any], np.ndarray]:
+        forward = forward_pass(tested, normalize=normalize, precision=precision, run=run)
+        return partial(evaluation.record, forward, batch_size=batch_size)
+
     total, noun = len(evaluation.samples), evaluation.noun
     done = set(process.gather(shards.finished() if process.is_main else [])[0])
     if done:
         logger.info("going on: %d of %d %ss are scored already", len(done), total, noun)
     left = [index for index in range(total) if index not in done]
     own = left[process.rank :: process.world_size]
-    _choose_threads(evaluation, record, own, len(left), process)
+    # Not of what is compiled: kernels for a CPU are compiled for a number of threads.
+    _choose_threads(evaluation, record_through(tested), own, len(left), process)
+    record = record_through(compiling.for_evaluation(tested))
     initial = len(done) // process.world_size
     failed: list[tuple[int, Failure]] = []
     items = progress(

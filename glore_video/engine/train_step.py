@@ -66,6 +66,7 @@ class TrainStep:
         model: the bare network.
         parallel: the same, or wrapped so that gradients are averaged over processes.
         compiled: what runs the forward pass: `parallel`, or what torch.compile makes of it.
+        records_graphs: `compiled` replays CUDA graphs, and writes over what it returned before, gradients too.
         objective: mixing, and the loss.
         meter: what is counted beside it.
         accumulation: equal parts that a batch is computed in, one after another.
@@ -82,6 +83,7 @@ class TrainStep:
     normalize: Normalize
     precision: Precision
     process: Process
+    records_graphs: bool = False
     accumulation: int = 1
     clip_norm: float = 0.0
     clip_value: float = 0.0
@@ -139,12 +141,16 @@ class TrainStep:
                 self.times.mark("forward")
                 self.scaler.scale(loss / divisor).backward()
                 self.times.mark("backward")
+            if self.records_graphs and number == 1 < len(parts):
+                self._own_gradients()
             total = total + loss.detach()
             with torch.no_grad():
                 counts = counts + self.meter.count(outputs, counted)
         norm = self._step(total)
         self.times.mark("update")
         self.times.steps += 1
+        if self.records_graphs:  # nobody is to read them once others stand there
+            self.optimizer.zero_grad(set_to_none=True)
         numbers = [_on_device(n, device) for n in (total, weight, norm, len(pixels))]
         return torch.cat([torch.stack(numbers), counts])
 
@@ -192,6 +198,15 @@ class TrainStep:
         if last or not isinstance(self.parallel, DistributedDataParallel):
             return nullcontext()
         return self.parallel.no_sync()
+
+    def _own_gradients(self) -> None:
+        """Copies of the first part's, to which those of the others are added.
+
+        Where a CUDA graph left them the next part's graph would write over them, without a word.
+        """
+        for parameter in self.model.parameters():
+            if parameter.grad is not None:
+                parameter.grad = parameter.grad.clone()
 
     def _step(self, loss: Tensor) -> Tensor:
         """Update the parameters; the norm of the gradient."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from glore_video.engine.batch_norms import freeze_batch_norms
 from glore_video.engine.cadence import Cadence
+from glore_video.engine.compiling import Compiling
 from glore_video.engine.divergence import stop_if_diverged
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.optimizer import set_learning_rate
@@ -63,9 +64,11 @@ class Trainer:
     norms: BatchNormPolicy
     unreadable: UnreadableSamples
     seed: int
+    compiling: Compiling = Compiling()  # noqa: RUF009
     _at: tuple[int, int] = (0, 0)  # epoch and step, both from 0
     _first_step: int = 0  # of this process, over all epochs
     _slowdown: Slowdown | None = None
+    _validated: dict[str, Callable[[Tensor], Any]] = field(default_factory=dict)
 
     def train(self, *, auto_resume: bool) -> None:
         """Train up to the last epoch. Leaves metrics and checkpoints in the run's folder.
@@ -246,6 +249,8 @@ class Trainer:
             models["ema_"] = self.train_step.average.module
         report = ValidationReport(epoch, self.val_data, self.val_meter, self.words)
         for prefix, model in models.items():
+            if prefix not in self._validated:
+                self._validated[prefix] = self.compiling.for_evaluation(model)
             result = validate(
                 model,
                 self.val_data,
@@ -254,6 +259,7 @@ class Trainer:
                 precision=self.train_step.precision,
                 process=self.process,
                 stops=lambda: bool(self._signals.received),
+                run=self._validated[prefix],
             )
             if self._asked_to_stop():
                 raise _AskedToStopError

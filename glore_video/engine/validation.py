@@ -45,9 +45,14 @@ def validate(
     precision: Precision,
     process: Process,
     stops: Callable[[], bool] = lambda: False,
+    run: Callable[[Tensor], Any] | None = None,
 ) -> Validation:
-    """Score this process' samples, until it is to stop; the model is left in eval mode."""
+    """Score this process' samples, until it is to stop; the model is left in eval mode.
+
+    `run` is what runs the model, if that is not itself: what torch.compile makes of it.
+    """
     model.eval()
+    run = model if run is None else run
     device = process.device
     copies, trials = DeviceCopies(device), precision.trials()
     scored = 0
@@ -67,7 +72,7 @@ def validate(
             continue
         inputs, targets = copies(batch.inputs, batch.targets)
         with precision.autocast(), trials.of(inputs):
-            outputs = model(normalize(inputs, device))
+            outputs = run(normalize(inputs, device))
         counts += meter.count(outputs, targets)
         scored += len(batch.indices)
         indices.extend(batch.indices)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from glore_video.models.networks.eval_mode import eval_mode
+from glore_video.models.units.as_written import as_written
 
 Clip = Tensor | Sequence[Tensor]
 """A network's input: of one video or picture, or SlowFast's two clips."""
@@ -24,10 +25,10 @@ def running(model: nn.Module) -> Iterator[None]:
     """Eval mode, and tensors that take part in gradients even if the caller is in inference mode.
 
     Parameters take no part in them: what comes before the layer that is asked about keeps nothing for a
-    way back, which of a large picture would be gigabytes.
+    way back, which of a large picture would be gigabytes. Nothing runs compiled, in which hooks would not run.
     """
     trained = [each for each in model.parameters() if each.requires_grad]
-    with torch.inference_mode(False), eval_mode(model):
+    with torch.inference_mode(False), eval_mode(model), as_written(model):
         try:
             for each in trained:
                 each.requires_grad_(False)

@@ -23,7 +23,7 @@ import torch
 
 from glore_video.processes import waiting_times
 from glore_video.processes.messages import pack, pack_error, unpack, unpack_error
-from glore_video.processes.stop_signals import ignore_stop_signals, stop_signals_held_back
+from glore_video.processes.stop_signals import ignore_stop_signals, signals_held_back
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None  # loaded before any fork
 _PR_SET_PDEATHSIG = 1  # of Linux' prctl
@@ -62,7 +62,7 @@ class Child:
         self._buffer = mmap.mmap(-1, buffer_bytes) if buffer_bytes else None
         here, there = multiprocessing.Pipe()
         parent = os.getpid()
-        with stop_signals_held_back():
+        with signals_held_back():
             self.pid = os.fork()
             if self.pid == 0:
                 # A copy of a sibling's end would keep it from seeing this process' parent go.

@@ -21,7 +21,7 @@ STOP_SIGNALS = tuple(
 def ignore_stop_signals() -> None:
     """Leave them to the parent, which is told too, and ends this process when it needs it no more.
 
-    Those that stop_signals_held_back has held back are forgotten.
+    Those that signals_held_back has held back are forgotten.
     """
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
@@ -30,16 +30,33 @@ def ignore_stop_signals() -> None:
 
 
 @contextmanager
-def stop_signals_held_back() -> Iterator[None]:
-    """A process that is forked within it gets them only once it has said what it does about them."""
+def signals_held_back() -> Iterator[None]:
+    """A process is forked within it: no signal comes in the middle, to it or to its parent.
+
+    The child gets stop signals only once it has said what it does about them. What the parent's handlers
+    do, also torch's of SIGCHLD, which raises where a reading worker has died, they do afterwards: of an
+    error in one of the hooks of a fork Python only prints a line, and a lock that the hook was to give
+    back, such as logging's, would be kept for good.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    came: list[int] = []
+    handlers: dict[int, Any] = {}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
+        # The mask is that of this thread alone: others take a signal, and this one runs its handler.
+        if threading.current_thread() is threading.main_thread():
+            for number in (*STOP_SIGNALS, signal.SIGCHLD):
+                if callable(signal.getsignal(number)):
+                    handlers[number] = signal.signal(number, lambda n, frame: came.append(n))
         yield
     finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number in dict.fromkeys(came):
+            signal.raise_signal(number)
 
 
 class StoppedBySignal(KeyboardInterrupt):

@@ -22,6 +22,7 @@ from glore_video.engine.checkpoint import (
     resolve_checkpoint,
     stored_names,
 )
+from glore_video.engine.compiling import Compiling
 from glore_video.engine.precision import Precision
 from glore_video.errors import MissingFileError, UsageError, naming
 from glore_video.models import (
@@ -36,6 +37,7 @@ from glore_video.models import (
     load_weights,
     locate,
 )
+from glore_video.models.networks.inserted_units import inserted_units
 from glore_video.runs.named_network import build_named, input_example
 from glore_video.tasks import task_of
 
@@ -118,6 +120,15 @@ def build_precision(config: Config, device: torch.device) -> Precision:
         device=device,
         amp_dtype=names[config.TRAIN.AMP_DTYPE] if config.TRAIN.MIXED_PRECISION else None,
         cudnn_benchmark=config.CUDNN_BENCHMARK,
+    )
+
+
+def build_compiling(config: Config) -> Compiling:
+    """What of the network is compiled; units are GloRe units and inserted non-local blocks."""
+    return Compiling(
+        config.MODEL.COMPILE,
+        config.MODEL.COMPILE_MODE,
+        units=lambda network: inserted_units(network).values(),
     )
 
 

@@ -22,6 +22,7 @@ from glore_video.engine.tester import evaluate, fingerprint_of_test
 from glore_video.errors import UsageError
 from glore_video.models import count_complexity
 from glore_video.runs.network import (
+    build_compiling,
     build_model,
     build_precision,
     checkpoint_to_test,
@@ -60,6 +61,7 @@ def run_test(config: Config, task: Task, process: Process, metrics: MetricsLog) 
             precision=build_precision(config, process.device),
             process=process,
             shards=shards,
+            compiling=build_compiling(config),
         )
     if records is None:
         return None

@@ -28,7 +28,7 @@ from glore_video.engine.trainer import Trainer
 from glore_video.engine.unreadable import UnreadableSamples
 from glore_video.errors import UsageError, naming
 from glore_video.models import stage_blocks
-from glore_video.runs.network import build_precision
+from glore_video.runs.network import build_compiling, build_precision
 from glore_video.runs.solver import build_schedule, build_solver
 from glore_video.tasks import task_of
 
@@ -101,6 +101,7 @@ def build_trainer(
         ),
         unreadable=UnreadableSamples(config.DATA.MAX_BAD_FRACTION, task.words),
         seed=config.RNG_SEED,
+        compiling=build_compiling(config),
     )
 
 
@@ -122,10 +123,15 @@ def build_train_step(config: Config, task: Task, model: nn.Module, process: Proc
     average = None
     if config.TRAIN.EMA_DECAY:
         average = MovingAverage(model, config.TRAIN.EMA_DECAY)
+    compiling = build_compiling(config)
+    inputs = samples_per_step(config) // process.world_size
     return TrainStep(
         model=model,
         parallel=parallel,
-        compiled=torch.compile(parallel) if config.MODEL.COMPILE else parallel,
+        compiled=compiling.for_training(
+            parallel, batch_size=inputs // config.TRAIN.ACCUMULATION_STEPS
+        ),
+        records_graphs=compiling.records_graphs,
         optimizer=build_solver(config, model),
         normalize=task.normalize,
         precision=precision,

@@ -27,6 +27,8 @@ def changes_scores(key: str) -> bool:
         return name not in (
             *("ENABLE", "DATASET", "BATCH_SIZE", "CHECKPOINT_FILE_PATH", "SAVE_PREDICTIONS"),
         )
-    if section == "MODEL" and name in ("LOSS_FUNC", "BCE_TARGET_THRESHOLD"):
+    if section == "MODEL" and name in (
+        *("LOSS_FUNC", "BCE_TARGET_THRESHOLD", "COMPILE", "COMPILE_MODE"),
+    ):
         return False
     return not name.startswith(("PATH_", "CLASS_NAMES_PATH", "MAX_BAD_FRACTION"))

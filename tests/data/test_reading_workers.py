@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
@@ -67,6 +68,42 @@ def test_a_signal_at_the_moment_of_the_fork_leaves_the_worker_reading(monkeypatc
     monkeypatch.setattr(os, "fork", fork)
     assert len(list(batches_of(Clips()))) == 4
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ()) & set(STOP_SIGNALS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGCHLD, signal.SIGINT])
+def test_what_a_handler_raises_at_the_moment_of_the_fork_comes_after_it(monkeypatch, number):
+    """In the hooks of a fork Python would pass over it, and logging's lock would be kept."""
+    real, forked, done = os.fork, [], threading.Event()
+
+    def raising(number, frame):
+        raise RuntimeError("told by a signal")
+
+    def fork():
+        pid = real()
+        if pid:
+            # Any thread may be the one that is interrupted; the main one runs the handler.
+            signal.pthread_kill(other.ident, number)
+            time.sleep(0.1)
+            forked.append(pid)
+        return pid
+
+    other = threading.Thread(target=done.wait)
+    other.start()
+    context = batches_of(Clips()).multiprocessing_context
+    process = context.Process(target=time.sleep, args=(20,), daemon=True)
+    before = signal.signal(number, raising)
+    try:
+        monkeypatch.setattr(os, "fork", fork)
+        with pytest.raises(RuntimeError, match="told by a signal"):
+            process.start()
+        assert forked == [process.pid]
+        assert signal.getsignal(number) is raising
+    finally:
+        signal.signal(number, before)
+        done.set()
+        other.join()
+        process.terminate()
+        process.join(20)
 
 
 def test_workers_that_hang_are_ended_with_their_loader():

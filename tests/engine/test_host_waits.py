@@ -232,7 +232,7 @@ def test_what_would_wait_is_found(change, error):
         two_steps(step, *batch)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.gpu
 @pytest.mark.parametrize("amp_dtype", [None, torch.bfloat16, torch.float16])
 def test_a_real_gpu_is_not_waited_for(amp_dtype):
     """torch itself raises where an operation waits."""

@@ -9,15 +9,14 @@ from torch import nn
 from glore_video.models.deployment.conv_bn_fusion import fuse_for_inference
 from glore_video.models.units.glore_unit import GloreUnit3d
 
-GPU = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-DEVICES = ["cpu", pytest.param("cuda", marks=GPU)]
+DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 ALLOWED = {torch.float32: 1e-4, torch.bfloat16: 0.05, torch.float16: 0.02}
 
 
-def unit_and_clip(*, normalize, training, positions=(4, 14, 14)):
+def unit_and_clip(*, normalize, training, positions=(4, 14, 14), order="reassociated"):
     """A unit with settled running statistics, and activations as after a ReLU, ten times as large."""
     torch.manual_seed(0)
-    unit = GloreUnit3d(32, normalize=normalize, order="reassociated")
+    unit = GloreUnit3d(32, normalize=normalize, order=order)
     nn.init.ones_(unit.blocker.weight)
     x = 10 * torch.randn(2, 32, *positions).abs()
     unit.blocker.momentum = 1.0
@@ -34,8 +33,9 @@ def relative(got, expected):
 @pytest.mark.parametrize("normalize", [True, False])
 @pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize("channels_last", [True, False])
-def test_output_and_gradients(device, dtype, normalize, training, channels_last):
-    unit, x = unit_and_clip(normalize=normalize, training=training)
+@pytest.mark.parametrize("order", ["reassociated", "lean"])
+def test_output_and_gradients(device, dtype, normalize, training, channels_last, order):
+    unit, x = unit_and_clip(normalize=normalize, training=training, order=order)
     weights = torch.randn_like(x)
     exact, x64 = copy.deepcopy(unit).double(), x.double().requires_grad_()
     expected = exact(x64)
@@ -66,8 +66,8 @@ def test_fused(device, dtype):
         assert relative((fused(x) - x).cpu().double(), expected) < ALLOWED[dtype]
 
 
-@GPU
-@pytest.mark.parametrize("order", ["published", "reassociated"])
+@pytest.mark.gpu
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
 @pytest.mark.parametrize("dtype", list(ALLOWED))
 def test_the_host_never_waits(order, dtype):
     unit, x = unit_and_clip(normalize=True, training=True)

@@ -16,6 +16,7 @@ from torch import nn
 from glore_video.errors import UsageError
 from glore_video.models.networks.eval_mode import eval_mode, trial_of_train_mode
 from glore_video.models.networks.inserted_units import inserted_units
+from glore_video.models.units.as_written import as_written
 
 # Operators that fvcore does not count and that multiply-add nothing worth counting.
 _ELEMENTWISE = frozenset(
@@ -114,7 +115,7 @@ def count_complexity(
     like = next(model.parameters())
     clip = torch.zeros(1, *clip_shape, device=like.device, dtype=like.dtype)
     mode = trial_of_train_mode(model) if training else eval_mode(model)
-    with mode, torch.no_grad(), _attention_in_parts(), warnings.catch_warnings():
+    with mode, as_written(model), torch.no_grad(), _attention_in_parts(), warnings.catch_warnings():
         # fvcore scripts functions at import and traces, both called deprecated by newer torch;
         # the tracer also warns about every size in Python arithmetic.
         warnings.simplefilter("ignore")

@@ -45,8 +45,23 @@ def refuse_idle_units(model: nn.Module) -> None:
     idle = idle_units(model)
     if idle:
         raise UsageError(_named(idle))
-    # Units that ran compiled keep their hooks: without them they would be compiled again.
+    # Units that ran compiled keep theirs.
     remove_hooks(model, _warn_of_idle_units)
+
+
+def is_watched(model: nn.Module) -> bool:
+    """Whether the next forward pass is to tell which units it runs, of the model or of one inside it.
+
+    That pass must not be compiled: networks of one kind share graphs, and torch does not ask whether one
+    has hooks that the other lacks.
+    """
+    return any(_warn_of_idle_units in module._forward_hooks.values() for module in model.modules())
+
+
+def note_run(unit: nn.Module) -> None:
+    """For who runs a unit without its hooks."""
+    if unit._forward_hooks:
+        remove_hooks(unit, _note_run)
 
 
 def stop_watching(model: nn.Module) -> None:
@@ -64,7 +79,8 @@ def remove_hooks(module: nn.Module, hook: Callable[..., Any]) -> None:
 
 def _note_run(unit: nn.Module, inputs: Any, output: Any) -> None:
     if not torch.compiler.is_compiling():
-        remove_hooks(unit, _note_run)
+        if not unit.__dict__.get(_RAN_COMPILED):  # without its hooks it would be compiled again
+            remove_hooks(unit, _note_run)
     # Not torch.compiler.is_exporting(), which torch 2.11 takes for true whenever it compiles.
     elif not getattr(torch.compiler, "_is_exporting_flag", False):
         # A compiled pass does this each time; that hooks go it could not say.
