@@ -5,11 +5,12 @@
     python benchmarks/network.py --device cuda --batch 16 --bf16 --compile --json network.json
     python benchmarks/network.py --device cuda --batch 16 --bf16 --compile --train
 
-Inference forms are eager unless compiled, and "fused" by `fuse_for_inference`. A training step is
-forward, loss, backward and SGD's update. Forms are measured in groups, each with the published order in
-eager fp32, to which ratios are: times are minima over interleaved rounds. "units %" is what a network
-takes on top of the same network without units (or non-local blocks) in the same form. The other columns are
-those of `benchmarks/unit.py`. bf16 pays only where the processor multiplies in it: on a CPU, AVX512-BF16 or AMX.
+Inference forms are eager unless compiled (as MODEL.COMPILE does: all, or the units alone), and "fused" by
+`fuse_for_inference`. A training step is forward, loss, backward and SGD's update. Forms are measured in
+groups, each with the published order in eager fp32, to which ratios are: times are minima over interleaved
+rounds. "units %" is what a network takes on top of the same network without units (or non-local blocks) in
+the same form. The other columns are those of `benchmarks/unit.py`. bf16 pays only where the
+processor multiplies in it: on a CPU, AVX512-BF16 or AMX.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from timing import device_name
 from torch import Tensor, nn
 
 from glore_video.cli.arguments import Parser, positive
+from glore_video.engine.compiling import Compiling
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -61,19 +63,22 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def a_pass(network: nn.Module, form: Form, clip: Tensor, args: argparse.Namespace) -> Pass:
-    network = in_form(network, form, training=args.train, backend=args.backend)
+    network = in_form(network, form, training=args.train)
+    compiling = Compiling(form.compiled, args.compile_mode, args.backend)
     kind = {"compiled": bool(form.compiled), "whole": form.compiled == "all"}
     if form.channels_last:
         clip = clip.contiguous(memory_format=LAST)
     dtype = torch.bfloat16 if form.bf16 else None
     if not args.train:
+        evaluate = compiling.for_evaluation(network)
 
         @torch.no_grad()
         def infer() -> None:
             with autocast(clip.device, dtype):
-                network(clip)
+                evaluate(clip)
 
         return Pass(infer, network, **kind)
+    logits_of = compiling.for_training(network, batch_size=len(clip))
     labels = torch.arange(len(clip), device=clip.device)
     optimizer = torch.optim.SGD(
         network.parameters(), lr=1e-4, momentum=0.9, nesterov=True, weight_decay=1e-4
@@ -81,7 +86,7 @@ def a_pass(network: nn.Module, form: Form, clip: Tensor, args: argparse.Namespac
 
     def forward() -> Tensor:
         with autocast(clip.device, dtype):
-            logits = network(clip)
+            logits = logits_of(clip)
         return nn.functional.cross_entropy(logits.float(), labels)
 
     def train() -> None:
@@ -126,6 +131,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--bf16", action="store_true", help="add forms in bf16 autocast")
     parser.add_argument(
         "--compile", nargs="*", choices=NETWORKS, help="these compiled, too; none named: all"
+    )
+    parser.add_argument(
+        "--compile-mode",
+        default="",
+        choices=("", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"),
+        help="torch.compile's, as MODEL.COMPILE_MODE",
     )
     parser.add_argument(
         "--no-cudnn-benchmark",

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 import torch
 from torch import nn
 
+from glore_video.engine.compiling import What
 from glore_video.models import (
     TinyResNet3d,
     create_model,
@@ -39,14 +40,14 @@ class Form:
         bf16: under autocast.
         channels_last: the memory format of weights and clips.
         fused: `fuse_for_inference`.
-        compiled: "all", "units" (each unit by itself) or nothing.
+        compiled: "all", "units" (each unit by itself) or nothing; see `engine.compiling`.
     """
 
     network: str
     bf16: bool = False
     channels_last: bool = False
     fused: bool = False
-    compiled: str = ""
+    compiled: What = ""
 
     def __str__(self) -> str:
         words = [self.network, "fused" if self.fused else ""]
@@ -56,9 +57,8 @@ class Form:
 
     def without_units(self) -> Form:
         """The plain network in this form. Of one whose units alone are compiled nothing is left to be."""
-        return Form(
-            "plain", self.bf16, self.channels_last, self.fused, self.compiled.replace("units", "")
-        )
+        compiled: What = "all" if self.compiled == "all" else ""
+        return Form("plain", self.bf16, self.channels_last, self.fused, compiled)
 
 
 BASE = Form("published")
@@ -113,18 +113,11 @@ def networks_of(name: str) -> dict[str, nn.Module]:
     return found
 
 
-def in_form(network: nn.Module, form: Form, *, training: bool, backend: str) -> nn.Module:
-    """A copy that runs so."""
+def in_form(network: nn.Module, form: Form, *, training: bool) -> nn.Module:
+    """A copy that runs so, but for what is compiled."""
     network = copy.deepcopy(network).train(training)
     if not training:
         network.requires_grad_(False)
     if form.fused:
         network = fuse_for_inference(network)
-    if form.channels_last:
-        network = network.to(memory_format=LAST)
-    if form.compiled == "all":
-        network = torch.compile(network, backend=backend)  # type: ignore[assignment]
-    if form.compiled == "units":
-        for unit in glore_units(network).values():
-            unit.compile(backend=backend)
-    return network
+    return network.to(memory_format=LAST) if form.channels_last else network

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -196,6 +197,8 @@ def _rows(args: argparse.Namespace) -> Iterator[CostRow]:
     from glore_video.models.deployment.complexity_table import measure
     from glore_video.runs.named_network import with_published_input
     from glore_video.runs.network import build_model
+    from glore_video.runs.step_memory import count_run
+    from glore_video.tasks import task_of
 
     names = args.model or ([] if args.cfg else list_models())
     for name in args.model:
@@ -208,12 +211,29 @@ def _rows(args: argparse.Namespace) -> Iterator[CostRow]:
         yield row
     for path in args.cfg:
         config = with_published_input(load_config(path))
+        task = task_of(config)
         if not config.MODEL.NUM_CLASSES:  # as many as data have that are not named here
-            config = with_values(config, {"MODEL.NUM_CLASSES": 400})
-        crop = args.crop or config.DATA.TEST_CROP_SIZE
-        yield measure(
+            config = with_values(config, {"MODEL.NUM_CLASSES": task.usual_classes})
+        model = build_model(config)
+        shown = list(task.shapes().values())
+        trained, tested = (_as_asked(path, shape, args) for shape in (shown[0], shown[-1]))
+        row = measure(
             Path(path).stem,
-            build_model(config),
-            shape=(3, args.frames or config.DATA.NUM_FRAMES, crop, crop),
-            views=args.views or config.TEST.NUM_ENSEMBLE_VIEWS * config.TEST.NUM_SPATIAL_CROPS,
+            model,
+            shape=tested,
+            views=args.views or task.views,
+            training=count_run(config, copy.deepcopy(model), shape=trained),
         )
+        yield row
+
+
+def _as_asked(path: str, shape: tuple[int, ...], args: argparse.Namespace) -> tuple[int, ...]:
+    """The shape of a config's inputs, with --frames and --crop in it."""
+    colours, *frames, height, width = shape
+    if args.frames and not frames:
+        raise UsageError(f"--frames {args.frames}: --cfg {path} takes pictures")
+    if args.frames:
+        frames = [args.frames]
+    if args.crop:
+        height = width = args.crop
+    return (colours, *frames, height, width)

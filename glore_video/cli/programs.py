@@ -26,6 +26,11 @@ def program(verb: str = "") -> str:
     return f"{'python -m glore_video' if name == '__main__.py' else 'glore-video'} {verb}".rstrip()
 
 
+def typed(verb: str) -> str:
+    """What is typed for it: as `program`, or `python tools/predict.py`."""
+    return f"python {sys.argv[0]}" if is_script() else program(verb)
+
+
 def command_parser(
     verb: str, description: str, *, notes: str = "", examples: Sequence[str] = ()
 ) -> argparse.ArgumentParser:
@@ -35,9 +40,9 @@ def command_parser(
         notes: text below the arguments.
         examples: arguments that can be typed after the command's name; or whole lines of torchrun.
     """
-    typed = f"python {sys.argv[0]}" if is_script() else program(verb)
     lines = [
-        f"  {line if line.startswith('torchrun ') else f'{typed} {line}'}" for line in examples
+        f"  {line if line.startswith('torchrun ') else f'{typed(verb)} {line}'}"
+        for line in examples
     ]
     width = shutil.get_terminal_size().columns - 2
     parts = [textwrap.fill(notes, width)] if notes else []

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from glore_video.cli.arguments import CFG_HELP
 from glore_video.cli.guarding import guarded
-from glore_video.cli.programs import command_parser
+from glore_video.cli.programs import command_parser, typed
 from glore_video.errors import UsageError
 from glore_video.processes.stop_signals import raised_signals
 
@@ -31,9 +31,16 @@ def parser() -> argparse.ArgumentParser:
             "--cfg quickstart",
             "--cfg k400_glore_r50 DATA.PATH_TO_DATA_DIR /data/k400 NUM_GPUS 8",
             "--cfg my.yaml --dry-run",
+            "--cfg my.yaml --find-batch",
         ],
     )
     add_run_arguments(parser)
+    parser.add_argument(
+        "--find-batch",
+        action="store_true",
+        help="say which TRAIN.BATCH_SIZE the device's memory is enough for, and stop: measured on a GPU, "
+        "estimated on a CPU; needs no data",
+    )
     return parser
 
 
@@ -88,9 +95,13 @@ def run(
         return 0
     if not args.cfg:
         given.error("--cfg FILE is needed; --list-configs lists those that the package has")
+    if args.dry_run and getattr(args, "find_batch", False):
+        given.error("--dry-run and --find-batch exclude each other")
     from glore_video.engine.run_log import setup_logging
 
     setup_logging(None, is_main=os.environ.get("RANK", "0") == "0")
+    if getattr(args, "find_batch", False):
+        return guarded(lambda: _find_batch(args.cfg, args.pairs))
     return guarded(lambda: _run(args.cfg, args.pairs, fixed, dry_run=args.dry_run))
 
 
@@ -129,6 +140,34 @@ def _run(cfg: str, pairs: Sequence[str], fixed: Mapping[str, bool], *, dry_run: 
             cpu_threads=config.CPU_THREADS,
             timeout=config.DIST_TIMEOUT,
         )
+
+
+def _find_batch(cfg: str, pairs: Sequence[str]) -> int:
+    from glore_video.config import load_config
+    from glore_video.engine.launch.processes import check_gpus, launch, under_torchrun
+    from glore_video.runs.settling import settled
+
+    if under_torchrun():
+        raise UsageError(
+            "--find-batch is one process: start it without torchrun (RANK is set), with NUM_GPUS as many as "
+            "processes will be"
+        )
+    config = settled(load_config(cfg, pairs), needs_data=False)
+    check_gpus(config.NUM_GPUS)
+    words = [*typed("train").split(), "--cfg", cfg, *pairs]
+    with raised_signals():
+        return launch(
+            partial(_batch_found, config, words),
+            num_gpus=min(1, config.NUM_GPUS),
+            cpu_threads=config.CPU_THREADS,
+        )
+
+
+def _batch_found(config: Config, words: Sequence[str], process: Process) -> int:
+    from glore_video.runs.batch_finding import find_batch
+
+    find_batch(config, process, words=words)
+    return 0
 
 
 def _process(config: Config, process: Process, *, accept_here: bool) -> int:

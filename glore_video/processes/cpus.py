@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from glore_video.processes.cgroups import groups_of
+
 
 def usable_cpus(root: Path = Path("/")) -> int:
     """Number of CPUs, at least 1. A quota of 2.5 CPUs counts as 2.
@@ -29,26 +31,8 @@ def _allowed_cpus() -> int:
 
 def _quotas(root: Path) -> Iterator[float]:
     """CPUs' worth of time that each cgroup around this process may take, where it is limited."""
-    mounts = root / "sys/fs/cgroup"
-    for controllers, path in _memberships(root / "proc/self/cgroup"):
-        if controllers == [""]:  # version 2, alone or beside version 1
-            folders = [mounts, mounts / "unified"]
-        elif "cpu" in controllers:
-            folders = [mounts / ",".join(controllers), mounts / "cpu"]
-        else:
-            continue
-        # In a container the path may be the host's, of which only the root is to be seen.
-        groups = [path, *path.parents]
-        for group in {folder / each for folder in folders for each in groups}:
-            yield from _quota(group)
-
-
-def _memberships(file: Path) -> Iterator[tuple[list[str], Path]]:
-    """(controllers, path below the mount) of the cgroups of this process."""
-    with suppress(OSError, ValueError):
-        for line in file.read_text(encoding="utf-8", errors="surrogateescape").splitlines():
-            _, controllers, path = line.split(":", 2)
-            yield controllers.split(","), Path(path.lstrip("/"))
+    for group in groups_of("cpu", root):
+        yield from _quota(group)
 
 
 def _quota(group: Path) -> Iterator[float]:

@@ -61,3 +61,34 @@ def is_lost_connection(error: Exception) -> bool:
     if isinstance(error, (dist.DistBackendError, dist.DistNetworkError)):
         return True
     return type(error) is RuntimeError and "gloo" in str(error).lower() and dist.is_initialized()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether this process asked a GPU, or torch its machine, for more memory than there is."""
+    torch: Any = sys.modules.get("torch")
+    if torch is None or not isinstance(error, RuntimeError):
+        return False
+    text = str(error)
+    return not carried_over(text) and (
+        isinstance(error, torch.OutOfMemoryError) or any(words in text for words in _OUT_OF_MEMORY)
+    )
+
+
+# Of the allocator for CPUs, of drivers, and of libraries that ask for workspaces of their own.
+_OUT_OF_MEMORY = (
+    "DefaultCPUAllocator: ",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+)
+
+
+def memory_asked_for(error: BaseException) -> str:
+    """How much could not be had, and of how much in all, as far as the error tells: "2.00 GiB of 80.00 GiB"."""
+    text = str(error)
+    asked = re.search(r"[Tt]ried to allocate ([\d.]+) ([KMG]iB|bytes)", text)
+    total = re.search(r"total capacity of ([\d.]+ [KMG]iB)", text)
+    if not asked:
+        return ""
+    amount = f"{int(asked[1]) / 2**30:.2f} GiB" if asked[2] == "bytes" else f"{asked[1]} {asked[2]}"
+    return f"{amount} of {total[1]}" if total else amount

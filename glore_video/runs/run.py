@@ -14,6 +14,7 @@ from glore_video.engine.precision import set_fp32_precision
 from glore_video.engine.protocols import Outcome, Task
 from glore_video.engine.run_log import MetricsLog
 from glore_video.files.whole_files import replace_file
+from glore_video.runs.memory_errors import memory_of_test_in_keys, memory_of_training_in_keys
 from glore_video.runs.network import build_model, load_initial_weights
 from glore_video.runs.testing import run_test
 from glore_video.runs.training import build_trainer, samples_per_step
@@ -37,14 +38,16 @@ def train_and_test(config: Config, process: Process) -> Outcome | None:
         output_dir, tensorboard=config.TENSORBOARD.ENABLE, enabled=process.is_main
     ) as metrics:
         if config.TRAIN.ENABLE:
-            _train(config, task, process, metrics)
+            with memory_of_training_in_keys(config, process):
+                _train(config, task, process, metrics)
         if not config.TEST.ENABLE:
             return None
-        if not process.is_main:
-            return run_test(config, task, process, metrics)
-        with waited_for(output_dir / "test", process.doing):
-            _write_config(config, output_dir / "test")
-            return run_test(config, task, process, metrics)
+        with memory_of_test_in_keys(config, process):
+            if not process.is_main:
+                return run_test(config, task, process, metrics)
+            with waited_for(output_dir / "test", process.doing):
+                _write_config(config, output_dir / "test")
+                return run_test(config, task, process, metrics)
 
 
 def _train(config: Config, task: Task, process: Process, metrics: MetricsLog) -> None:

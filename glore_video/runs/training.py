@@ -112,13 +112,7 @@ def build_train_step(config: Config, task: Task, model: nn.Module, process: Proc
     if process.device.type == "cpu" and precision.amp_dtype == torch.bfloat16:
         check_temporal_kernels(model, task.input_shape)
     _warn_of_small_groups(config, task, process)
-    convert_batch_norms(model, config.BN.NORM_TYPE, num_splits=config.BN.NUM_SPLITS)
-    if config.BN.FREEZE_AFFINE:
-        freeze_affine(model)
-    if config.MODEL.ACT_CHECKPOINT:
-        with naming("MODEL.ACT_CHECKPOINT = True"):
-            paths = [path for stage in stage_blocks(model) for blocks in stage for path in blocks]
-        checkpoint_activations(model, paths)
+    make_trainable(config, model)
     parallel = process.parallel(model)
     average = None
     if config.TRAIN.EMA_DECAY:
@@ -143,6 +137,17 @@ def build_train_step(config: Config, task: Task, model: nn.Module, process: Proc
         clip_value=config.SOLVER.CLIP_GRAD_VAL,
         average=average,
     )
+
+
+def make_trainable(config: Config, model: nn.Module) -> None:
+    """Change the model, in place, to what is trained: its batch norms, what is frozen and what kept."""
+    convert_batch_norms(model, config.BN.NORM_TYPE, num_splits=config.BN.NUM_SPLITS)
+    if config.BN.FREEZE_AFFINE:
+        freeze_affine(model)
+    if config.MODEL.ACT_CHECKPOINT:
+        with naming("MODEL.ACT_CHECKPOINT = True"):
+            paths = [path for stage in stage_blocks(model) for blocks in stage for path in blocks]
+        checkpoint_activations(model, paths)
 
 
 def _warn_of_small_groups(config: Config, task: Task, process: Process) -> None:

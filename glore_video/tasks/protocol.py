@@ -82,7 +82,22 @@ class RunTask(Task, Protocol):
         """Read the lists that the run needs, and log what the user should know of them."""
 
     def shapes(self) -> Mapping[str, tuple[int, ...]]:
-        """What the network is shown, in words -> (3, *positions)."""
+        """What the network is shown, in words -> (3, *positions): in training, then in a test."""
+
+    @property
+    def views(self) -> int:
+        """Inputs that a test makes of a sample, where their number does not depend on its size; else 1."""
+
+    @property
+    def lighter_test(self) -> str:
+        """What needs less memory in a test, in keys."""
+
+    @property
+    def usual_classes(self) -> int:
+        """How many classes costs are counted with where nothing tells their number."""
+
+    def example_targets(self, count: int) -> torch.Tensor:
+        """Of so many inputs, as a Batch has them: for a step without data."""
 
     def facts(self) -> Mapping[str, str]:
         """What else follows from the configuration, for --dry-run."""

@@ -185,6 +185,22 @@ class BaseTask(ABC):
     def shapes(self) -> dict[str, tuple[int, ...]]:
         return {f"training {self.words.input}": self.input_shape}
 
+    @property
+    def views(self) -> int:
+        return 1
+
+    @property
+    def lighter_test(self) -> str:
+        return "a smaller one"
+
+    @property
+    def usual_classes(self) -> int:
+        return 400
+
+    def example_targets(self, count: int) -> torch.Tensor:
+        """int64 (count,): one class each."""
+        return torch.zeros(count, dtype=torch.int64)
+
     def facts(self) -> dict[str, str]:
         return {}
 

@@ -15,7 +15,7 @@ def cfg(tmp_path):
         "MODEL: {ARCH: tiny, NUM_CLASSES: 5}\n"
         "DATA: {NUM_FRAMES: 4, TEST_CROP_SIZE: 32, TRAIN_CROP_SIZE: 32, "
         "TRAIN_JITTER_SCALES: [32, 32]}\n"
-        "TEST: {NUM_ENSEMBLE_VIEWS: 2, NUM_SPATIAL_CROPS: 3}\n"
+        "TRAIN: {BATCH_SIZE: 8}\nTEST: {NUM_ENSEMBLE_VIEWS: 2, NUM_SPATIAL_CROPS: 3}\n"
         "GLORE: {LOCATION: [[[0]]], NODES: 2, STATES: 4}\n"
     )
     return path
@@ -27,6 +27,31 @@ def test_a_config(cfg, capsys):
     assert out[0] == "small: 3 x 4 x 32 x 32, 6 views"
     assert out[-1].startswith("not counted, elementwise: add")
     assert any(line.startswith("of this in units") for line in out)
+    assert out[-2].startswith("a step of 8 clips a GPU in fp32: ")
+    assert out[-2].endswith(" in all; workspaces come on top")
+
+
+def test_a_config_of_pictures_and_one_of_scenes(tmp_path, capsys):
+    picture, scene = tmp_path / "picture.yaml", tmp_path / "scene.yaml"
+    picture.write_text(
+        "TASK: image_classification\nMODEL: {ARCH: tiny2d, NUM_CLASSES: 5}\n"
+        "DATA: {TRAIN_CROP_SIZE: 32, TEST_CROP_SIZE: 64}\nTEST: {NUM_SPATIAL_CROPS: 5}\n"
+    )
+    scene.write_text(
+        "TASK: segmentation\nMODEL: {NAME: timm/resnet18, NUM_CLASSES: 0}\n"
+        "DATA: {TRAIN_CROP_SIZE: 64, TRAIN_CROP_HEIGHT: 32}\nTRAIN: {MIXED_PRECISION: True}\n"
+    )
+    assert main(["--cfg", str(picture), "--cfg", str(scene)]) == 0
+    of_picture, of_scene = capsys.readouterr().out.split("\n\n")
+    assert of_picture.startswith("picture: 3 x 64 x 64, 5 views\n")
+    assert "of each input of 3 x 32 x 32 in training" in of_picture
+    assert of_scene.startswith("scene: 3 x 32 x 64, 1 view\n")
+    assert re.search(r"^Res3 \(backbone.layer2\) ", of_scene, re.MULTILINE)
+    # Logits of 19 classes in float32, and the targets.
+    assert re.search(rf"^loss .* {(19 * 4 + 8) * 32 * 64 / 1e6:.2f}$", of_scene, re.MULTILINE)
+    assert " pictures a GPU in bf16: " in of_scene
+    assert main(["--cfg", str(picture), "--frames", "4"]) == 2
+    assert "--frames 4: --cfg " in capsys.readouterr().err
 
 
 def test_several_as_a_table(cfg, capsys):
@@ -70,7 +95,7 @@ def test_a_network_of_another_package_with_units(capsys):
     assert main(model) == 0
     plain = capsys.readouterr().out
     assert plain.startswith("torchvision/resnet18: 3 x 224 x 224, 1 view\n")
-    assert re.search(r"^one view +1\.8\d+ +\d+\.\d+ +11\.690$", plain, re.MULTILINE)
+    assert re.search(r"^one view +1\.8\d+ +\d+\.\d+ +11\.690( +\d+\.\d\d){2}$", plain, re.MULTILINE)
     assert main([*model, "--glore-after", "layer3.*", "--markdown"]) == 0
     row = capsys.readouterr().out.splitlines()[2]
     # Two units of 256 channels, 64 nodes, 128 states: five layers' weights, biases and the norm.

@@ -2,6 +2,7 @@
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 
@@ -9,11 +10,12 @@ from glore_video.engine.activation_checkpoints import checkpoint_activations
 from glore_video.models import build_network, insert_glore, stage_blocks
 
 
-def networks():
+def networks(order="auto"):
     torch.manual_seed(0)
     plain = build_network("tiny", num_classes=4, dropout_rate=0.3)
     insert_glore(plain, after=["stage1.0"], nodes=4, states=8)
     nn.init.constant_(plain.stage1[0].glore.blocker.weight, 0.5)
+    plain.stage1[0].glore.order = order
     wrapped = copy.deepcopy(plain)
     paths = [path for stage in stage_blocks(wrapped) for blocks in stage for path in blocks]
     return plain, checkpoint_activations(wrapped, paths)
@@ -35,8 +37,9 @@ def step(model):
     return saved, [parameter.grad for parameter in model.parameters()]
 
 
-def test_gradients_and_statistics_are_the_same():
-    plain, wrapped = networks()
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
+def test_gradients_and_statistics_are_the_same(order):
+    plain, wrapped = networks(order)
     (all_saved, expected), (saved, gradients) = step(plain), step(wrapped)
     assert saved < 0.7 * all_saved
     assert all(torch.equal(a, b) for a, b in zip(expected, gradients, strict=True))

@@ -1,12 +1,22 @@
+from dataclasses import replace
+
 import pytest
+import torch
 from torch import nn
 
 from glore_video.models.deployment.complexity import Complexity, Cost
 from glore_video.models.deployment.complexity_table import (
     CostRow,
+    TrainingMemory,
     markdown,
     measure,
     text,
+)
+from glore_video.models.deployment.saved_memory import (
+    GLORE_UNITS,
+    NONLOCAL_BLOCKS,
+    SavedMemory,
+    count_saved,
 )
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.insertion import insert_glore
@@ -25,37 +35,67 @@ COUNTED = Complexity(
     elementwise_ops={"add": 26, "relu": 3},
 )
 LABELS = {"stem": "stem", "stage": "Res2 (stage)", "drop": "drop"}
-ROW = CostRow("net", (3, 8, 256, 256), 30, COUNTED, 28.0, LABELS, PUBLISHED)
+PARTS = {"stem": 40_000_000, "stage": 20_250_000, "drop": 0}
+MEMORY = TrainingMemory(
+    shape=(3, 8, 224, 224),
+    float32=SavedMemory(
+        sum(PARTS.values()) + 500_000,
+        {**PARTS, "loss": 500_000},
+        {GLORE_UNITS: 3_000_000, NONLOCAL_BLOCKS: 1_000_000},
+        0,
+    ),
+    bf16=SavedMemory(
+        31_000_000,
+        {"stem": 20_000_000, "stage": 10_500_000, "loss": 500_000},
+        {GLORE_UNITS: 1_500_000, NONLOCAL_BLOCKS: 500_000},
+        9_000_000,
+    ),
+    step="a step of 8 clips",
+)
+ROW = CostRow("net", (3, 8, 256, 256), 30, COUNTED, 28.0, LABELS, MEMORY, PUBLISHED)
 
 
 def test_text():
     assert text(ROW).splitlines() == [
         "net: 3 x 8 x 256 x 256, 30 views",
-        "                                     GMACs  activations M  parameters M",
-        "stem                                10.000          50.00         0.007",
-        "Res2 (stage)                        20.000          27.50        33.725",
-        "one view                            30.000          77.50        33.732",
-        "of this in units                     6.500          14.00         5.750",
+        "                                     GMACs  activations M  parameters M   saved MB  in bf16",
+        "stem                                10.000          50.00         0.007      40.00    20.00",
+        "Res2 (stage)                        20.000          27.50        33.725      20.25    10.50",
+        "loss                                 0.000           0.00         0.000       0.50     0.50",
+        "one view                            30.000          77.50        33.732      60.75    31.00",
+        "of this in units                     6.500          14.00         5.750       4.00     2.00",
+        "of this in non-local blocks                                                   1.00     0.50",
         "one view as it runs                 28.000  (units reordered)",
         "30 views                             900.0",
         "published                            25.89                        24.33",
         "published top-1 / top-5: 71.46 / 89.68 (somebody, 30 views)",
+        "saved: for the backward pass of each input of 3 x 8 x 224 x 224 in training on a GPU, "
+        "computed, 1e6 bytes",
+        "a step of 8 clips",
         "NOT COUNTED: cumsum 2",
         "not counted, elementwise: add 26, relu 3",
     ]
 
 
+def test_text_where_memory_is_not_known():
+    lines = text(replace(ROW, training="its shapes depend on numbers")).splitlines()
+    assert lines[1] == "                                     GMACs  activations M  parameters M"
+    assert lines[2] == "stem                                10.000          50.00         0.007"
+    assert "memory in training is not known: its shapes depend on numbers" in lines
+
+
 def test_markdown():
     plain = Complexity(Cost(1.0, 2.0, 3_000_000), {}, Cost(), {}, {"add": 1, "silu": 1})
-    lines = markdown([ROW, CostRow("plain", (3, 32, 224, 224), 1, plain, 1.0, {})]).splitlines()
+    unknown = CostRow("plain", (3, 32, 224, 224), 1, plain, 1.0, {}, "not known")
+    lines = markdown([ROW, unknown]).splitlines()
     columns = {line.count("|") for line in lines[:4]}
-    assert columns == {9}
+    assert columns == {10}
     assert lines[2] == (
-        "| net | 8 x 256² | 33.73 | 30.00 x 30 | 77.5 | 5.75, 6.50 (4.50 as run) "
-        "| 24.33, 25.89 | 71.46 / 89.68 |"
+        "| net | 8 x 256² | 33.73 | 30.00 x 30 | 77.5 | 61, 31 of 8 x 224² "
+        "| 5.75, 6.50 (4.50 as run) | 24.33, 25.89 | 71.46 / 89.68 |"
     )
-    assert lines[3] == "| plain | 32 x 224² | 3.00 | 1.00 x 1 | 2.0 | - | - | - |"
-    assert lines[5].endswith("Not counted: add, relu, silu, activation functions and reshapes.")
+    assert lines[3] == "| plain | 32 x 224² | 3.00 | 1.00 x 1 | 2.0 | - | - | - | - |"
+    assert lines[5].endswith("not counted: add, relu, silu, activation functions and reshapes.")
     assert lines[6] == "**Not counted, though they may multiply-add: cumsum.**"
 
 
@@ -71,11 +111,16 @@ def test_units_are_counted_in_both_orders():
     assert row.complexity.units.gmacs * 1e9 == pytest.approx(expected)
     assert row.gmacs_as_run < row.complexity.gmacs
     assert row.published is None
+    assert row.training == TrainingMemory(
+        (3, 4, 32, 32),
+        count_saved(model.train(), (3, 4, 32, 32)),
+        count_saved(model, (3, 4, 32, 32), amp_dtype=torch.bfloat16),
+    )
 
 
 def test_parts_add_up_and_have_the_names_of_stages():
     model = PreactResNet3d(50, num_classes=3)
-    row = measure("preact", model, shape=(3, 2, 32, 32), views=1)
+    row = measure("preact", model, shape=(3, 2, 32, 32), views=1, training="not counted here")
     assert list(row.labels.values())[:6] == [
         "conv1",
         "Res2 (conv2)",

@@ -41,6 +41,10 @@ class Activity:
         finally:
             self._now = (what, step, phase, False, time.monotonic())
 
+    @property
+    def what(self) -> str:
+        return self._now[0]
+
     def seconds(self) -> float:
         """Since it last changed."""
         return time.monotonic() - self._now[-1]

@@ -59,7 +59,7 @@ class Complexity:
 
     Attributes:
         total: the whole network.
-        parts: its children, lists of blocks taken apart; they add up to the total.
+        parts: its children, lists of blocks and a backbone taken apart; they add up to the total.
         units: the share of inserted units.
         skipped_ops: operators that may multiply-add and were not counted, with how often each ran.
         elementwise_ops: operators that are not counted because each number is touched only once
@@ -148,7 +148,7 @@ def count_complexity(
 
     return Complexity(
         total=cost(""),
-        parts={path: cost(path) for path in _parts(model)},
+        parts={path: cost(path) for path in parts_of(model)},
         units=sum((cost(path) for path in inserted_units(model)), Cost()),
         skipped_ops={op: n for op, n in sorted(unsupported.items()) if op not in _ELEMENTWISE},
         elementwise_ops={op: n for op, n in sorted(unsupported.items()) if op in _ELEMENTWISE},
@@ -166,9 +166,10 @@ def _attention_in_parts() -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(fast)
 
 
-def _parts(model: nn.Module) -> Iterator[str]:
+def parts_of(model: nn.Module) -> Iterator[str]:
+    """Paths of the parts that a cost is given by: children, lists of blocks and a backbone taken apart."""
     for name, child in model.named_children():
-        if isinstance(child, nn.ModuleList):
+        if isinstance(child, nn.ModuleList) or name == "backbone":
             yield from (f"{name}.{index}" for index, _ in child.named_children())
         else:
             yield name

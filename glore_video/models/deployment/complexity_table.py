@@ -1,16 +1,40 @@
-"""Costs of networks as text and as a Markdown table, beside the published figures."""
+"""Costs of networks, in training too, as text and as a Markdown table, beside the published figures."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
 from glore_video.models.deployment.complexity import Complexity, Cost, count_complexity
+from glore_video.models.deployment.saved_memory import (
+    NONLOCAL_BLOCKS,
+    SavedMemory,
+    UncountableError,
+    count_saved,
+)
+from glore_video.models.networks.eval_mode import trial_of_train_mode
 from glore_video.models.networks.inserted_units import glore_units
 from glore_video.models.networks.stages import stage_blocks
 from glore_video.models.weights.published import PUBLISHED, Published
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """What one input costs in training.
+
+    Attributes:
+        shape: of an input in training.
+        float32, bf16: what is kept for the backward pass, without and under autocast.
+        step: a line about a whole training step; "" where nothing says how large it is.
+    """
+
+    shape: tuple[int, ...]
+    float32: SavedMemory
+    bf16: SavedMemory
+    step: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +48,7 @@ class CostRow:
         complexity: with GloRe units in the published order, layer by layer.
         gmacs_as_run: 1e9 multiply-adds a view, units in the order that they choose.
         labels: part of the network -> what to call it.
+        training: memory, or why it is not known.
         published: figures to compare with.
     """
 
@@ -33,11 +58,23 @@ class CostRow:
     complexity: Complexity
     gmacs_as_run: float
     labels: dict[str, str]
+    training: TrainingMemory | str
     published: Published | None = None
 
 
-def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) -> CostRow:
-    """Counts a network's cost; `name` finds what is published about it."""
+def measure(
+    name: str,
+    model: nn.Module,
+    *,
+    shape: tuple[int, ...],
+    views: int,
+    training: TrainingMemory | str | None = None,
+) -> CostRow:
+    """Counts a network's cost; `name` finds what is published about it.
+
+    Args:
+        training: if it is known already; else it is counted of the same inputs.
+    """
     as_run = count_complexity(model, shape)
     layer_by_layer = count_layer_by_layer(model, shape) if glore_units(model) else as_run
     return CostRow(
@@ -47,8 +84,19 @@ def measure(name: str, model: nn.Module, *, shape: tuple[int, ...], views: int) 
         complexity=layer_by_layer,
         gmacs_as_run=as_run.gmacs,
         labels=_labels(model, list(layer_by_layer.parts)),
+        training=training or count_training(model, shape),
         published=PUBLISHED.get(name),
     )
+
+
+def count_training(model: nn.Module, shape: tuple[int, ...]) -> TrainingMemory | str:
+    """Memory of a network in training, or why it can't be counted."""
+    with trial_of_train_mode(model):
+        try:
+            plain, low = (count_saved(model, shape, amp_dtype=d) for d in (None, torch.bfloat16))
+        except UncountableError as error:
+            return str(error)
+    return TrainingMemory(shape, plain, low)
 
 
 def count_layer_by_layer(model: nn.Module, shape: tuple[int, ...]) -> Complexity:
@@ -65,15 +113,20 @@ def count_layer_by_layer(model: nn.Module, shape: tuple[int, ...]) -> Complexity
 
 def text(row: CostRow) -> str:
     """A network's cost by stage, with everything that was not counted."""
-    counted = row.complexity
+    counted, memory = row.complexity, row.training
+    known = isinstance(memory, TrainingMemory)
     lines = [
         f"{row.name}: {' x '.join(map(str, row.shape))}, {_views(row.views)}",
-        f"{'':<32}{'GMACs':>10}{'activations M':>15}{'parameters M':>14}",
-        *(_cost(row.labels[path], cost) for path, cost in counted.parts.items() if cost != Cost()),
-        _cost("one view", counted.total),
+        f"{'':<32}{'GMACs':>10}{'activations M':>15}{'parameters M':>14}"
+        + (f"{'saved MB':>11}{'in bf16':>9}" if known else ""),
+        *_parts(row),
+        _cost("one view", counted.total) + _saved(memory, _ALL),
     ]
     if counted.units.parameters:
-        lines.append(_cost("of this in units", counted.units))
+        lines.append(_cost("of this in units", counted.units) + _saved(memory, _UNITS))
+    if isinstance(memory, TrainingMemory) and len(memory.float32.units) > 1:
+        in_blocks = f"of this in {NONLOCAL_BLOCKS}"
+        lines.append(f"{in_blocks:<71}{_saved(memory, NONLOCAL_BLOCKS)}")
     if row.gmacs_as_run != counted.gmacs:
         lines.append(f"{'one view as it runs':<32}{row.gmacs_as_run:>10.3f}  (units reordered)")
     if row.views > 1:
@@ -86,6 +139,7 @@ def text(row: CostRow) -> str:
             f"published top-1 / top-5: {row.published.top1} / {row.published.top5} "
             f"({row.published.source}, {_views(row.published.views)})"
         )
+    lines += _about_training(memory)
     for title, ops in (
         ("NOT COUNTED", counted.skipped_ops),
         ("not counted, elementwise", counted.elementwise_ops),
@@ -95,12 +149,51 @@ def text(row: CostRow) -> str:
     return "\n".join(lines)
 
 
+def _parts(row: CostRow) -> list[str]:
+    """A line a part that costs anything."""
+    costs, memory = row.complexity.parts, row.training
+    names = list(costs)
+    if isinstance(memory, TrainingMemory):
+        names += [name for name in memory.float32.parts if name not in costs]
+    lines = []
+    for name in names:
+        cost, saved = costs.get(name, Cost()), _saved(memory, name)
+        if cost != Cost() or saved.strip("0. "):
+            lines.append(_cost(row.labels.get(name, name), cost) + saved)
+    return lines
+
+
+def _saved(memory: TrainingMemory | str, share: str) -> str:
+    """The columns of training, megabytes of a part, a kind of units or all: in float32, in bf16."""
+    if isinstance(memory, str):
+        return ""
+    plain, low = (_shares(saved).get(share, 0) / 1e6 for saved in (memory.float32, memory.bf16))
+    return f"{plain:>11.2f}{low:>9.2f}"
+
+
+_ALL, _UNITS = "", "units"
+
+
+def _shares(saved: SavedMemory) -> dict[str, int]:
+    return {**saved.units, _UNITS: sum(saved.units.values()), **saved.parts, _ALL: saved.each}
+
+
+def _about_training(memory: TrainingMemory | str) -> list[str]:
+    if isinstance(memory, str):
+        return [f"memory in training is not known: {memory}"]
+    lines = [
+        f"saved: for the backward pass of each input of {' x '.join(map(str, memory.shape))} in "
+        "training on a GPU, computed, 1e6 bytes"
+    ]
+    return lines + [memory.step] * bool(memory.step)
+
+
 def markdown(rows: Sequence[CostRow]) -> str:
     """A table with a line for each network."""
     lines = [
-        "| network | input | parameters M | GMACs x views | activations M | units: parameters M, GMACs "
-        "| published: parameters M, GMACs | published top-1 / top-5 |",
-        "|---|---|---|---|---|---|---|---|",
+        "| network | input | parameters M | GMACs x views | activations M | saved MB, in bf16 "
+        "| units: parameters M, GMACs | published: parameters M, GMACs | published top-1 / top-5 |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     skipped: set[str] = set()
     elementwise: set[str] = set()
@@ -111,15 +204,21 @@ def markdown(rows: Sequence[CostRow]) -> str:
             units = f"{counted.units.parameters / 1e6:.2f}, {counted.units.gmacs:.2f}"
         if row.gmacs_as_run != counted.gmacs:
             units += f" ({counted.units.gmacs + row.gmacs_as_run - counted.gmacs:.2f} as run)"
-        figures = accuracy = "-"
+        figures = accuracy = saved = "-"
+        if isinstance(row.training, TrainingMemory):
+            saved = ", ".join(
+                f"{memory.each / 1e6:.0f}" for memory in (row.training.float32, row.training.bf16)
+            )
+            if row.training.shape != row.shape:
+                saved += f" of {_size(row.training.shape)}"
         if published:
             accuracy = f"{published.top1:.2f} / {published.top5:.2f}"
             if published.gmacs and published.parameters:
                 figures = f"{published.parameters:.2f}, {published.gmacs:.2f}"
         lines.append(
             f"| {row.name} | {_size(row.shape)} | {counted.parameters / 1e6:.2f} "
-            f"| {counted.gmacs:.2f} x {row.views} | {counted.total.activations:.1f} | {units} "
-            f"| {figures} | {accuracy} |"
+            f"| {counted.gmacs:.2f} x {row.views} | {counted.total.activations:.1f} | {saved} "
+            f"| {units} | {figures} | {accuracy} |"
         )
         skipped |= set(counted.skipped_ops)
         elementwise |= set(counted.elementwise_ops)
@@ -128,7 +227,9 @@ def markdown(rows: Sequence[CostRow]) -> str:
         "One multiply-add counts as one, a batch norm as two a number. (pytorchvideo's own figures "
         "count five a number for c2d and i3d and none for slow and slowfast, the whole difference.) "
         "Units are counted layer by layer, as published; they run in the cheaper order of two. "
-        "Activations are what convolutions, matrix products and linear layers return. Not counted: "
+        "Activations are what convolutions, matrix products and linear layers return. Saved is what "
+        "one input more keeps for the backward pass in training, on a GPU and with units as they run: "
+        "computed, 1e6 bytes, in float32 and under bf16 autocast. Multiply-adds not counted: "
         f"{', '.join([*sorted(elementwise), 'activation functions and reshapes'])}.",
     ]
     if skipped:

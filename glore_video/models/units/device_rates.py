@@ -55,4 +55,6 @@ def device_rates(device: torch.device) -> DeviceRates:
 
 @cache
 def _name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    # Memory is counted as on a GPU where there is none.
+    is_there = device.type == "cuda" and torch.cuda.is_available()
+    return torch.cuda.get_device_name(device) if is_there else device.type

@@ -83,12 +83,13 @@ class LeanFunction(torch.autograd.Function):
         shortcut, grad = gradients[0], gradients[-1]
         if grad is None:
             return (None, shortcut, *[None] * (2 + _WEIGHTS))
-        x, gamma, beta, *read = ctx.saved_tensors[:7]
-        weights = ctx.saved_tensors[7 : 7 + _WEIGHTS]
+        saved = ctx.saved_tensors  # once: checkpointed blocks refuse to unpack them again
+        x, gamma, beta, *read = saved[:7]
+        weights = saved[7 : 7 + _WEIGHTS]
         if torch.is_grad_enabled() or is_batched(grad):
             return _recomputed(ctx, (x, gamma, beta, *weights), read[:2], gradients)
-        low = LeanWeights(*ctx.saved_tensors[7 + _WEIGHTS : 7 + 2 * _WEIGHTS])
-        steps = LeanSteps(*ctx.saved_tensors[7 + 2 * _WEIGHTS :])
+        low = LeanWeights(*saved[7 + _WEIGHTS : 7 + 2 * _WEIGHTS])
+        steps = LeanSteps(*saved[7 + 2 * _WEIGHTS :])
         with without_autocast(x):
             of_norm: tuple[Tensor | None, ...] = (None, None)
             if settings.norm is not None:

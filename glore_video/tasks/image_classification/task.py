@@ -110,6 +110,14 @@ class ImageClassification(ListedTask[SampleList]):
         size = self.config.DATA.TEST_CROP_SIZE
         return {"training picture": self.input_shape, "test picture": (3, size, size)}
 
+    @property
+    def views(self) -> int:
+        return views_tested(self.config).num_views
+
+    @property
+    def usual_classes(self) -> int:
+        return 1000
+
     def facts(self) -> dict[str, str]:
         """Views of a picture."""
         views = views_tested(self.config)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from glore_video.data.masks.known_classes import classes_of_weights
@@ -168,6 +169,20 @@ class Segmentation(ListedScenes):
         if self.config.TEST.WINDOW:
             shapes["test window"] = (3, *self.config.TEST.WINDOW)
         return shapes
+
+    @property
+    def lighter_test(self) -> str:
+        height, width = self.input_shape[1:]
+        return f"a smaller one, or TEST.WINDOW [{height}, {width}] instead of whole pictures"
+
+    @property
+    def usual_classes(self) -> int:
+        """Cityscapes'."""
+        return 19
+
+    def example_targets(self, count: int) -> torch.Tensor:
+        """int64 (count, height, width)."""
+        return torch.zeros(count, *self.input_shape[1:], dtype=torch.int64)
 
     def facts(self) -> dict[str, str]:
         """How pictures are tested."""

@@ -115,12 +115,16 @@ class VideoClassification(ListedTask[VideoList]):
         test = (3, data.NUM_FRAMES, data.TEST_CROP_SIZE, data.TEST_CROP_SIZE)
         return {"training clip": self.input_shape, "test clip": test}
 
+    @property
+    def views(self) -> int:
+        return self.config.TEST.NUM_ENSEMBLE_VIEWS * self.config.TEST.NUM_SPATIAL_CROPS
+
     def facts(self) -> dict[str, str]:
         """Views of a video, and the time that a clip spans."""
-        test, rate = self.config.TEST, self.config.DATA.TARGET_FPS
+        rate = self.config.DATA.TARGET_FPS
         fps = Fraction(str(rate)) if rate else Fraction(30)
         seconds = float(span(clip_sampling(self.config), fps) / fps)
         return {
-            "views a video": str(test.NUM_ENSEMBLE_VIEWS * test.NUM_SPATIAL_CROPS),
+            "views a video": str(self.views),
             "clip span": f"{seconds:.2f} s{'' if rate else ' of a 30 fps video'}",
         }
