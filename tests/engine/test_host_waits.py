@@ -19,7 +19,8 @@ from glore_video.engine.launch.processes import Process
 from glore_video.engine.moving_average import MovingAverage
 from glore_video.engine.optimizer import GroupRules, build_optimizer, parameter_groups
 from glore_video.engine.precision import Precision
-from glore_video.models import build_network, insert_glore
+from glore_video.models import build_network, glore_units, insert_glore
+from glore_video.models.networks.backbones import slow_frames
 from glore_video.pixels import normalize
 from glore_video.tasks.classification.meter import TrainingMeter
 from glore_video.tasks.classification.mixing import Mixing
@@ -46,10 +47,13 @@ class NoWaits(TorchDispatchMode):
         if not self.complains:
             return result
         name = func.overloadpacket.__name__
+        to_device = isinstance(result, torch.Tensor) and result.device == META
+        if to_device and kwargs and kwargs.get("non_blocking"):
+            return result
         if name in ("_to_copy", "copy_", "_foreach_copy_"):
             devices = {t.device for t in tree_leaves((args, result)) if isinstance(t, torch.Tensor)}
             assert len(devices) == 1, f"{name} between {devices}"
-        if isinstance(result, torch.Tensor) and result.device == META:
+        if to_device:
             assert name != "lift_fresh", "numbers of the host are copied to the device"
         return result
 
@@ -140,11 +144,32 @@ def mixing(**changes):
     ],
     ids=["cross-entropy", "mixup", "cutmix", "binary", "binary, mixup"],
 )
-@pytest.mark.parametrize("units", [False, True], ids=["plain", "units"])
-def test_classes_of_clips(objective, units):
-    model = build_network("tiny", num_classes=CLASSES)
-    if units:
-        insert_glore(model, after=["stage2.0"])
+def test_classes_of_clips(objective):
+    two_steps_of_clips(build_network("tiny", num_classes=CLASSES), objective)
+
+
+class SlowPathway(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.network = build_network("tiny", num_classes=CLASSES)
+
+    def forward(self, clips):
+        return self.network(slow_frames(clips, 2))
+
+
+def test_the_frames_of_slowfasts_slow_pathway():
+    two_steps_of_clips(SlowPathway(), CrossEntropy())
+
+
+@pytest.mark.parametrize("order", ["published", "reassociated", "lean"])
+def test_units_in_all_orders_of_their_products(order):
+    model = insert_glore(build_network("tiny", num_classes=CLASSES), after=["stage2.0"])
+    for unit in glore_units(model).values():
+        unit.order = order
+    two_steps_of_clips(model, CrossEntropy())
+
+
+def two_steps_of_clips(model, objective):
     step = step_of(model, objective=objective, meter=TrainingMeter(), normalize=RGB)
     clips = torch.zeros(4, 3, 4, 32, 32, dtype=torch.uint8)
     two_steps(step, clips, torch.zeros(4, dtype=torch.int64))
