@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All that needs a GPU, in less than eight minutes: the device's rates, the tests that run on it, a unit
+# All that needs a GPU, within eight minutes: the device's rates, the tests that run on it, a unit
 # in every form, whole networks, the training loop's overhead, a short run on encoded videos.
 #
 #   bash benchmarks/gpu.sh                            # writes outputs/gpu, or into the folder $OUT

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 UNMEASURED = """
-Not measured on a GPU. `bash benchmarks/gpu.sh` on a machine with one takes less than eight minutes and
-leaves `outputs/gpu/gpu.json`; copied to `benchmarks/results/gpu.json`, `python benchmarks/docs_tables.py` makes the
+Not measured on a GPU. `bash benchmarks/gpu.sh` on a machine with one ends within eight minutes (what would take
+longer is cut off) and leaves `outputs/gpu/gpu.json`; copied to `benchmarks/results/gpu.json`, `python benchmarks/docs_tables.py` makes the
 tables of it that will stand here: a unit in every form, whole networks, what the loop and the reading of
 videos leave of the bare step's rate.
 
@@ -20,6 +20,10 @@ def gpu_section(gpu: dict[str, Any] | None) -> str:
         return UNMEASURED
     results = gpu["results"]
     blocks = [states(gpu["parts"], results)]
+    if "rates" in results:
+        rates = {k: v for k, v in results["rates"].items() if isinstance(v, float)}
+        told = ", ".join(f"{name} {value:.2g}" for name, value in rates.items())
+        blocks.append(f"`benchmarks/device_rates.py`: {told}.")
     if "unit" in results:
         blocks += unit_tables(results["unit"]["rows"])
     for part in ("network_training", "network_inference"):

@@ -51,8 +51,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         + (f", copies {bytes_a_second / 1e9:.0f} GB/s" if bytes_a_second else "")
     )
     rows: list[Row] = []
-    sizes = itertools.product(args.stages, args.batch, args.frames, args.dtype, (True, False))
-    for stage, batch, frames, dtype, training in sizes:
+    sizes = itertools.product(args.batch, args.frames, args.dtype, args.stages, (True, False))
+    for batch, frames, dtype, stage, training in sizes:
         torch.manual_seed(0)
         x = an_input(
             stage, batch=batch, frames=frames, channels_last=args.channels_last, device=device

@@ -83,8 +83,8 @@ class Model(Section):
     )
     COMPILE: Compiled = key(
         "",
-        "through torch.compile: the whole network (all), which takes minutes and is fastest, or "
-        "its GloRe units and non-local blocks alone (units), which takes seconds",
+        "through torch.compile, in training, validation and the test: the whole network (all), or "
+        "its GloRe units and non-local blocks alone (units), which compile sooner",
     )
     COMPILE_MODE: Literal["", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] = (
         key("", "torch.compile's mode; the first two record CUDA graphs")

@@ -23,6 +23,11 @@ Forward = Callable[[Tensor], Any]
 What = Literal["", "all", "units"]
 
 _OF_CUDA_GRAPHS = ("reduce-overhead", "max-autotune")
+# Errors of inductor, and what is not there.
+_MISSING = {
+    "InvalidCxxCompiler": "working C++ compiler (the environment's CXX names one)",
+    "TritonMissing": "Triton for this GPU",
+}
 # Of training and of eval mode, of one input alone and of several, and some to spare.
 _GRAPHS_OF_A_UNIT = 8
 
@@ -63,7 +68,7 @@ class Compiling:
         """
         if self.what != "all":
             return self._own(network)
-        compiled = torch.compile(network, **self._options())
+        compiled = _told(torch.compile(network, **self._options()), "all")
         looked_at = _LookedAt(network)
 
         def forward(inputs: Tensor) -> Any:
@@ -87,7 +92,7 @@ class Compiling:
         """
         if self.what != "all":
             return self._own(network)
-        compiled = torch.compile(network, **self._options())
+        compiled = _told(torch.compile(network, **self._options()), "all")
         looked_at = _LookedAt(network)
         first = 0
 
@@ -113,6 +118,24 @@ class Compiling:
 
     def _options(self) -> dict[str, Any]:
         return {"backend": self.backend, **({"mode": self.mode} if self.mode else {})}
+
+
+def _told(compiled: Any, what: What) -> Forward:
+    """What is compiled; that there is no compiler on this machine is the user's to mend."""
+
+    def call(inputs: Tensor) -> Any:
+        try:
+            return compiled(inputs)
+        except RuntimeError as error:  # by names: importing torch._dynamo takes seconds
+            cause = getattr(error, "inner_exception", error)
+            missing = _MISSING.get(type(cause).__name__)
+            if not missing:
+                raise
+            raise UsageError(
+                f"MODEL.COMPILE = {what}: torch.compile finds no {missing}; MODEL.COMPILE '' runs without"
+            ) from error
+
+    return call
 
 
 class _LookedAt:
@@ -160,10 +183,11 @@ def compile_units(units: Sequence[nn.Module], **options: Any) -> None:
     for unit in units:
         if unit._compiled_call_impl is None:
             unit.compile(**options)
-            unit._compiled_call_impl = _with_dynamic_sizes(unit, unit._compiled_call_impl)
+            compiled = _told(unit._compiled_call_impl, "units")
+            unit._compiled_call_impl = _with_dynamic_sizes(unit, compiled)
 
 
-def _with_dynamic_sizes(unit: nn.Module, compiled: Any) -> Forward:
+def _with_dynamic_sizes(unit: nn.Module, compiled: Forward) -> Forward:
     tokens = isinstance(unit, GloreUnit) and unit.layout == "channels_last"
 
     def call(x: Tensor) -> Any:

@@ -72,6 +72,7 @@ def test_counts_in_tables():
 
 
 GPU = {
+    "rates": '{"device": "A GPU", "torch": "2.15.0", "launch": 5.25e-6, "bandwidth": 3.9e12}',
     "tests": as_text({"passed": 62, "failed": 0, "skipped": 0}, []),
     "unit": as_text(
         {"device": "A GPU", "torch": "2.15.0", "command": "python benchmarks/unit.py"},
@@ -116,6 +117,7 @@ def test_a_gpu_in_tables():
     lines = gpu_section(json.loads(joined(ended, GPU))).splitlines()
     assert "`bash benchmarks/gpu.sh`, A GPU, torch 2.15.0." in lines
     assert "Tests on it: 62 passed, 0 failed, 0 skipped." in lines
+    assert "`benchmarks/device_rates.py`: launch 5.2e-06, bandwidth 3.9e+12." in lines
     assert "network_inference: cut off after 9 s." in lines
     assert "| lean | 41 | 0.346 | 0.90 | 5.2 | | | |" in lines
     assert "| ours, channels-last, bf16, compiled (all) | | 26.1 | 0.40 | | 28.0 |" in lines

@@ -15,7 +15,7 @@ from results_text import as_text
 from run_rate import steady
 
 ROOT = Path(__file__).parents[2]
-NEEDS_BASH = pytest.mark.skipif(sys.platform == "win32", reason="a script of bash")
+NEEDS_BASH = pytest.mark.skipif(sys.platform != "linux", reason="a script of bash and GNU tools")
 
 
 def script(*arguments, out, **environment):

@@ -22,7 +22,9 @@ from glore_video.models.units.as_written import as_written
 @pytest.fixture(autouse=True)
 def _fresh():
     torch._dynamo.reset()
+    limit = torch._dynamo.config.recompile_limit
     yield
+    torch._dynamo.config.recompile_limit = limit
     torch._dynamo.reset()
 
 
@@ -131,6 +133,17 @@ def test_two_graphs_at_most_of_units_of_a_size(insert, training):
 
 
 @pytest.mark.slow
+def test_units_of_more_sizes_than_torch_compiles_by_itself():
+    compile_, counter = compiling("units")
+    host = nn.Sequential(*(nn.Conv2d(3 + n, 4 + n, 1) for n in range(9)))
+    network = insert_glore(host, after=["*"], nodes=2, states=2).eval()
+    run = compile_.for_evaluation(network)
+    with torch.no_grad():
+        run(torch.randn(2, 3, 4, 5))
+    assert counter.frame_count == 9
+
+
+@pytest.mark.slow
 def test_one_alone_is_compiled_where_it_is_the_rule():
     compile_, counter = compiling("all")
     run = compile_.for_evaluation(Net().eval())
@@ -225,6 +238,22 @@ def test_precise_statistics_of_compiled_units():
 def test_no_units_is_one_line():
     with pytest.raises(UsageError, match=r"^MODEL.COMPILE = units, .*MODEL.COMPILE all"):
         compiling("units")[0].for_training(nn.Conv2d(3, 4, 1), batch_size=2)
+
+
+class InvalidCxxCompiler(RuntimeError):  # noqa: N818
+    """As inductor has one."""
+
+
+@pytest.mark.parametrize("what", ["all", "units"])
+def test_no_compiler_is_one_line(what):
+    def backend(graph, inputs):
+        raise InvalidCxxCompiler("No working C++ compiler found")
+
+    network = insert_glore(nn.Sequential(Block(3, 4)), after=["0"]).eval()
+    network(clips(2))
+    run = Compiling(what, backend=backend).for_evaluation(network)
+    with pytest.raises(UsageError, match=rf"^MODEL.COMPILE = {what}: .* no working C\+\+"):
+        run(clips(2))
 
 
 def test_cuda_graphs(monkeypatch):
