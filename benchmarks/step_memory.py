@@ -13,11 +13,9 @@ from memory import peak_bytes
 
 from glore_video.config import load_config, with_values
 from glore_video.engine.launch.processes import Process
-from glore_video.models.deployment.saved_memory import count_saved
 from glore_video.runs.network import build_model, build_precision
 from glore_video.runs.step_memory import (
-    inputs_together,
-    loss_of,
+    count_inputs,
     prepared_for_steps,
     state_bytes,
     step_memory,
@@ -40,14 +38,8 @@ def main() -> None:
     model = build_model(config)
     form = copy.deepcopy(model)
     prepared_for_steps(config, form)
-    saved = count_saved(
-        form,
-        task.input_shape,
-        amp_dtype=build_precision(config, device).amp_dtype,
-        device=device.type,
-        loss=loss_of(config),
-        batch=inputs_together(config),
-    )
+    amp_dtype = build_precision(config, device).amp_dtype
+    saved = count_inputs(config, form, amp_dtype=amp_dtype, device=device.type)
     computed = step_memory(config, form, saved)
 
     step = build_train_step(config, task, model, Process(0, 1, device))

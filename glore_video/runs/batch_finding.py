@@ -16,11 +16,11 @@ from glore_video.engine.batch_search import largest_batch
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.precision import set_fp32_precision
 from glore_video.errors import UsageError
-from glore_video.models.deployment.saved_memory import UncountableError, count_saved
+from glore_video.models.deployment.saved_memory import UncountableError
 from glore_video.processes.memory import available_memory
 from glore_video.runs.memory_errors import lighter_keys
 from glore_video.runs.network import build_model, build_precision
-from glore_video.runs.step_memory import loss_of, prepared_for_steps, state_bytes
+from glore_video.runs.step_memory import count_inputs, prepared_for_steps, state_bytes
 from glore_video.runs.trial_steps import CpuMeter, GpuMeter, TrialSteps, smallest_batch
 from glore_video.tasks import task_of
 from glore_video.tasks.protocol import RunTask
@@ -190,13 +190,11 @@ def _line(
 
 def _computed(config: Config) -> tuple[int, int]:
     """Bytes of a step on the CPU, and of each sample in it; 0 where they can't be computed."""
-    task, model = task_of(config), build_model(config)
+    model = build_model(config)
     prepared_for_steps(config, model)
     amp_dtype = build_precision(config, torch.device("cpu")).amp_dtype
     try:
-        saved = count_saved(
-            model, task.input_shape, amp_dtype=amp_dtype, device="cpu", loss=loss_of(config)
-        )
+        saved = count_inputs(config, model, amp_dtype=amp_dtype, device="cpu")
     except UncountableError:
         return 0, 0
     each = saved.each * config.AUG.NUM_SAMPLE // config.TRAIN.ACCUMULATION_STEPS

@@ -85,11 +85,9 @@ def count_run(
     task = task_of(config)
     shape = tuple(shape or task.input_shape)
     prepared_for_steps(config, model)
-    # Targets of pixels are as large as the run's inputs.
-    loss = None if shape != task.input_shape else loss_of(config)
     try:
         plain, low = (
-            count_saved(model, shape, amp_dtype=dtype, loss=loss)
+            count_inputs(config, model, amp_dtype=dtype, shape=shape)
             for dtype in (None, torch.bfloat16)
         )
     except UncountableError as error:
@@ -104,6 +102,33 @@ def count_run(
         f"and optimiser, {step.total / _GIB:.2f} in all; workspaces come on top"
     )
     return TrainingMemory(shape, plain, low, line)
+
+
+def count_inputs(
+    config: Config,
+    model: nn.Module,
+    *,
+    amp_dtype: torch.dtype | None,
+    device: str = "cuda",
+    shape: Sequence[int] = (),
+) -> SavedMemory:
+    """What inputs of the run keep for the backward pass, the loss included.
+
+    Args:
+        model: as `prepared_for_steps` left it.
+        amp_dtype, device: as `count_saved` has them.
+        shape: of an input, instead of the run's; without the loss, whose targets may be as large as it.
+    """
+    own = task_of(config).input_shape
+    return count_saved(
+        model,
+        shape or own,
+        amp_dtype=amp_dtype,
+        device=device,
+        loss=loss_of(config) if tuple(shape or own) == own else None,
+        batch=inputs_together(config),
+        step=config.BN.NUM_SPLITS if config.BN.NORM_TYPE == "sub_batchnorm" else 1,
+    )
 
 
 def prepared_for_steps(config: Config, model: nn.Module) -> None:

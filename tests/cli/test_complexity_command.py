@@ -31,6 +31,12 @@ def test_a_config(cfg, capsys):
     assert out[-2].endswith(" in all; workspaces come on top")
 
 
+def test_a_config_whose_norms_split_their_batch(cfg, capsys):
+    cfg.write_text(cfg.read_text() + "BN: {NORM_TYPE: sub_batchnorm, NUM_SPLITS: 4}\n")
+    assert main(["--cfg", str(cfg)]) == 0
+    assert "\na step of 8 clips a GPU in fp32: " in capsys.readouterr().out
+
+
 def test_a_config_of_pictures_and_one_of_scenes(tmp_path, capsys):
     picture, scene = tmp_path / "picture.yaml", tmp_path / "scene.yaml"
     picture.write_text(

@@ -266,6 +266,13 @@ def test_on_a_cpu_nothing_is_tried_that_might_not_fit(config, monkeypatch):
         on_cpu(config(), monkeypatch, free=2 * GIB, each=GIB)
 
 
+def test_what_is_computed_of_norms_that_split_their_batch(config):
+    split = config("BN.NORM_TYPE", "sub_batchnorm", "BN.NUM_SPLITS", "3", "TRAIN.BATCH_SIZE", "12")
+    fixed, each = batch_finding._computed(split)
+    assert each == pytest.approx(batch_finding._computed(config())[1], rel=0.1)
+    assert fixed > 0
+
+
 def test_a_system_that_does_not_tell(config, monkeypatch):
     with pytest.raises(UsageError, match="does not tell how much memory is free"):
         on_cpu(config(), monkeypatch, free=None, each=GIB)

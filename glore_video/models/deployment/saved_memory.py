@@ -70,6 +70,7 @@ def count_saved(
     device: str = "cuda",
     loss: Callable[[Any, int], Tensor] | None = None,
     batch: int = 16,
+    step: int = 1,
 ) -> SavedMemory:
     """Counts what autograd saves, without computing or allocating anything.
 
@@ -81,7 +82,8 @@ def count_saved(
             A GPU is taken to have a fused kernel for attention.
         loss: of the network's outputs and the number of inputs, if that is to be counted too.
         batch: inputs that are computed together, by which GloRe units choose their order. `fixed` and
-            `each` are those of the straight line through it and one input more.
+            `each` are those of the straight line through it and `step` inputs more.
+        step: batches are multiples of it, and `batch` is rounded up to one: of norms that split them.
 
     Raises:
         UncountableError: for a network whose shapes depend on numbers.
@@ -94,11 +96,12 @@ def count_saved(
     for unit in glore_units(copied).values():
         _settle_order_at_first_input(unit)
     dtype = next(copied.parameters()).dtype
+    batch = -(-batch // step) * step
     few, more = (
         _saved(copied, mode, (inputs, *shape), dtype, amp_dtype, device, loss)
-        for inputs in (batch, batch + 1)
+        for inputs in (batch, batch + step)
     )
-    each = {owner: more[owner] - few[owner] for owner in more}
+    each = {owner: (more[owner] - few[owner]) // step for owner in more}
     parts: Counter[str] = Counter()
     units: Counter[str] = Counter()
     for (part, kind), size in each.items():
