@@ -101,15 +101,26 @@ def _measured(
     # DistributedDataParallel keeps gradients a second time, in its buckets.
     more = _gradients(config) if config.NUM_GPUS > 1 else 0
 
+    ran: list[int] = []
+
     def needs(batch: int) -> int | None:
         if config.MIXUP.ENABLE and batch * config.AUG.NUM_SAMPLE < 2:
             return None  # it mixes in pairs
-        needed = steps(batch)
-        if needed is not None:
-            needed += more
-        tells = "more than there is" if needed is None else f"{needed / _GIB:.2f} GiB"
-        say(f"{batch:>6} {words.sample if batch == 1 else words.samples}: {tells}")
-        return needed
+        name = f"{batch:>6} {words.sample if batch == 1 else words.samples}"
+        try:
+            needed = steps(batch)
+        except RuntimeError as error:
+            if not ran:
+                raise
+            # Kernels have limits too, as of sizes that 32 bits count.
+            say(f"{name}: does not run: {str(error).strip().partition(chr(10))[0]}")
+            return None
+        if needed is None:
+            say(f"{name}: more than there is")
+            return None
+        ran.append(batch)
+        say(f"{name}: {(needed + more) / _GIB:.2f} GiB")
+        return needed + more
 
     batch = largest_batch(
         needs, step=smallest_batch(config), limit=limit.samples, room=int(_USED * room)

@@ -155,6 +155,22 @@ def test_other_errors_of_a_step_pass(config, monkeypatch):
         suggested(config(), FakeMeter())
 
 
+def test_a_batch_that_kernels_refuse_is_too_large(config, gpu, monkeypatch):
+    fake = TrainStep.__call__
+
+    def step(self, inputs, *rest):
+        if len(inputs) > 5:
+            raise RuntimeError(
+                "input tensor must fit into 32-bit index math\nException raised from"
+            )
+        return fake(self, inputs, *rest)
+
+    monkeypatch.setattr(TrainStep, "__call__", step)
+    found, said = suggested(config(), gpu)
+    assert found.batch == 5
+    assert said[2] == "     8 videos: does not run: input tensor must fit into 32-bit index math"
+
+
 @pytest.mark.parametrize(
     "pairs",
     [

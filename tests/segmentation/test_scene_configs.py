@@ -10,7 +10,9 @@ from run_files import flat, lines_of, one_error_line
 from scene_miniature import write_cityscapes, write_voc
 
 from glore_video.cli.main import main
-from glore_video.config import load_config
+from glore_video.config import load_config, with_values
+from glore_video.runs.network import build_model
+from glore_video.runs.step_memory import count_run
 from glore_video.tasks import task_of
 
 pytest.importorskip("timm", reason="timm is an extra")
@@ -57,6 +59,16 @@ def test_a_run_of_it_would_be_what_its_head_says(name, folders, tmp_path, capsys
     (millions,) = re.findall(r"^parameters: +([\d.]+) M", out, flags=re.MULTILINE)
     assert f", {millions} M parameters" in head
     assert "an epoch:       4 pictures" in out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_memory_is_what_its_head_says(name):
+    config = with_values(load_config(name), {"MODEL.NUM_CLASSES": 21 if "voc" in name else 19})
+    computed = count_run(config, build_model(config))
+    (said,) = re.findall(r", ([\d.]+) in all;", computed.step)
+    (head,) = re.findall(r"([\d.]+) GiB on each", (FOLDER / f"{name}.yaml").read_text())
+    assert abs(float(said) - float(head)) <= 0.051
 
 
 @pytest.mark.parametrize("name", NAMES)
