@@ -16,6 +16,7 @@ from glore_video.engine.launch.processes import Process
 from glore_video.models.deployment.saved_memory import count_saved
 from glore_video.runs.network import build_model, build_precision
 from glore_video.runs.step_memory import (
+    inputs_together,
     loss_of,
     prepared_for_steps,
     state_bytes,
@@ -45,6 +46,7 @@ def main() -> None:
         amp_dtype=build_precision(config, device).amp_dtype,
         device=device.type,
         loss=loss_of(config),
+        batch=inputs_together(config),
     )
     computed = step_memory(config, form, saved)
 

@@ -71,7 +71,8 @@ def test_a_network_for_pictures(picture_checkpoint, a_picture, moving_video, tmp
         assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("format", ["pt2", pytest.param("onnx", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("format", ["pt2", "onnx"])
 def test_a_network_that_segments(format, scene_checkpoint, a_picture, tmp_path, capsys):
     for package in ("onnx", "onnxscript", "onnxruntime") if format == "onnx" else ():
         pytest.importorskip(package)

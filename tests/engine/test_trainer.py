@@ -205,6 +205,7 @@ def whole_batch():
     return vectors, torch.stack([toy_task.target_of(i) for i in range(8)]), torch.Generator()
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_step_of_one_where_targets_are_ignored(tmp_path):
     """Of 16 positions in each process' half 12 and 8 count."""
     one = step_of(toy_task.Process(0, 1, toy_task.CPU))

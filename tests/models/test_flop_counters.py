@@ -150,6 +150,7 @@ def test_traced_networks_compute_the_same(grad, train):
         torch.testing.assert_close(traced(x), unit(x), rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_network_that_was_fused():
     model = create_model("glore_r50_8x8").eval()
     fused = check(fuse_for_inference(model), (3, 8, 64, 64), grad=False, train=False)

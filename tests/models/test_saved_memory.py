@@ -16,6 +16,7 @@ from glore_video.models.networks.insertion import insert_glore
 from glore_video.models.networks.nonlocal2d import NonLocal2d
 from glore_video.models.networks.preact_resnet3d import PreactResNet3d
 from glore_video.models.networks.tiny import TinyResNet3d
+from glore_video.models.units import glore_unit
 from glore_video.models.zoo import create_model
 
 CLIP = (3, 4, 32, 32)
@@ -64,13 +65,20 @@ NETWORKS = {
 }
 
 
+def some(*names):
+    """These each time, the others among the slow tests."""
+    return [
+        pytest.param(name, marks=() if name in names else pytest.mark.slow) for name in NETWORKS
+    ]
+
+
 def in_order(model, order):
     for block in (model.stage1[0], model.stage2[0]):
         block.glore.order = order
     return model
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", some("with units", "checkpointed", "attention"))
 def test_it_is_what_a_pass_on_the_cpu_saves(name):
     build, shape = NETWORKS[name]
     model = build()
@@ -80,7 +88,7 @@ def test_it_is_what_a_pass_on_the_cpu_saves(name):
     assert sum(counted.parts.values()) == counted.each
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", some("with units", "attention"))
 def test_under_autocast_too(name):
     """An input more; what does not depend on the batch holds statistics, whose dtype kernels choose."""
     build, shape = NETWORKS[name]
@@ -133,6 +141,17 @@ def test_the_share_of_units_is_what_the_network_would_not_keep_without_them():
     counted = count_saved(model, CLIP)
     assert list(counted.units) == [GLORE_UNITS]
     assert 0 < counted.units[GLORE_UNITS] == counted.each - plain.each
+
+
+def test_an_order_that_changes_with_the_batch_is_that_of_the_batch(monkeypatch):
+    def chosen(*args, batch, **options):
+        return "published" if batch <= 16 else "lean"
+
+    monkeypatch.setattr(glore_unit, "auto_order", chosen)
+    published, lean = (count_saved(in_order(with_units(), o), CLIP) for o in ("published", "lean"))
+    assert published != lean
+    assert count_saved(with_units(), CLIP, batch=16) == published
+    assert count_saved(with_units(), CLIP, batch=17) == lean
 
 
 def test_kinds_of_units_are_told_apart():

@@ -310,7 +310,13 @@ def test_a_deeper_classifier_s_file_is_refused():
         load_weights(model, deeper, allow=["head"])
 
 
-@pytest.mark.parametrize("form", HEAD_FORMS)
+@pytest.mark.parametrize(
+    "form",
+    [
+        form if form == "glore" else pytest.param(form, marks=pytest.mark.slow)
+        for form in HEAD_FORMS
+    ],
+)
 def test_fused_exported_and_copied_alike(form, tmp_path):
     model = spoilt(tiny(form=form, auxiliary=True)).eval()
     x = torch.randn(2, 3, 24, 32)

@@ -64,12 +64,14 @@ def interpreted():
 
 
 @NEEDS_TRITON
+@pytest.mark.slow
 @pytest.mark.parametrize("check", CHECKS)
 def test_in_the_interpreter(interpreted, check):
     assert interpreted[check] == "None", interpreted[check]
 
 
 @NEEDS_TRITON
+@pytest.mark.slow
 @pytest.mark.parametrize("check", LAUNCHES)
 def test_few_launches(interpreted, check):
     # Another version of torch may have one more or less.

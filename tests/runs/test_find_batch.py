@@ -14,7 +14,7 @@ from glore_video.engine.compiling import Compiling
 from glore_video.engine.launch.processes import Process
 from glore_video.engine.train_step import TrainStep
 from glore_video.errors import UsageError
-from glore_video.runs import batch_finding, network
+from glore_video.runs import batch_finding, network, trial_steps
 from glore_video.runs.batch_finding import Limit, find_batch
 from glore_video.runs.trial_steps import TrialSteps, smallest_batch
 
@@ -51,17 +51,16 @@ class FakeMeter:
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """Real steps on the CPU, and a GPU of 16 GiB that they seem to run on."""
+    """A GPU of 16 GiB, and steps that ask it for what they need and do nothing else."""
     meter = FakeMeter()
-    real = TrainStep.__call__
 
     def step(self, inputs, targets, generator):
         meter.inputs = max(meter.inputs, len(inputs))
         if meter.most() > 16 * GIB:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
-        return real(self, inputs, targets, generator)
 
     monkeypatch.setattr(TrainStep, "__call__", step)
+    monkeypatch.setattr(trial_steps.gc, "collect", lambda: 0)  # a fifth of a second an attempt
     return meter
 
 
@@ -91,12 +90,22 @@ def test_each_attempt_has_a_line_and_the_command_is_said(config, gpu):
     ]
 
 
-def test_nothing_of_an_attempt_that_failed_is_kept(config, gpu):
-    steps = TrialSteps(config(), CPU, gpu)
-    assert steps(50) is None
+def test_nothing_of_an_attempt_is_kept(config, monkeypatch):
+    """Neither of one that fits nor of one that fails in the optimiser, with gradients there."""
+    meter = FakeMeter()
+    steps = TrialSteps(config(), CPU, meter)
+    assert steps(2) == meter.fixed
     assert all(p.grad is None for p in steps.train_step.model.parameters())
-    assert steps(2) == 4 * GIB
+
+    def fail(*args):
+        assert all(p.grad is not None for p in steps.train_step.model.parameters())
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TrainStep, "_step", fail)
+        assert steps(2) is None
     assert all(p.grad is None for p in steps.train_step.model.parameters())
+    assert steps(2) == meter.fixed
 
 
 def test_several_gpus_share_the_batch_and_hold_gradients_twice(config, gpu, monkeypatch):
@@ -179,6 +188,7 @@ def test_steps_are_those_of_the_configuration(config, pairs):
     assert steps.train_step.times.steps == 2
 
 
+@pytest.mark.slow
 def test_compiled_networks_are_compiled_for_each_batch(config, monkeypatch):
     counter = CompileCounterWithBackend("eager")
     monkeypatch.setattr(network, "Compiling", lambda *a, **k: Compiling(*a, backend=counter, **k))

@@ -64,7 +64,6 @@ def final_weights(folder):
     ("place", "number"),
     [
         ("training", signal.SIGTERM),
-        ("test", signal.SIGTERM),
         *(
             pytest.param(place, number, marks=pytest.mark.slow)
             for place, number in [
@@ -72,6 +71,7 @@ def final_weights(folder):
                 ("training", signal.SIGUSR1),
                 ("validation", signal.SIGTERM),
                 ("validation", signal.SIGINT),
+                ("test", signal.SIGTERM),
                 ("test", signal.SIGINT),
                 ("test", signal.SIGUSR1),
             ]

@@ -165,7 +165,7 @@ def equal(a, b):
     )
 
 
-@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize("frozen", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_run_that_chooses_equals_one_that_is_told(run, one_is_chosen, tmp_path, capsys, frozen):
     keys = {"MODEL.FROZEN_BN": frozen, "MODEL.DROPOUT_RATE": 0.5}
     assert run(OUTPUT_DIR=tmp_path / "a", **keys) == 0
@@ -179,6 +179,7 @@ def test_a_run_that_chooses_equals_one_that_is_told(run, one_is_chosen, tmp_path
         np.testing.assert_array_equal(a["logits"], b["logits"])
 
 
+@pytest.mark.slow
 def test_a_resumed_run_computes_with_as_many_threads(run, one_is_chosen, tmp_path, capsys):
     keys = {"OUTPUT_DIR": tmp_path / "a", "TEST.ENABLE": False}
     assert run(**keys) == 0

@@ -119,8 +119,14 @@ def forked_run(arguments, hook, log):
     ("where", "more", "who"),
     [
         ("TrainingClips.inputs", {"hangs": True}, r"; reading worker [01]; .*/clips/5\.mp4"),
-        ("CentreClips.input", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
-        ("EvalViews.views_of", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+        pytest.param(
+            *("CentreClips.input", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *("EvalViews.views_of", {}, r"; reading worker [01]; .*/clips/5\.mp4"),
+            marks=pytest.mark.slow,
+        ),
         ("Trainer._step", {}, ""),
     ],
     ids=["training", "validation", "test", "main process"],

@@ -60,7 +60,13 @@ def test_clips_share_one_decoding(corpus, backend, monkeypatch):
             assert torch.equal(frames, plain if transform is None else transform(plain))
 
 
-@pytest.mark.parametrize("name", ["h264", "turned", "MPEG-TS", "edit list"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "h264",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("turned", "MPEG-TS", "edit list")),
+    ],
+)
 def test_one_large_frame_at_a_time(corpus, name, monkeypatch):
     """Neither the picture nor the decoder's frame behind it is kept."""
     monkeypatch.setattr(reader, "_TOGETHER", 1)

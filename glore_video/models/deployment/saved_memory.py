@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,8 +23,9 @@ from torch.utils._pytree import tree_leaves
 from glore_video.errors import UsageError
 from glore_video.models.deployment.complexity import parts_of
 from glore_video.models.deployment.fake_copy import fake_copy, fake_run
-from glore_video.models.networks.inserted_units import inserted_units
+from glore_video.models.networks.inserted_units import glore_units, inserted_units
 from glore_video.models.units.glore_unit import GloreUnit
+from glore_video.models.units.glore_unit_orders import computing_dtype
 
 GLORE_UNITS, NONLOCAL_BLOCKS = "GloRe units", "non-local blocks"
 LOSS, ELSEWHERE = "loss", "elsewhere"
@@ -78,8 +80,8 @@ def count_saved(
         device: type of the device whose operators would run, "cuda" or "cpu". None need be there.
             A GPU is taken to have a fused kernel for attention.
         loss: of the network's outputs and the number of inputs, if that is to be counted too.
-        batch: inputs that are computed together; GloRe units choose their order by it. `fixed` and `each`
-            are those of the straight line through it and one input more.
+        batch: inputs that are computed together, by which GloRe units choose their order. `fixed` and
+            `each` are those of the straight line through it and one input more.
 
     Raises:
         UncountableError: for a network whose shapes depend on numbers.
@@ -89,6 +91,8 @@ def count_saved(
         raise UsageError(f"shape must be positive numbers, got {tuple(shape)}")
     mode = FakeTensorMode()
     copied = fake_copy(model, mode, device)
+    for unit in glore_units(copied).values():
+        _settle_order_at_first_input(unit)
     dtype = next(copied.parameters()).dtype
     few, more = (
         _saved(copied, mode, (inputs, *shape), dtype, amp_dtype, device, loss)
@@ -138,6 +142,20 @@ def _saved(
     ) as error:
         raise UncountableError(f"its shapes depend on numbers ({error})") from error
     return ledger.sizes()
+
+
+def _settle_order_at_first_input(unit: GloreUnit) -> None:
+    """So that one input more is computed as those before were."""
+
+    def settle(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        (x,) = inputs
+        positions = x.shape[1:-1] if unit.layout == "channels_last" else x.shape[2:]
+        unit.order = unit.resolve_order(
+            math.prod(positions), computing_dtype(x), x.device, batch=x.shape[0]
+        )
+        hook.remove()
+
+    hook = unit.register_forward_pre_hook(settle)
 
 
 class SavedTensors:
