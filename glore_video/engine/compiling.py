@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.utils._pytree import tree_map_only
 
 from glore_video.errors import UsageError
@@ -69,11 +70,12 @@ class Compiling:
         if self.what != "all":
             return self._own(network)
         compiled = _told(torch.compile(network, **self._options()), "all")
-        looked_at = _LookedAt(network)
+        look = _Look(network)
 
         def forward(inputs: Tensor) -> Any:
-            if len(inputs) != batch_size or not looked_at():
+            if len(inputs) != batch_size:
                 return network(inputs)
+            look(inputs)
             torch._dynamo.mark_static(inputs, 0)
             if self.records_graphs:
                 torch.compiler.cudagraph_mark_step_begin()
@@ -93,14 +95,15 @@ class Compiling:
         if self.what != "all":
             return self._own(network)
         compiled = _told(torch.compile(network, **self._options()), "all")
-        looked_at = _LookedAt(network)
+        look = _Look(network)
         first = 0
 
         def forward(inputs: Tensor) -> Any:
             nonlocal first
             first = first or len(inputs)
-            if len(inputs) == 1 < first or not looked_at():
+            if len(inputs) == 1 < first:
                 return network(inputs)
+            look(inputs)
             # Numbers of frames too: a clip has five axes.
             mark_sizes_dynamic(inputs, (0, 2) if inputs.dim() == 5 else (0,))
             if not self.records_graphs:
@@ -138,16 +141,29 @@ def _told(compiled: Any, what: What) -> Forward:
     return call
 
 
-class _LookedAt:
-    """Whether a forward pass has told which units it runs: the first, which runs as it is written."""
+class _Look:
+    """Before the first pass, one input runs through as it is written, and tells which units run.
+
+    In eval mode and without gradients: it leaves no trace in statistics or random numbers, so that a run that
+    goes on after a stop computes what it would have computed.
+    """
 
     def __init__(self, network: nn.Module) -> None:
-        self.network: nn.Module | None = network
+        bare = network.module if isinstance(network, DistributedDataParallel) else network
+        self.network: nn.Module | None = bare
 
-    def __call__(self) -> bool:
-        if self.network is not None and not is_watched(self.network):
-            self.network = None
-        return self.network is None
+    def __call__(self, inputs: Tensor) -> None:
+        network, self.network = self.network, None
+        if network is None or not is_watched(network):
+            return
+        modes = [(module, module.training) for module in network.modules()]
+        network.eval()
+        try:
+            with torch.no_grad():
+                network(inputs[:1])
+        finally:
+            for module, training in modes:
+                module.training = training
 
 
 def mark_sizes_dynamic(x: Tensor, axes: Sequence[int]) -> None:

@@ -17,6 +17,7 @@ from glore_video.errors import UsageError
 from glore_video.models import insert_glore, insert_nonlocal
 from glore_video.models.networks.inserted_units import inserted_units
 from glore_video.models.units.as_written import as_written
+from glore_video.models.units.glore_unit import GloreUnit3d
 
 
 @pytest.fixture(autouse=True)
@@ -130,6 +131,41 @@ def test_two_graphs_at_most_of_units_of_a_size(insert, training):
             run(clips(*shape))
     # Units of two sizes; of non-local blocks' convolutions torch has two kinds on CPUs, from 16 inputs on.
     assert counter.frame_count <= (4 if insert is insert_glore else 6)
+
+
+def test_the_look_before_the_first_pass_leaves_no_trace():
+    torch.manual_seed(0)
+    network = Net()
+    network.head = nn.Sequential(nn.Dropout(0.5), network.head)
+    network.blocks[0].eval()
+    modes = [module.training for module in network.modules()]
+    compile_, counter = compiling("all")
+    x, state, twin = clips(2), torch.get_rng_state(), copy.deepcopy(network)
+    wanted = twin(x)
+    torch.set_rng_state(state)
+    torch.testing.assert_close(compile_.for_training(network, batch_size=2)(x), wanted)
+    assert counter.frame_count == 1
+    assert [module.training for module in network.modules()] == modes
+    for name, buffer in twin.named_buffers():
+        torch.testing.assert_close(network.state_dict()[name], buffer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("order", ["auto", "lean"])
+def test_three_graphs_at_most_of_a_unit_that_is_compiled_plainly(order, training):
+    """One input alone, static and then for any clip, and any number of inputs and frames."""
+    unit = GloreUnit3d(16, order=order).train(training)
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(unit, backend=counter, fullgraph=True)
+    for batch, frames in ALL:
+        x = torch.randn(batch, 16, frames, 5, 6)
+        with torch.set_grad_enabled(training):
+            y = compiled(x)
+            if training:
+                y.sum().backward()
+        torch.testing.assert_close(y, copy.deepcopy(unit)(x), rtol=1e-4, atol=1e-5)
+    assert counter.frame_count <= 3
 
 
 @pytest.mark.slow

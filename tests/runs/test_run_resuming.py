@@ -129,6 +129,9 @@ def test_finished_run_only_tests(cfg, options):
         {"BN.NORM_TYPE": "sub_batchnorm", "BN.NUM_SPLITS": 2, "BN.FREEZE_AFFINE": True},
         {"MIXUP.ENABLE": True, "AUG.NUM_SAMPLE": 2, "AUG.ENABLE": True},
         pytest.param({"MODEL.COMPILE": True}, marks=pytest.mark.slow),
+        pytest.param(
+            {"MODEL.COMPILE": "units", "MODEL.ACT_CHECKPOINT": True}, marks=pytest.mark.slow
+        ),
     ],
     ids=str,
 )
