@@ -17,6 +17,7 @@ while (($#)); do
     case $1 in
     --device) device=${2:-}; shift ;;
     --quick) quick=yes ;;
+    -h | --help) sed -n '2,/^set /s/^# \{0,1\}//p' "$0"; exit ;;
     *) echo "error: $1 is no option; --device cuda, --device cpu and --quick are" >&2; exit 2 ;;
     esac
     shift
