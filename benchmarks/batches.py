@@ -16,7 +16,7 @@ import argparse
 
 import torch
 from memory import operators
-from timing import compare
+from timing import compare, device_here
 from torch import Tensor
 
 from glore_video.cli.arguments import Parser, positive
@@ -47,7 +47,7 @@ def usual_pixels(batch: Tensor, device: torch.device, memory_format: torch.memor
 
 def main() -> None:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", type=device_here, default="cpu")
     parser.add_argument("--clips", type=positive, default=8)
     parser.add_argument("--frames", type=positive, default=8)
     parser.add_argument("--size", type=positive, default=224, help="pixels")

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from timing import compare
+from timing import compare, device_here
 from torch import Tensor, nn
 
 from glore_video.cli.arguments import Parser, not_negative, positive
@@ -177,7 +177,7 @@ def report(title: str, timed: Sequence[Timed], rates: DeviceRates, itemsize: int
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = Parser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", type=device_here, default="cpu", help="cpu or cuda")
     parser.add_argument("--batch", nargs="+", type=positive, default=[1, 2, 8])
     parser.add_argument(
         "--sizes",

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import torch
 from kernels import compiled_calls, gpu_kernels, without_caches
 from memory import moved_bytes, operators, peak_bytes, saved_bytes
-from timing import compare
+from timing import compare, device_here
 from torch import Tensor, nn
 
 from glore_video.cli.arguments import Parser, not_negative, positive
@@ -115,7 +115,7 @@ def autocast(device: torch.device, dtype: torch.dtype | None) -> torch.autocast:
 
 def add_measuring_arguments(parser: Parser | argparse.ArgumentParser, *, rounds: int) -> None:
     """--device --rounds --threads --cpu-time --backend --json."""
-    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--device", type=device_here, default="cpu", help="cpu or cuda")
     parser.add_argument("--rounds", type=positive, default=rounds)
     parser.add_argument(
         "--threads", type=not_negative, default=0, help="of the CPU; torch's own by default"

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import argparse
 import copy
+import sys
 
 import torch
 from memory import peak_bytes
 
+from glore_video.cli.guarding import guarded
 from glore_video.config import load_config, with_values
 from glore_video.engine.launch.processes import Process
 from glore_video.runs.network import build_model, build_precision
@@ -24,7 +26,7 @@ from glore_video.runs.training import build_train_step, samples_per_step
 from glore_video.tasks import task_of
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cfg", required=True)
     parser.add_argument("pairs", nargs="*", metavar="KEY VALUE")
@@ -63,7 +65,8 @@ def main() -> None:
     )
     print(f"{computed.states / 1e6:.1f} of weights, gradients and optimiser")
     print(f"measured at most {measured / 1e6:.1f}, {measured / computed.total:.2f} of it")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(guarded(main))

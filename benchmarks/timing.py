@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import statistics
 import time
@@ -77,6 +78,17 @@ def compare(
 def calls_of_a_series(seconds: float) -> int:
     """Calls in a row to be timed, where one takes so many seconds."""
     return min(_SERIES_CALLS, max(1, math.ceil(_SERIES_SECONDS / max(seconds, 1e-9))))
+
+
+def device_here(text: str) -> str:
+    """A --device that this machine has. Raises argparse's error for another one."""
+    try:
+        kind = torch.device(text).type
+    except RuntimeError:
+        raise argparse.ArgumentTypeError(f"cpu or cuda is expected, got {text!r}") from None
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise argparse.ArgumentTypeError("torch sees no GPU on this machine")
+    return text
 
 
 def bandwidth(device: torch.device, *, megabytes: int = 256) -> float:

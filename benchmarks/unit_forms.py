@@ -59,7 +59,7 @@ def an_input(
 ) -> Tensor:
     """Activations of a stage, float32 (batch, channels, frames / 2, height, width)."""
     channels, side = STAGES[stage]
-    x = torch.randn(batch, channels, frames // 2, side, side, device=device)
+    x = torch.randn(batch, channels, max(1, frames // 2), side, side, device=device)
     return x.contiguous(memory_format=torch.channels_last_3d) if channels_last else x
 
 

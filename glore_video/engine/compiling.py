@@ -114,8 +114,17 @@ class Compiling:
 
         return forward
 
+    def check(self, network: nn.Module) -> None:
+        """Raises UsageError for "units" of a network that has none."""
+        if self.what == "units" and not list(self.units(network)):
+            raise UsageError(
+                "MODEL.COMPILE = units, but the network has neither GloRe units nor non-local blocks; "
+                "MODEL.COMPILE all compiles the whole of it"
+            )
+
     def _own(self, network: nn.Module) -> Forward:
         if self.what == "units":
+            self.check(network)
             compile_units(list(self.units(network)), **self._options())
         return network
 
@@ -178,21 +187,14 @@ def mark_sizes_dynamic(x: Tensor, axes: Sequence[int]) -> None:
 def compile_units(units: Sequence[nn.Module], **options: Any) -> None:
     """Compiles GloRe units and non-local blocks, each where it stands in its network.
 
-    Names of parameters stay, and copies (copy.deepcopy, pickle) are not compiled. Units of equal sizes share their graphs. They hold for any number of inputs and positions. Hooks on
-    what is inside a unit do not run: see `as_written`.
+    Names of parameters stay, and copies (copy.deepcopy, pickle) are not compiled. Units of equal sizes
+    share their graphs, which hold for any number of inputs and positions. Hooks on what is inside a
+    unit do not run: see `as_written`.
 
     Args:
         units: as they are to stay.
         options: of torch.compile.
-
-    Raises:
-        UsageError: there are none.
     """
-    if not units:
-        raise UsageError(
-            "MODEL.COMPILE = units, but the network has neither GloRe units nor non-local blocks; "
-            "MODEL.COMPILE all compiles the whole of it"
-        )
     # All modules that are compiled by themselves share one code object, and so one limit.
     limit = len(units) * _GRAPHS_OF_A_UNIT
     torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, limit)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from glore_video.errors import UsageError
+from glore_video.pixels.kept_tensors import kept_on_device
 
 
 def grey_levels(colour: tuple[float, float, float]) -> tuple[int, int, int]:
@@ -69,15 +69,11 @@ def _scaled(pixels: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
     return floats.add_(shift)
 
 
-@lru_cache(maxsize=64)  # pictures of a validation have many widths
+@kept_on_device(maxsize=64)  # pictures of a validation have many widths
 def _factors(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, width: int
 ) -> tuple[Tensor, Tensor]:
-    """float32 (width * channels,) each: (pixel / 255 - mean) / std is pixel * scale + shift.
-
-    Kept, since a copy to a GPU waits for all that it has to do.
-    """
+    """float32 (width * channels,) each: (pixel / 255 - mean) / std is pixel * scale + shift."""
     scale = [1 / (255 * s) for s in std]
     shift = [-m / s for m, s in zip(mean, std, strict=True)]
-    with torch.inference_mode(mode=False):
-        return tuple(torch.tensor(each, device=device).repeat(width) for each in (scale, shift))  # type: ignore[return-value]
+    return tuple(torch.tensor(each, device=device).repeat(width) for each in (scale, shift))  # type: ignore[return-value]

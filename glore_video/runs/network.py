@@ -73,6 +73,7 @@ def build_model(config: Config) -> nn.Module:
                 pool=config.NONLOCAL.pool,
                 example=example,
             )
+    build_compiling(config).check(model)
     return model.to(memory_format=task_of(config).memory_format)
 
 

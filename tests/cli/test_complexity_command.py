@@ -3,9 +3,12 @@
 import re
 
 import pytest
+import torch
 
 from glore_video.cli import terminal
 from glore_video.cli.complexity import main
+from glore_video.config import load_config
+from glore_video.tasks import task_of
 
 
 @pytest.fixture
@@ -58,6 +61,20 @@ def test_a_config_of_pictures_and_one_of_scenes(tmp_path, capsys):
     assert " pictures a GPU in bf16: " in of_scene
     assert main(["--cfg", str(picture), "--frames", "4"]) == 2
     assert "--frames 4: --cfg " in capsys.readouterr().err
+
+
+def test_weights_of_classes_are_those_of_each_pass(tmp_path, capsys):
+    scene = tmp_path / "scene.yaml"
+    scene.write_text(
+        "TASK: segmentation\nMODEL: {NAME: timm/resnet18, NUM_CLASSES: 2}\nNUM_GPUS: 0\n"
+        "DATA: {TRAIN_CROP_SIZE: 64, TRAIN_CROP_HEIGHT: 32}\nLOSS: {CLASS_WEIGHTS: [1.0, 2.0]}\n"
+    )
+    for _ in range(2):
+        assert main(["--cfg", str(scene)]) == 0
+        assert "pictures a process in fp32: " in capsys.readouterr().out
+    objective = task_of(load_config(str(scene))).objective
+    targets = torch.zeros(1, 32, 64, dtype=torch.int64)
+    assert objective.weight(targets) == 32 * 64  # numbers again, and no shapes
 
 
 def test_several_as_a_table(cfg, capsys):

@@ -262,3 +262,31 @@ def test_an_explanation_with_times():
     times = {line.split()[0]: float(line.split()[-1]) for line in lines[1:]}
     [chosen] = [line.split()[0] for line in lines if "(chosen)" in line]
     assert times[chosen] == min(times.values())
+
+
+@pytest.mark.parametrize(
+    "options", [{"form": "preactivated"}, {"end": "gamma"}, {"end": "joint_batch_norm"}], ids=str
+)
+def test_of_other_forms_and_ends_products_alone_are_told(options):
+    unit = GloreUnit2d(512, **options)
+    lines = unit.explain(torch.empty(8, 512, 28, 28)).splitlines()
+    assert lines[0].split() == ["order,", "forward", "pass", "GMACs"]
+    assert [line.split()[0] for line in lines[1:]] == ["published", "reassociated", "lean"]
+    assert "reassociated (chosen)" in lines[2]
+    assert {unit.resolve_order(784, batch=batch) for batch in (1, 8)} == {"reassociated"}
+
+
+@pytest.mark.parametrize("shape", [(8, 256, 4, 4), (8, 512, 4), (8, 512, 0, 4)], ids=str)
+def test_what_a_unit_does_not_take_is_not_explained(shape):
+    unit = GloreUnit2d(512)
+    with pytest.raises(ValueError, match="GloreUnit needs"):
+        unit.explain(torch.empty(*shape))
+    with pytest.raises(ValueError, match="GloreUnit needs"):
+        unit(torch.empty(*shape))
+
+
+def test_an_order_that_was_set_later_is_checked():
+    unit = GloreUnit2d(8)
+    unit.order = "leen"
+    with pytest.raises(ValueError, match=r"order must be one of auto, .*, got 'leen'"):
+        unit(torch.randn(1, 8, 2, 2))

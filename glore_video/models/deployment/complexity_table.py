@@ -226,7 +226,7 @@ def markdown(rows: Sequence[CostRow]) -> str:
         "",
         "One multiply-add counts as one, a batch norm as two a number. (pytorchvideo's own figures "
         "count five a number for c2d and i3d and none for slow and slowfast, the whole difference.) "
-        "Units are counted layer by layer, as published; they run in the cheaper order of two. "
+        "Units are counted layer by layer, as published; they run in the cheapest order. "
         "Activations are what convolutions, matrix products and linear layers return. Saved is what "
         "one input more keeps for the backward pass in training, on a GPU and with units as they run: "
         "computed, 1e6 bytes, in float32 and under bf16 autocast. Multiply-adds not counted: "

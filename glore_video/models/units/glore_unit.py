@@ -33,7 +33,7 @@ from glore_video.models.units.preactivated import (
 from glore_video.models.units.tensors import is_traced, is_transformed
 from glore_video.models.units.unit_costs import Chosen
 from glore_video.models.units.unit_ends import End, make_end
-from glore_video.models.units.unit_options import Form, Layout, check_options
+from glore_video.models.units.unit_options import Form, Layout, check_options, check_order
 
 _LAYERS: dict[int, tuple[Any, Any]] = {
     1: (nn.Conv1d, nn.BatchNorm1d),
@@ -187,20 +187,26 @@ class GloreUnit(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if isinstance(x, fx.Proxy):
             return self._traced(x)
+        self._check(x)
+        if self.layout == "channels_last":
+            return self._reason(x.movedim(-1, 1)).movedim(1, -1)
+        return self._reason(x)
+
+    def _check(self, x: Tensor) -> None:
         if not self.fits(x):
             axes = [str(self.channels), f"{self.dimension} position axes"]
             wanted = axes if self.layout == "channels_first" else axes[::-1]
             raise UsageError(
                 f"GloreUnit needs (batch, {', '.join(wanted)}), got shape {tuple(x.shape)}"
             )
-        if self.layout == "channels_last":
-            return self._reason(x.movedim(-1, 1)).movedim(1, -1)
-        return self._reason(x)
+        if 0 in self._positions_of(x):
+            raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
+
+    def _positions_of(self, x: Tensor) -> torch.Size:
+        return x.shape[1:-1] if self.layout == "channels_last" else x.shape[2:]
 
     def _reason(self, x: Tensor) -> Tensor:
         """forward, of (batch, channels, *positions)."""
-        if 0 in x.shape[2:]:
-            raise UsageError(f"GloreUnit needs 1 position or more, got shape {tuple(x.shape)}")
         with _profiled():
             order = self.resolve_order(
                 math.prod(x.shape[2:]), computing_dtype(x), x.device, batch=x.shape[0]
@@ -242,6 +248,7 @@ class GloreUnit(nn.Module):
     def _asked_for(
         self, positions: int, dtype: torch.dtype, device: torch.device, batch: int | None
     ) -> Chosen:
+        check_order(self.order)  # which may have been set since
         if self.order == "published":
             return "published"
         if dtype == torch.float16:  # whose range the others may leave
@@ -261,10 +268,14 @@ class GloreUnit(nn.Module):
         Returns:
             A line an order: operators to launch, megabytes that they move, 1e9 multiply-adds, and
             where these decide the milliseconds that they come to by `device_rates`; the chosen one is
-            marked. Training is counted where gradients are enabled.
+            marked. Training is counted where gradients are enabled. Of the pre-activated form, and of
+            other ends than a batch norm, multiply-adds alone are known.
+
+        Raises:
+            ValueError: as `forward`.
         """
-        positions = x.shape[1:-1] if self.layout == "channels_last" else x.shape[2:]
-        length, dtype, batch = math.prod(positions), computing_dtype(x), x.shape[0]
+        self._check(x)
+        length, dtype, batch = math.prod(self._positions_of(x)), computing_dtype(x), x.shape[0]
         chosen = self.resolve_order(length, dtype, x.device, batch=batch)
         return explain_order(self, chosen, length, dtype=dtype, device=x.device, batch=batch)
 

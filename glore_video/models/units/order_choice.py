@@ -10,7 +10,13 @@ from torch import nn
 from glore_video.models.units.device_rates import DeviceRates, device_rates
 from glore_video.models.units.glore_unit_orders import cheaper_order
 from glore_video.models.units.tensors import is_traced
-from glore_video.models.units.unit_costs import Chosen, UnitSizes, cheapest_order, explain_costs
+from glore_video.models.units.unit_costs import (
+    Chosen,
+    UnitSizes,
+    cheapest_order,
+    explain_costs,
+    explain_products,
+)
 
 
 def auto_order(
@@ -51,21 +57,23 @@ def explain_order(
     batch: int,
 ) -> str:
     """What each order costs, as lines of text; arguments as `auto_order`."""
-    return explain_costs(
-        chosen,
-        _sizes(unit, positions, batch),
-        _rates(unit, device, batch),
-        **_pass_of(unit, dtype),
-    )
+    sizes = _sizes(unit, positions, batch)
+    if not _is_counted(unit):
+        return explain_products(chosen, sizes, preactivated=unit.form == "preactivated")
+    return explain_costs(chosen, sizes, _rates(unit, device, batch), **_pass_of(unit, dtype))
 
 
 def _rates(unit: Any, device: torch.device, batch: int | None) -> DeviceRates | None:
-    """None where multiply-adds decide: see `auto_order`. Nor are costs known of the other form."""
+    """None where multiply-adds decide: see `auto_order`; nor are other costs known of other forms and ends."""
     if batch is None or torch.compiler.is_compiling() or is_traced() or device.type == "meta":
         return None
-    if unit.form == "preactivated" or isinstance(unit.blocker, nn.SyncBatchNorm):
-        return None
-    return device_rates(device)
+    return device_rates(device) if _is_counted(unit) else None
+
+
+def _is_counted(unit: Any) -> bool:
+    """Whether it is of the form whose operators `unit_costs` knows; synchronised norms are not."""
+    norms = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+    return unit.form == "post" and type(unit.blocker) in norms
 
 
 def _sizes(unit: Any, positions: int, batch: int | None) -> UnitSizes:

@@ -147,3 +147,19 @@ def explain_costs(
             line += f"{rates.seconds(*cost, itemsize) * 1e3:10.2f}"
         lines.append(line)
     return "\n".join(lines)
+
+
+def explain_products(chosen: Chosen, sizes: UnitSizes, *, preactivated: bool) -> str:
+    """Multiply-adds of a forward pass as lines of text, for forms and ends that are not counted otherwise."""
+    channels, nodes, states, positions, batch = sizes
+    lines = [f"{'order, forward pass':24}{'GMACs':>10}"]
+    for order in _TRAINING:
+        kind: Literal["published", "reassociated"] = (
+            "published" if order == "published" else "reassociated"
+        )
+        products = batch * multiply_adds(
+            channels, nodes, states, positions, kind, preactivated=preactivated
+        )
+        name = f"{order} (chosen)" if order == chosen else order
+        lines.append(f"{name:24}{products / 1e9:10.2f}")
+    return "\n".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from glore_video.errors import UsageError
@@ -19,14 +20,10 @@ def check_options(
     *, form: Form, end: End, relu: bool, scale: float, order: Order, layout: Layout
 ) -> None:
     """Raises UsageError for what does not exist or does not go together; arguments as `GloreUnit`."""
-    for name, value, known in (
-        ("layout", layout, LAYOUTS),
-        ("order", order, (*ORDERS, *EXPERIMENTAL_ORDERS)),
-        ("form", form, FORMS),
-        ("end", end, ENDS),
-    ):
-        if value not in known:
-            raise UsageError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+    _check_choice("layout", layout, LAYOUTS)
+    check_order(order)
+    _check_choice("form", form, FORMS)
+    _check_choice("end", end, ENDS)
     if form == "preactivated" and (end != "batch_norm" or not relu):
         raise UsageError(
             f"end and relu are of the form post; a preactivated unit has nothing at its end and a "
@@ -35,3 +32,13 @@ def check_options(
     number = isinstance(scale, (int, float)) and not isinstance(scale, bool)
     if not number or not 0 < scale < math.inf:
         raise UsageError(f"scale must be a positive number, got {scale!r}")
+
+
+def check_order(order: Order) -> None:
+    """Raises UsageError for an order of products that does not exist."""
+    _check_choice("order", order, (*ORDERS, *EXPERIMENTAL_ORDERS))
+
+
+def _check_choice(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UsageError(f"{name} must be one of {', '.join(known)}, got {value!r}")

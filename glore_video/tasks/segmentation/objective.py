@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from glore_video.errors import UsageError
+from glore_video.pixels.kept_tensors import kept_on_device
 from glore_video.statistics.confusion import IGNORED
 
 
@@ -90,11 +90,10 @@ class PixelCrossEntropy:
         return (sure <= limit).view_as(valid) & valid
 
 
-@lru_cache(maxsize=8)
+@kept_on_device(maxsize=8)
 def _on_device(weights: tuple[float, ...], device: torch.device) -> Tensor:
-    """float32 (classes,), kept: a copy to a GPU waits for all that it has to do."""
-    with torch.inference_mode(mode=False):
-        return torch.tensor(weights, dtype=torch.float32, device=device)
+    """float32 (classes,)."""
+    return torch.tensor(weights, dtype=torch.float32, device=device)
 
 
 def main_output(outputs: Any) -> Tensor:
