@@ -4,16 +4,24 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
+from .errors import VideoError
+
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
 
 
 def is_cut_off(path: str) -> bool:
-    """Whether an MP4 or Matroska file ends before its last top-level element does."""
-    with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        head = file.read(4)
-        ends = _matroska_ends(file) if head == _EBML else _mp4_ends(file, size)
-        return any(end > size for end in ends)
+    """Whether an MP4 or Matroska file ends before its last top-level element does.
+
+    Raises VideoError if it can't be read, or not any more.
+    """
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            head = file.read(4)
+            ends = _matroska_ends(file) if head == _EBML else _mp4_ends(file, size)
+            return any(end > size for end in ends)
+    except OSError as error:
+        raise VideoError(path, error.strerror or str(error)) from None
 
 
 def _mp4_ends(file: BinaryIO, size: int) -> Iterator[int]:

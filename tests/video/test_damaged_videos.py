@@ -5,7 +5,7 @@ from encoded_videos import copy_from_keyframe, cut_by_copy, decode_all, encode, 
 from rewritten_videos import join_by_copy
 from video_corpus import VIDEOS
 
-from glore_video.video import VideoError, open_video, read_index
+from glore_video.video import VideoError, open_video, pyav_backend, read_index
 from glore_video.video.decoding import PacketDecoder
 from glore_video.video.promised_size import is_cut_off
 
@@ -240,3 +240,18 @@ def test_promised_size(tmp_path, data, cut_off):
     path = tmp_path / "a"
     path.write_bytes(data)
     assert is_cut_off(str(path)) is cut_off
+
+
+def test_a_file_that_goes_while_it_is_opened_is_unreadable(tmp_path, monkeypatch):
+    file = tmp_path / "gone.mp4"
+    encode(file, numbers=range(5))
+    real = pyav_backend.open_container
+
+    def open_and_lose(path, **options):
+        opened = real(path, **options)
+        file.unlink()
+        return opened
+
+    monkeypatch.setattr(pyav_backend, "open_container", open_and_lose)
+    with pytest.raises(VideoError, match=r"gone\.mp4: No such file"):
+        open_video(file)
