@@ -73,8 +73,6 @@ def check_resumable(config: Config, model: nn.Module) -> Resumed | None:
     before = state.get("config")
     differing = changes(before, config) if isinstance(before, dict) else []
     free = [str(change) for change in differing if not change.binding]
-    if free:
-        logger.info("going on from %s with other settings: %s", path, "; ".join(free))
     if state["epoch"] > config.SOLVER.MAX_EPOCH:
         raise UsageError(
             f"SOLVER.MAX_EPOCH = {config.SOLVER.MAX_EPOCH}, but {path} has {state['epoch']} epochs: "
@@ -84,6 +82,8 @@ def check_resumable(config: Config, model: nn.Module) -> Resumed | None:
     if config.BN.FREEZE_AFFINE:
         freeze_affine(model)
     restore_network(state, path, model, build_solver(config, model, log=False))
+    if free:
+        logger.info("going on from %s with other settings: %s", path, "; ".join(free))
     return Resumed(path, state.get("class_names"), trained_samples(state))
 
 
