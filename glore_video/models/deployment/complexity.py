@@ -25,7 +25,7 @@ _ELEMENTWISE = frozenset(
     relu relu_ hardtanh hardsigmoid hardswish hardswish_ gelu silu silu_ softmax sigmoid dropout dropout_
     feature_dropout feature_dropout_ mT
     avg_pool2d max_pool1d max_pool2d max_pool3d pad im2col col2im movedim reshape_as repeat
-    repeat_interleave index_select linspace unflatten cat clone zeros ones lt where""".split()
+    repeat_interleave index_select linspace unflatten cat ceil clone zeros ones lt where""".split()
 )
 _ACTIVATIONS = "activations"
 
