@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -135,7 +136,7 @@ def build_optimizer(
         from glore_video.engine.lamb import Lamb
     except ImportError:
         raise UsageError("lamb is timm's, which is not installed; pip install timm") from None
-    return Lamb(params, lr=lr, betas=betas, max_grad_norm=None)
+    return Lamb(params, lr=lr, betas=betas, max_grad_norm=math.inf)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

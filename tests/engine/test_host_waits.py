@@ -215,6 +215,16 @@ class Moving(Meter):
         return super().count(outputs, targets) + torch.zeros(3).to(outputs.device)
 
 
+def shows_new_tensors():
+    """Whether this torch has an operator for numbers that become a tensor."""
+    try:
+        with NoWaits(complains=True):
+            torch.tensor(4.0, device=META)
+    except AssertionError:
+        return True
+    return False
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -226,6 +236,12 @@ class Moving(Meter):
     ids=["a truth value", "a new tensor", "boolean indexing", "a copy"],
 )
 def test_what_would_wait_is_found(change, error):
+    if (
+        "objective" in change
+        and isinstance(change["objective"], Making)
+        and not shows_new_tensors()
+    ):
+        pytest.skip("this torch makes tensors on meta without an operator that could be seen")
     step = step_of(network(), **change)
     batch = torch.zeros(4, 3, 4, dtype=torch.uint8), torch.zeros(4, 4, dtype=torch.int64)
     with pytest.raises((AssertionError, RuntimeError, NotImplementedError), match=error):
