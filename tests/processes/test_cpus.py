@@ -11,17 +11,10 @@ from glore_video.processes.cpus import usable_cpus
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
+def machine(machine_files, monkeypatch):
     """Files of a machine of 16 CPUs: {path: text} -> its root."""
     monkeypatch.setattr(cpus, "_allowed_cpus", lambda: 16)
-
-    def root(files):
-        for path, text in files.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-        return tmp_path
-
-    return root
+    return machine_files
 
 
 @pytest.mark.parametrize(

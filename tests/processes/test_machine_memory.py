@@ -16,17 +16,6 @@ MIB = 2**20
 MEMINFO = "MemTotal:       16000000 kB\nMemFree:          100000 kB\nMemAvailable:    8192000 kB\n"
 
 
-@pytest.fixture
-def machine(tmp_path):
-    def root(files):
-        for path, text in files.items():
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            (tmp_path / path).write_text(text)
-        return tmp_path
-
-    return root
-
-
 @pytest.mark.parametrize(
     ("files", "left"),
     [
@@ -81,12 +70,14 @@ def machine(tmp_path):
         "beyond the limit",
     ],
 )
-def test_what_is_left(machine, files, left):
-    assert available_memory(machine(files)) == left
+def test_what_is_left(machine_files, files, left):
+    assert available_memory(machine_files(files)) == left
 
 
-def test_what_a_process_has(machine):
-    root = machine({"proc/self/status": "VmHWM:\t   3000 kB\nVmRSS:\t   2000 kB\nThreads:\t1\n"})
+def test_what_a_process_has(machine_files):
+    root = machine_files(
+        {"proc/self/status": "VmHWM:\t   3000 kB\nVmRSS:\t   2000 kB\nThreads:\t1\n"}
+    )
     assert (memory_now(root), most_memory(root)) == (2000 * 1024, 3000 * 1024)
     with pytest.raises(FileNotFoundError):
         memory_now(root / "proc")

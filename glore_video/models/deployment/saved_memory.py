@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -25,7 +24,6 @@ from glore_video.models.deployment.complexity import parts_of
 from glore_video.models.deployment.fake_copy import fake_copy, fake_run
 from glore_video.models.networks.inserted_units import glore_units, inserted_units
 from glore_video.models.units.glore_unit import GloreUnit
-from glore_video.models.units.glore_unit_orders import computing_dtype
 
 GLORE_UNITS, NONLOCAL_BLOCKS = "GloRe units", "non-local blocks"
 LOSS, ELSEWHERE = "loss", "elsewhere"
@@ -152,10 +150,7 @@ def _settle_order_at_first_input(unit: GloreUnit) -> None:
 
     def settle(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         (x,) = inputs
-        positions = x.shape[1:-1] if unit.layout == "channels_last" else x.shape[2:]
-        unit.order = unit.resolve_order(
-            math.prod(positions), computing_dtype(x), x.device, batch=x.shape[0]
-        )
+        unit.order = unit.order_of(x)
         hook.remove()
 
     hook = unit.register_forward_pre_hook(settle)

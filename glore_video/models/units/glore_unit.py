@@ -259,6 +259,11 @@ class GloreUnit(nn.Module):
             return self.order
         return auto_order(self, positions, dtype=dtype, device=device, batch=batch)
 
+    def order_of(self, x: Tensor) -> Chosen:
+        """The order in which an input, as in `forward`, is computed now."""
+        positions = math.prod(self._positions_of(x))
+        return self.resolve_order(positions, computing_dtype(x), x.device, batch=x.shape[0])
+
     def explain(self, x: Tensor) -> str:
         """How an input would be computed, and what each order costs.
 
@@ -275,9 +280,10 @@ class GloreUnit(nn.Module):
             ValueError: as `forward`.
         """
         self._check(x)
-        length, dtype, batch = math.prod(self._positions_of(x)), computing_dtype(x), x.shape[0]
-        chosen = self.resolve_order(length, dtype, x.device, batch=batch)
-        return explain_order(self, chosen, length, dtype=dtype, device=x.device, batch=batch)
+        length, dtype = math.prod(self._positions_of(x)), computing_dtype(x)
+        return explain_order(
+            *(self, self.order_of(x), length), dtype=dtype, device=x.device, batch=x.shape[0]
+        )
 
     def _traced(self, x: fx.Proxy) -> Any:
         """Units are leaves of the graphs that torch.fx makes: the order depends on the input."""

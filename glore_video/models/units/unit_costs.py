@@ -93,11 +93,8 @@ def unit_cost(
 
 def _products(order: Chosen, sizes: UnitSizes, training: bool) -> int:
     """Multiply-adds of a clip."""
-    channels, nodes, states, positions, _ = sizes
-    kind: Literal["published", "reassociated"] = (
-        "published" if order == "published" else "reassociated"
-    )
-    forward = multiply_adds(channels, nodes, states, positions, kind)
+    channels, nodes, _, positions, _ = sizes
+    forward = _forward_products(order, sizes)
     if not training:
         return forward
     if order == "reassociated":  # the covariance of B, and the variance of what it is mixed to
@@ -105,6 +102,15 @@ def _products(order: Chosen, sizes: UnitSizes, training: bool) -> int:
     if order == "lean":  # what the batch norm takes, once more
         return 3 * forward + channels * nodes * positions
     return 3 * forward
+
+
+def _forward_products(order: Chosen, sizes: UnitSizes, *, preactivated: bool = False) -> int:
+    """Multiply-adds of a clip, forward: the lean order takes the reassociated one's."""
+    return multiply_adds(
+        *sizes[:4],
+        "published" if order == "published" else "reassociated",
+        preactivated=preactivated,
+    )
 
 
 @lru_cache(maxsize=4096)  # asked in each forward pass
@@ -151,15 +157,9 @@ def explain_costs(
 
 def explain_products(chosen: Chosen, sizes: UnitSizes, *, preactivated: bool) -> str:
     """Multiply-adds of a forward pass as lines of text, for forms and ends that are not counted otherwise."""
-    channels, nodes, states, positions, batch = sizes
     lines = [f"{'order, forward pass':24}{'GMACs':>10}"]
     for order in _TRAINING:
-        kind: Literal["published", "reassociated"] = (
-            "published" if order == "published" else "reassociated"
-        )
-        products = batch * multiply_adds(
-            channels, nodes, states, positions, kind, preactivated=preactivated
-        )
+        products = sizes.batch * _forward_products(order, sizes, preactivated=preactivated)
         name = f"{order} (chosen)" if order == chosen else order
         lines.append(f"{name:24}{products / 1e9:10.2f}")
     return "\n".join(lines)
